@@ -1,0 +1,47 @@
+# Neural Networks from Zero: every command of the project. `make help` lists them.
+PYTHON ?=
+PORT ?= 8000
+BIN := .venv/bin
+SPHINX = $(BIN)/python tools/build.py
+
+.DEFAULT_GOAL := help
+.PHONY: help venv test book quick serve browser lint format constraints clean distclean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+venv:  ## create .venv from constraints.txt, if it is missing or stale
+	@PYTHON="$(PYTHON)" sh tools/venv.sh
+
+test: venv lint  ## prove the code: lint, types, doctests, unit tests, the rules of the house
+	$(BIN)/python -m pytest -q
+
+book: venv  ## build the finished book into _build/html, everything executed anew
+	$(SPHINX) book
+
+quick: venv  ## rebuild for local work: run again only what changed
+	$(SPHINX) quick
+
+serve: venv  ## open the built book at http://localhost:PORT
+	@$(BIN)/python tools/serve.py $(PORT)
+
+browser: venv  ## look at every built page in a real browser (needs Chromium, and `make book` first)
+	$(BIN)/python -m pytest -q -n auto tests/browser
+
+lint: venv  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: venv  ## put the code in the house's format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+constraints:  ## maintainers: resolve the newest versions again and write constraints.txt
+	@PYTHON="$(PYTHON)" sh tools/venv.sh --resolve
+
+clean:  ## remove what was built
+	rm -rf _build conf.py .pytest_cache .hypothesis .mypy_cache .ruff_cache
+
+distclean: clean  ## remove what was built, and .venv
+	rm -rf .venv

@@ -1,0 +1,113 @@
+"""The ledger: gather what the chapters recorded, write `_build/claims.json`, and stop a build that broke its word."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from myst_nb.core.config import NbParserConfig
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from nnz.support.claims import ClaimError, book_claims, show, verdicts
+from nnz.support.house import over_budget
+
+ROOT = Path(__file__).resolve().parents[2]
+logger = logging.getLogger(__name__)
+
+
+class ledger(nodes.General, nodes.Element):  # noqa: N801  (docutils names nodes so)
+    """Stands where the table of all claims will be."""
+
+
+class Ledger(SphinxDirective):
+    """`{ledger}`: every claim of the book with what was measured."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()  # other pages' measurements change it
+        return [ledger()]
+
+
+def recorded(app: Sphinx) -> Iterator[dict[str, Any]]:
+    """Yield each claim that a page of this build recorded, with the page's name."""
+    config: NbParserConfig = app.env.mystnb_config  # type: ignore[attr-defined]
+    for docname in sorted(app.env.found_docs):
+        path = Path(config.output_folder, f"{docname}.glue.json")
+        if not path.is_file():
+            continue
+        for output in json.loads(path.read_text(encoding="utf-8")).values():
+            if record := output["metadata"].get("nnz_claim"):
+                yield {**record, "page": docname}
+
+
+def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Replace the ledger's place with a table of what has been recorded."""
+    for place in list(doctree.findall(ledger)):
+        order = list(book_claims())
+        records = sorted(recorded(app), key=lambda record: order.index(record["id"]))
+        place.replace_self(_table(app, docname, records))
+
+
+def _table(app: Sphinx, docname: str, records: list[dict[str, Any]]) -> nodes.table:
+    heads = ("Claim", "Claimed", "Measured", "Verdict", "Source")
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (4, 2, 2, 1, 3)), cols=len(heads))
+    group += nodes.thead("", nodes.row("", *(_cell(head) for head in heads)))
+    body = nodes.tbody()
+    for record in records:
+        to_page = app.builder.get_relative_uri(docname, record["page"])
+        link = nodes.reference("", "", nodes.literal("", record["id"]), internal=True, refuri=to_page)
+        unit = f" {record['unit']}" if record["unit"] else ""
+        body += nodes.row(
+            "",
+            nodes.entry("", nodes.paragraph("", record["statement"] + " ", link)),
+            _cell(record["bound"]),
+            _cell(show(record) + unit),
+            _cell(record["verdict"]),
+            _cell(record["source"] + (" (names.txt)" if record["data"] == "names.txt" else "")),
+        )
+    group += body
+    return nodes.table("", group, classes=["ledger"])
+
+
+def _cell(text: str) -> nodes.entry:
+    return nodes.entry("", nodes.paragraph("", text))
+
+
+def check_all(app: Sphinx, problem: Exception | None) -> None:
+    """After the pages are written: every claim recorded, every chapter within its seconds, or the build has failed."""
+    if problem or app.builder.name != "html":
+        return
+    try:
+        records = verdicts(recorded(app), book_claims())
+    except ClaimError as error:
+        raise ExtensionError(f"claims: {error}") from error
+    out = Path(app.outdir).parent / "claims.json"
+    out.write_text(json.dumps({record["id"]: record for record in records}, indent=1) + "\n", encoding="utf-8")
+    unchecked = sum(record["verdict"] != "holds" for record in records)
+    logger.info("claims: %d hold, %d not checked on this data", len(records) - unchecked, unchecked)
+    if slow := over_budget(seconds(app), tomllib.loads((ROOT / "chapters.toml").read_text(encoding="utf-8"))):
+        raise ExtensionError("; ".join(slow))
+
+
+def seconds(app: Sphinx) -> dict[str, float]:
+    """Return how long each chapter's code ran when it was last executed."""
+    return {
+        docname.rpartition("/")[2]: data["runtime"]
+        for docname, meta in app.env.nb_metadata.items()  # type: ignore[attr-defined]
+        if (data := meta.get("exec_data")) and data.get("runtime") is not None
+    }
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the ledger and the last word."""
+    app.add_directive("ledger", Ledger)
+    app.add_node(ledger)
+    app.connect("doctree-resolved", fill_ledger)
+    app.connect("build-finished", check_all)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

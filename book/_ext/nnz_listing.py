@@ -1,0 +1,219 @@
+"""Show the package's own source on the page: `{listing}`, `{outline}`, and a page for each file of code.
+
+`{listing} nnz.bigram.BigramCounts.fit` finds the object with `ast`, leaves its docstring out (the API reference has
+it), keeps the true line numbers, and links to the whole file and to its tests. `:members:` shows a class's head with
+some of its members. `{outline}` lists what the page's listings defined.
+"""
+
+from __future__ import annotations
+
+import html
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.docutils import SphinxDirective
+from sphinx.writers.html5 import HTML5Translator
+
+from nnz.support.listing import Excerpt, Line, ListingError, find, find_all
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src"
+TESTS = ROOT / "tests"
+
+
+class listing_block(nodes.literal_block):  # noqa: N801  (docutils names nodes so)
+    """Python source whose lines carry their numbers in the file."""
+
+
+class outline(nodes.General, nodes.Element):  # noqa: N801
+    """Stands where the outline of the page's definitions will be."""
+
+
+def code_page(path: Path) -> str:
+    """Return the name of the page that shows a file of the project."""
+    top = SOURCE if path.is_relative_to(SOURCE) else ROOT
+    return f"_code/{path.relative_to(top).with_suffix('').as_posix()}"
+
+
+def test_file(module: str) -> Path:
+    """Return the file that tests a module."""
+    return TESTS / f"test_{module.rpartition('.')[2]}.py"
+
+
+def first_mention(path: Path, name: str) -> int:
+    """Return the number of the first line after the imports of a test file that mentions a name, or 1."""
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.startswith(("import ", "from ")) and word.search(line):
+            return number
+    return 1
+
+
+class Listing(SphinxDirective):
+    """`{listing} nnz.module.Name [nnz.module.Other ...]`, with `:members: a, b` and `:name:`."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    option_spec: ClassVar[Any] = {"members": directives.unchanged, "name": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        wanted = self.arguments[0].split()
+        members = None
+        if "members" in self.options:
+            members = [member.strip() for member in (self.options["members"] or "").split(",") if member.strip()]
+        try:
+            excerpts = find_all(SOURCE, wanted, members)
+        except ListingError as error:
+            raise self.error(f"listing: {error}") from error
+        if not (tests := test_file(excerpts[0].module)).is_file():
+            raise self.error(f"listing: {excerpts[0].module} has no tests; expected tests/{tests.name}.")
+        self.options.setdefault("name", "listing-" + excerpts[0].names[-1].lower().replace(".", "-").strip("_"))
+        block = self.block(excerpts)
+        wrapper = nodes.container("", literal_block=True, classes=["literal-block-wrapper", "listing"])
+        wrapper += self.caption(excerpts, tests)
+        wrapper += block
+        self.set_source_info(wrapper)
+        self.add_name(wrapper)
+        self.record(excerpts, wrapper["ids"][0])
+        for excerpt in excerpts:
+            self.env.note_dependency(str(excerpt.path))
+        self.env.note_dependency(str(tests))
+        return [wrapper]
+
+    def block(self, excerpts: list[Excerpt]) -> listing_block:
+        text = "\n\n".join(excerpt.text.rstrip("\n") for excerpt in excerpts) + "\n"
+        numbers: list[int] = []
+        for excerpt in excerpts:
+            numbers += [0, *(line.number for line in excerpt.lines)] if numbers else _numbers(excerpt.lines)
+        return listing_block(text, text, language="python", numbers=numbers, force=False, highlight_args={})
+
+    def caption(self, excerpts: list[Excerpt], tests: Path) -> nodes.caption:
+        first = excerpts[0]
+        name = first.names[0] if len(first.names) > 1 else first.names[-1]
+        source = self.link(first.path, first.lines[0].number)
+        checked = self.link(tests, first_mention(tests, first.names[-1].rpartition(".")[2]))
+        caption = nodes.caption(self.block_text, "")
+        caption += nodes.literal("", name)
+        caption += nodes.Text(" in ")
+        caption += nodes.reference("", f"nnz/{first.path.name}", internal=True, refuri=source, classes=["to-source"])
+        caption += nodes.Text(", ")
+        caption += nodes.reference("", "its tests", internal=True, refuri=checked, classes=["to-tests"])
+        return caption
+
+    def link(self, path: Path, line: int) -> str:
+        return f"{self.env.app.builder.get_relative_uri(self.env.docname, code_page(path))}#L-{line}"
+
+    def record(self, excerpts: list[Excerpt], target: str) -> None:
+        shown = _shown(self.env).setdefault(self.env.docname, [])
+        shown += [(excerpt.module, name, target) for excerpt in excerpts for name in excerpt.names]
+
+
+def _numbers(lines: tuple[Line, ...]) -> list[int]:
+    return [line.number for line in lines]
+
+
+def _shown(env: BuildEnvironment) -> dict[str, list[tuple[str, str, str]]]:
+    if not hasattr(env, "nnz_listings"):
+        env.nnz_listings = {}  # type: ignore[attr-defined]
+    return env.nnz_listings  # type: ignore[attr-defined, no-any-return]
+
+
+def visit_listing(self: HTML5Translator, node: listing_block) -> None:
+    """Write the block as Sphinx writes code, and put the true line numbers in."""
+    code = self.highlighter.highlight_block(node.rawsource, "python", linenos="inline", location=node)
+    numbers: list[int] = node["numbers"]
+    width = len(str(max(numbers)))
+    position = iter(range(len(numbers)))
+
+    def true_number(match: re.Match[str]) -> str:
+        index = next(position)
+        gap = index and numbers[index - 1] and numbers[index] > numbers[index - 1] + 1
+        shown = str(numbers[index] or "").rjust(width)
+        return f'<span class="linenos{" skipped" if gap else ""}">{shown}</span>'
+
+    code = re.sub(r'<span class="linenos">\s*\d+</span>', true_number, code)
+    self.body.append(self.starttag(node, "div", suffix="", CLASS="highlight-python notranslate") + code + "</div>\n")
+    raise nodes.SkipNode
+
+
+class Outline(SphinxDirective):
+    """`{outline}`: what this page's listings defined, in their order."""
+
+    def run(self) -> list[nodes.Node]:
+        return [outline()]
+
+
+def fill_outlines(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Replace each outline with a list of links to the page's listings."""
+    for place in list(doctree.findall(outline)):
+        block = nodes.bullet_list(classes=["outline"])
+        module_items: dict[str, nodes.bullet_list] = {}
+        for module, name, target in _shown(app.env).get(docname, []):
+            if module not in module_items:
+                module_items[module] = nodes.bullet_list()
+                block += nodes.list_item("", nodes.paragraph("", "", nodes.literal("", module)), module_items[module])
+            link = nodes.reference("", "", nodes.literal("", name), internal=True, refid=target)
+            module_items[module] += nodes.list_item("", nodes.paragraph("", "", link))
+        place.replace_self(block if len(block) else nodes.paragraph("", "This page defines nothing."))
+
+
+def code_files() -> list[Path]:
+    """Return every file of code that the site shows whole."""
+    return sorted([*SOURCE.rglob("*.py"), *TESTS.rglob("*.py")])
+
+
+def code_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Yield a page for each file of the package and of its tests, with an anchor on each line."""
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    formatter = HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True, wrapcode=True)
+    for path in code_files():
+        shown = path.relative_to(ROOT).as_posix()
+        code = highlight(path.read_text(encoding="utf-8"), PythonLexer(), formatter)
+        code = code.replace("<pre>", '<pre tabindex="0">', 1)
+        body = f'<h1><code>{html.escape(shown)}</code></h1>\n<div class="highlight-python whole-file">{code}</div>'
+        yield code_page(path), {"title": shown, "body": body, "parents": [], "meta": {}}, "page.html"
+
+
+def resolve_code_link(domain: str, info: dict[str, str]) -> str | None:
+    """Lead from the API reference to the line where a definition starts (sphinx.ext.linkcode)."""
+    if domain != "py" or not info["module"]:
+        return None
+    try:
+        excerpt = find(SOURCE, f"{info['module']}.{info['fullname']}")
+    except ListingError:
+        return None
+    return posixpath.join("..", f"{code_page(excerpt.path)}.html#L-{excerpt.lines[0].number}")
+
+
+def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    """Drop what a page showed, before it is read again."""
+    _shown(env).pop(docname, None)
+
+
+def merge(app: Sphinx, env: BuildEnvironment, docnames: list[str], other: BuildEnvironment) -> None:
+    """Take over what another process's pages showed."""
+    _shown(env).update({name: shown for name, shown in _shown(other).items() if name in docnames})
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives and the pages of code."""
+    app.add_directive("listing", Listing)
+    app.add_directive("outline", Outline)
+    app.add_node(listing_block, html=(visit_listing, None))
+    app.add_node(outline)
+    app.connect("doctree-resolved", fill_outlines)
+    app.connect("html-collect-pages", code_pages)
+    app.connect("env-purge-doc", forget)
+    app.connect("env-merge-info", merge)
+    app.config.linkcode_resolve = resolve_code_link  # a function, which _config.yml cannot hold
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,157 @@
+"""The site as a whole: nothing from other hosts, all cores, and a word about the data on every page.
+
+What the stock stack gets wrong, and what is done about it here:
+
+- Jupyter Book writes the constants of sphinx-thebe into every page, twice, which is a JavaScript error; the book
+  has no live kernels, so those scripts are taken out.
+- Two extensions that are safe to run in parallel do not say so, which makes Sphinx read serially and warn, and the
+  domain of sphinx-proof, which keeps its data elsewhere, does not say that it has nothing to merge.
+- MathJax would come from another host; it is copied from the installed package sphinx-mathjax-offline. The typeface,
+  Source Serif, is cut down to what a book in English needs from the installed package font-source-serif-pro.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from importlib.metadata import files
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from fontTools import subset
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+from sphinx_proof.domain import ProofDomain
+
+from nnz.support import datasets
+
+PARALLEL_SAFE = ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex")
+FONTS = ("SourceSerifPro-Regular", "SourceSerifPro-It", "SourceSerifPro-Semibold", "SourceSerifPro-SemiboldIt")
+GLYPHS = "U+0020-017F,U+0370-03FF,U+2010-2044,U+20AC,U+2190-2193,U+2212,U+2248,U+2260-2265"
+MATHJAX = "tex-svg.js"  # formulas as SVG need no fonts
+REDIRECT = (
+    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+    '<meta http-equiv="refresh" content="0; url={page}"></head>'
+    '<body><h1>{title}</h1><p><a href="{page}">Open the book</a></p></body></html>\n'
+)
+
+
+def packaged(package: str, name: str) -> Path:
+    """Return the path of a file inside an installed package."""
+    for path in files(package) or []:
+        if path.name == name:
+            return Path(str(path.locate()))
+    raise ExtensionError(f"{package} is installed without {name}. Run `make distclean venv`.")
+
+
+def copy_mathjax(target: Path) -> None:
+    """Copy MathJax, and what its own menu asks for on behalf of screen readers."""
+    script = packaged("sphinx-mathjax-offline", MATHJAX)
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(script, target)
+    for folder in ("a11y", "sre"):
+        shutil.copytree(script.parent / folder, target / folder, dirs_exist_ok=True)
+
+
+def cut_fonts(target: Path) -> None:
+    """Write the book's typeface as web fonts with the characters that it needs."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in FONTS:
+        out = target / f"{name}.woff"
+        source = packaged("font-source-serif-pro", f"{name}.ttf")
+        subset.main([str(source), f"--unicodes={GLYPHS}", "--flavor=woff", f"--output-file={out}", "--layout-features=*"])
+    shutil.copy2(packaged("font-source-serif-pro", "LICENSE.txt"), target / "LICENSE.txt")
+
+
+def describe_data(app: Sphinx) -> tuple[str, str]:
+    """Return the kind of the list of names that this build reads, and a sentence about it."""
+    source = datasets.locate()
+    count = len(source.path.read_text(encoding="utf-8-sig").split())
+    if source.kind == "names.txt":
+        return source.kind, f"Built on names.txt: {count:,} names, sha256 {datasets.NAMES_SHA256[:12]}…"
+    if source.kind == "sample":
+        return source.kind, (
+            f"This copy was built on the embedded sample of {count:,} names, because names.txt could not be fetched. "
+            "Its numbers are not those of the book, and claims about names.txt were not checked."
+        )
+    return source.kind, (
+        f"This copy was built on a list of the builder's own, of {count:,} names. "
+        "Its numbers are not those of the book, and claims about names.txt were not checked."
+    )
+
+
+def prepare(app: Sphinx, config: Config) -> None:
+    """Settle, before anything is read, what kernels inherit and what the pages say of the data."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # chapters run side by side, and sums keep their order
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # tqdm's, as torch is imported
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # debugpy's word on stderr is not the book's
+    kind, sentence = describe_data(app)
+    config.html_theme_options = dict(config.html_theme_options)
+    config.html_theme_options["extra_footer"] = f'<p class="built-on" data-kind="{kind}">{sentence}</p>'
+    if kind != "names.txt":
+        config.html_theme_options["announcement"] = f'<p class="data-notice">{sentence}</p>'
+    config.mathjax_path = f"mathjax/{MATHJAX}"
+
+
+def before_reading(app: Sphinx) -> None:
+    """Mark the two silent extensions as safe, and let matplotlib make its font cache outside any page."""
+    for name in PARALLEL_SAFE:
+        if name in app.extensions:
+            app.extensions[name].parallel_read_safe = True
+            app.extensions[name].parallel_write_safe = True
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    import matplotlib.font_manager  # noqa: F401  (importing it makes the cache)
+
+
+class MergeableProofDomain(ProofDomain):  # type: ignore[misc]
+    """The domain of theorems and definitions, for a build in parallel processes."""
+
+    def merge_domaindata(self, docnames: list[str], otherdata: dict[str, Any]) -> None:
+        """Merge nothing; sphinx-proof keeps its list in the environment and merges it there."""
+
+
+def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.Node | None) -> None:
+    """Take the scripts and styles of sphinx-thebe out of a page."""
+
+    def kept(asset: Any) -> bool:
+        said = f"{getattr(asset, 'filename', asset)} {getattr(asset, 'attributes', {}).get('body', '')}"
+        return "thebe" not in said.lower()
+
+    for key in ("script_files", "css_files"):
+        context[key] = [asset for asset in context.get(key, []) if kept(asset)]
+
+
+def finish(app: Sphinx, problem: Exception | None) -> None:
+    """Put MathJax and the typeface beside the pages, and a page at the root that leads to the first."""
+    if problem or app.builder.name != "html":
+        return
+    out = Path(app.outdir)
+    copy_mathjax(out / "_static" / "mathjax")
+    cut_fonts(out / "_static" / "fonts")
+    first = f"{app.config.root_doc}.html"
+    if first != "index.html":
+        (out / "index.html").write_text(REDIRECT.format(title=app.config.html_title, page=first), encoding="utf-8")
+
+
+def given(
+    name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    r"""Show a number that was chosen or quoted, not measured: {given}`0.1`. All others arrive by glue."""
+    return [nodes.inline(rawtext, text, classes=["given"])], []
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect all of the above."""
+    app.setup_extension("sphinx_proof")
+    app.add_domain(MergeableProofDomain, override=True)
+    app.add_role("given", given)
+    app.connect("config-inited", prepare, priority=900)
+    app.connect("builder-inited", before_reading)
+    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+

@@ -1,0 +1,88 @@
+"""Drawing from a distribution, and names from a model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nnz.contract import LanguageModel
+
+MAX_LENGTH = 100  # a name that has not ended by then is cut, so that a model that never ends cannot hang
+
+
+def draw(probs: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw one outcome from each row by inverting its cumulative distribution.
+
+    Args:
+        probs: float of shape (B, V), not negative; rows need not sum to 1, only to more than 0.
+        generator: the source of the B uniform numbers used.
+
+    Returns:
+        An int64 tensor of shape (B,), in which outcome i has a chance proportional to column i of probs.
+    """
+    edges = probs.cumsum(dim=1)  # (B, V)
+    dart = torch.rand(len(probs), 1, generator=generator, dtype=probs.dtype) * edges[:, -1:]  # (B, 1)
+    return (edges <= dart).sum(dim=1)
+
+
+def adjust(log_probs: Tensor, temperature: float = 1.0, top_k: int | None = None) -> Tensor:
+    """Return probabilities made bolder or tamer: P^(1/temperature), kept for the top_k likeliest characters.
+
+    Args:
+        log_probs: (B, V).
+        temperature: below 1 favours what is likely, above 1 evens out; more than 0.
+        top_k: how many characters stay possible, from 1 to V; all by default.
+
+    Returns:
+        float of shape (B, V); each row sums to 1.
+
+    Raises:
+        ValueError: temperature or top_k is out of range.
+    """
+    V = log_probs.shape[1]
+    if not 0 < temperature < float("inf"):
+        raise ValueError(f"temperature is {temperature}; it must be above 0 (for the likeliest alone, top_k=1).")
+    if top_k is not None and not 1 <= top_k <= V:
+        raise ValueError(f"top_k is {top_k}; this model has {V} characters, so it must be 1 to {V}.")
+    scores = log_probs / temperature
+    if top_k is not None:
+        chosen = scores.topk(top_k, dim=1)
+        scores = torch.full_like(scores, -torch.inf).scatter(1, chosen.indices, chosen.values)
+    return scores.softmax(dim=1)
+
+
+def sample_names(
+    model: LanguageModel,
+    n: int,
+    *,
+    generator: torch.Generator,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+) -> list[str]:
+    """Draw n names from a model, character by character until the end token.
+
+    Args:
+        model: any model of the contract.
+        n: how many names; they are drawn side by side, so another n gives other names.
+        generator: the source of randomness; the same state gives the same names.
+        temperature: see `adjust`.
+        top_k: see `adjust`.
+
+    Returns:
+        n strings; some may be empty, and one that had not ended after `MAX_LENGTH` characters is cut there.
+
+    Raises:
+        ValueError: n is negative, or temperature or top_k is out of range.
+    """
+    if n < 0:
+        raise ValueError(f"n is {n}; it counts names, so it is 0 or more.")
+    text = torch.zeros(n, model.block_size, dtype=torch.int64)  # (n, block_size + characters so far)
+    alive = torch.ones(n, dtype=torch.bool)
+    for _ in range(MAX_LENGTH):
+        contexts = text[:, text.shape[1] - model.block_size :]
+        chars = draw(adjust(model.log_probs(contexts), temperature, top_k), generator)
+        alive &= chars != 0
+        text = torch.cat([text, (chars * alive)[:, None]], dim=1)
+        if not alive.any():
+            break
+    return [model.vocabulary.decode(row[row != 0]) for row in text]

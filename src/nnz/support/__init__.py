@@ -1,0 +1,1 @@
+"""What the book needs besides the code it teaches: finding data, checking claims, drawing figures."""

@@ -1,0 +1,142 @@
+"""Find a list of names, know which one it is, and read it line by line without letting anything odd pass.
+
+The book is written on `names.txt`, which is fetched and never committed. `locate` says which file will be
+read; `read_names` reads it. Chapters use both through `nnz.data.load_names`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+import requests
+
+from nnz.support.paths import project_root, resource
+
+NAMES_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
+NAMES_URL = (
+    "https://raw.githubusercontent.com/karpathy/makemore/8f79bd0126eaef5eb82d346c9f85ae20ea1c476a/names.txt"
+)
+TIMEOUT = 10.0  # seconds without a byte before a download is given up
+
+
+@dataclass(frozen=True)
+class Source:
+    """A list of names on disk, and what the book may say about it."""
+
+    path: Path
+    kind: str  # "names.txt", "sample" or "own"
+    notice: str = ""
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether this is, byte for byte, the list that the book's claims were recorded on."""
+        return self.kind == "names.txt"
+
+
+class DataError(ValueError):
+    """A list of names that cannot be used, with what was found, what was expected and what to do."""
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 sum of a file in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def locate(path: str | os.PathLike[str] | None = None) -> Source:
+    """Return the list of names to use.
+
+    In this order: `path`; the file that the environment variable `NNZ_NAMES` names; `data/names.txt` in the
+    checkout; a download, pinned to a commit and checked by its SHA-256 sum; the sample that comes with nnz.
+
+    Raises:
+        FileNotFoundError: the file asked for is not there.
+        DataError: the file asked for is a folder, or a copy of names.txt has the wrong sum.
+    """
+    if path is not None:
+        return _own(Path(path), "load_names(path)")
+    if named := os.environ.get("NNZ_NAMES"):
+        return _own(Path(named), "the environment variable NNZ_NAMES")
+    root = project_root()
+    if root and (local := root / "data" / "names.txt").exists():
+        if local.is_file() and sha256(local) == NAMES_SHA256:
+            return Source(local, "names.txt")
+        raise DataError(
+            f"{local} is not the list the book is written on: its sha256 should be {NAMES_SHA256}. "
+            "Delete it to have it fetched again; to use a list of your own, name it in NNZ_NAMES instead."
+        )
+    return _download()
+
+
+def _own(path: Path, asked_by: str) -> Source:
+    if path.is_dir():
+        raise DataError(f"{asked_by} names the folder {path}; expected a text file with one name on each line.")
+    if not path.exists():
+        raise FileNotFoundError(f"{asked_by} names {path}, and there is no such file. Check the spelling.")
+    return Source(path, "names.txt" if sha256(path) == NAMES_SHA256 else "own")
+
+
+def _download() -> Source:
+    store = pooch.create(
+        path=pooch.os_cache("nnz"),
+        base_url="",
+        registry={"names.txt": f"sha256:{NAMES_SHA256}"},
+        urls={"names.txt": os.environ.get("NNZ_NAMES_URL", NAMES_URL)},
+        env="NNZ_CACHE",
+    )
+    pooch.get_logger().setLevel("ERROR")
+    try:
+        fetched = store.fetch("names.txt", downloader=pooch.HTTPDownloader(timeout=TIMEOUT))
+    except (requests.RequestException, OSError) as error:
+        reason = f"{type(error).__name__}: {error}"[:160]
+        return Source(resource("data", "names-sample.txt"), "sample", f"names.txt could not be fetched ({reason})")
+    except ValueError as error:  # pooch's word for a wrong sum; it has removed what it fetched
+        raise DataError(
+            f"What was fetched as names.txt is not the pinned file: its sha256 is not {NAMES_SHA256}. "
+            "Something between here and there changed or cut it short. Try again; if it stays so, name a good "
+            "copy in the environment variable NNZ_NAMES."
+        ) from error
+    return Source(Path(fetched), "names.txt")
+
+
+def read_names(source: Source, alphabet: str) -> list[str]:
+    r"""Read one name per line.
+
+    A byte order mark, `\r\n` line ends, blank lines and spaces around a name are passed over. Names that stand
+    twice stay twice.
+
+    Raises:
+        DataError: the file is empty or is not text, or a line has a character outside `alphabet`.
+    """
+    try:
+        text = source.path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{source.path} is not a text file in UTF-8 ({error.reason} at byte {error.start}).") from error
+    allowed = set(alphabet)
+    names = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        name = line.strip()
+        if strange := [char for char in dict.fromkeys(name) if char not in allowed]:
+            raise DataError(_explain(source.path, number, name, strange, alphabet))
+        if name:
+            names.append(name)
+    if not names:
+        raise DataError(f"{source.path} has no names in it; expected one name on each line.")
+    if source.notice:
+        print(f"Using the {len(names):,} names of the embedded sample: {source.notice}.", file=sys.stderr)
+    return names
+
+
+def _explain(path: Path, number: int, name: str, strange: list[str], alphabet: str) -> str:
+    shown = name if len(name) <= 40 else name[:40] + "..."
+    advice = "Write it in lower case." if name.lower() != name and set(name.lower()) <= set(alphabet) else (
+        "Change the line, or allow more characters: load_names(path, alphabet=...)."
+    )
+    return (
+        f"Line {number} of {path} is {shown!r}, and {', '.join(map(repr, strange[:5]))} is not among the characters "
+        f"allowed, {alphabet!r}. {advice}"
+    )
