@@ -22,7 +22,11 @@ def state_of_the_code() -> str:
     digest = hashlib.sha256()
     files = [ROOT / "constraints.txt", ROOT / "book" / "claims.toml"]
     for folder in (ROOT / "src", ROOT / "data"):
-        files += sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        files += sorted(
+            path
+            for path in folder.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        )
     if os.environ.get("NNZ_NAMES"):
         files.append(Path(os.environ["NNZ_NAMES"]))
     for path in files:
@@ -36,7 +40,17 @@ def main() -> int:
     kind = sys.argv[1] if len(sys.argv) == 2 else ""
     if kind not in ("book", "quick"):
         sys.exit("usage: python tools/build.py book|quick")
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "-j", os.environ.get("NNZ_JOBS", "auto"), "-d", str(BUILD / ".doctrees")]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-b",
+        "html",
+        "-j",
+        os.environ.get("NNZ_JOBS", "auto"),
+        "-d",
+        str(BUILD / ".doctrees"),
+    ]
     if kind == "book":
         shutil.rmtree(BUILD, ignore_errors=True)
         command += ["-n", "-W", "--keep-going", "-D", "nb_execution_mode=force"]
@@ -47,16 +61,28 @@ def main() -> int:
             command += ["-E"]
             shutil.rmtree(BUILD / "cache", ignore_errors=True)
             cache.mkdir(parents=True)
-        command += ["-D", "nb_execution_mode=cache", "-D", f"nb_execution_cache_path={cache}"]
+        command += [
+            "-D",
+            "nb_execution_mode=cache",
+            "-D",
+            f"nb_execution_cache_path={cache}",
+        ]
     BUILD.mkdir(exist_ok=True)
-    book = [str(Path(sys.executable).parent / "jupyter-book"), "config", "sphinx", str(ROOT)]
+    book = [
+        str(Path(sys.executable).parent / "jupyter-book"),
+        "config",
+        "sphinx",
+        str(ROOT),
+    ]
     translated = subprocess.run(book, cwd=ROOT, capture_output=True, text=True)
     if translated.returncode:
         print(translated.stdout + translated.stderr, file=sys.stderr)
         return translated.returncode
     # Jupyter Book's translation leaves out where the book's own extensions are.
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "book" / "_ext")}
-    result = subprocess.run([*command, str(ROOT), str(BUILD / "html")], cwd=ROOT, env=environment).returncode
+    result = subprocess.run(
+        [*command, str(ROOT), str(BUILD / "html")], cwd=ROOT, env=environment
+    ).returncode
     if result:
         print(
             "\nThe book did not build: the first ERROR or WARNING above says where."

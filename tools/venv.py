@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 STAMP = VENV / "made-from.txt"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
-NEEDED_BYTES = 3 * 10**9  # a CPU build of torch and the rest take 1.5 GB; pip unpacks beside it
+NEEDED_BYTES = (
+    3 * 10**9
+)  # a CPU build of torch and the rest take 1.5 GB; pip unpacks beside it
 
 HINTS = [
     (
@@ -35,7 +37,10 @@ HINTS = [
         "A pinned version has no build for this Python and system. Try Python 3.11 or 3.12 "
         "(`make book PYTHON=python3.12`), or `make constraints` to resolve versions for this machine.",
     ),
-    (r"permission denied|errno 13", "This folder is not writable for you. Clone the book to one that is."),
+    (
+        r"permission denied|errno 13",
+        "This folder is not writable for you. Clone the book to one that is.",
+    ),
 ]
 
 HEADER = """\
@@ -47,9 +52,14 @@ HEADER = """\
 
 def fingerprint() -> str:
     """Say what a fresh environment would be made from: the two files, this Python, this place."""
-    described = [f"python {sys.version_info.major}.{sys.version_info.minor}", f"folder {ROOT}"]
+    described = [
+        f"python {sys.version_info.major}.{sys.version_info.minor}",
+        f"folder {ROOT}",
+    ]
     for name in ("pyproject.toml", "constraints.txt"):
-        described.append(f"{name} {hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}")
+        described.append(
+            f"{name} {hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}"
+        )
     return "\n".join(described) + "\n"
 
 
@@ -60,47 +70,92 @@ def stop(message: str) -> None:
 
 def pip(*arguments: str) -> None:
     """Run pip inside the environment; when it fails, say what to do about it."""
-    command = [str(BIN / "python"), "-m", "pip", "--disable-pip-version-check", *arguments]
-    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [
+        str(BIN / "python"),
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        *arguments,
+    ]
+    run = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     assert run.stdout is not None
     lines = []
     for line in run.stdout:
         lines.append(line)
-        if line.startswith(("Collecting", "Downloading", "Installing", "ERROR", "Successfully")):
+        if line.startswith(
+            ("Collecting", "Downloading", "Installing", "ERROR", "Successfully")
+        ):
             print(line[:110].rstrip(), flush=True)
     if run.wait() == 0:
         return
     said = "".join(lines)
     print(said[-3000:], file=sys.stderr)
-    hints = [hint for pattern, hint in HINTS if re.search(pattern, said, re.IGNORECASE)]
-    stop(hints[0] if hints else "pip failed; its own words are above. Nothing was left half-installed.")
+    hints = [
+        hint for pattern, hint in HINTS if re.search(pattern, said, re.IGNORECASE)
+    ]
+    stop(
+        hints[0]
+        if hints
+        else "pip failed; its own words are above. Nothing was left half-installed."
+    )
 
 
 def create(constraints: list[str]) -> None:
     """Create the environment from nothing and install the book and its tools into it."""
     free = shutil.disk_usage(ROOT).free
     if free < NEEDED_BYTES:
-        stop(f"{free / 1e9:.1f} GB are free here, about 3 GB are needed. Free some and try again.")
+        stop(
+            f"{free / 1e9:.1f} GB are free here, about 3 GB are needed. Free some and try again."
+        )
     shutil.rmtree(VENV, ignore_errors=True)
-    made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True
+    )
     if made.returncode:
         stop(f"python -m venv failed: {(made.stderr or made.stdout).strip()}")
     pip("install", *constraints, "hatchling", "editables")
-    pip("install", *constraints, "--no-build-isolation", "--editable", ".[book,test]")
+    pip(
+        "install",
+        *constraints,
+        "--no-build-isolation",
+        "--editable",
+        ".[book,test]",
+    )
 
 
 def resolve() -> None:
     """Install the newest versions that pyproject.toml allows, and write them down as constraints."""
-    torch_pin = re.search(r"^torch==\S+", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    torch_pin = re.search(
+        r"^torch==\S+", (ROOT / "constraints.txt").read_text(), re.MULTILINE
+    )
     keep = VENV.parent / ".venv-torch.txt"
     try:
         keep.write_text(torch_pin[0] + "\n" if torch_pin else "")
         create(["-c", str(keep)])
     finally:
         keep.unlink(missing_ok=True)
-    command = [str(BIN / "python"), "-m", "pip", "--disable-pip-version-check", "freeze", "--exclude-editable"]
-    frozen = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    pins = [re.sub(r"\+\S+$", "", line) for line in frozen.splitlines() if re.fullmatch(r"\S+==\S+", line)]
+    command = [
+        str(BIN / "python"),
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "freeze",
+        "--exclude-editable",
+    ]
+    frozen = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    pins = [
+        re.sub(r"\+\S+$", "", line)
+        for line in frozen.splitlines()
+        if re.fullmatch(r"\S+==\S+", line)
+    ]
     (ROOT / "constraints.txt").write_text(HEADER + "\n".join(pins) + "\n")
     STAMP.write_text(fingerprint())
 
@@ -115,7 +170,9 @@ def main() -> None:
     print("Making .venv (once; a minute or two) ...", flush=True)
     try:
         create(["-c", "constraints.txt"])
-        STAMP.write_text(fingerprint())  # last, so that an interrupted installation is never taken for a whole one
+        STAMP.write_text(
+            fingerprint()
+        )  # last, so that an interrupted installation is never taken for a whole one
     except OSError as error:
         stop(f"{error}. Is the disk full, or the folder read-only?")
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The ledger: gather what the chapters recorded, write `_build/claims.json`, and stop a build that broke its word."""
+"""The ledger of claims: gather what chapters recorded, and stop a build that broke its word."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 logger = logging.getLogger(__name__)
 
 
-class ledger(nodes.General, nodes.Element):  # noqa: N801  (docutils names nodes so)
+class ledger(nodes.General, nodes.Element):
     """Stands where the table of all claims will be."""
 
 
@@ -50,18 +50,26 @@ def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace the ledger's place with a table of what has been recorded."""
     for place in list(doctree.findall(ledger)):
         order = list(book_claims())
-        records = sorted(recorded(app), key=lambda record: order.index(record["id"]))
+        records = sorted(
+            recorded(app), key=lambda record: order.index(record["id"])
+        )
         place.replace_self(_table(app, docname, records))
 
 
 def _table(app: Sphinx, docname: str, records: list[dict[str, Any]]) -> nodes.table:
     heads = ("Claim", "Claimed", "Measured", "Verdict", "Source")
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (4, 2, 2, 1, 3)), cols=len(heads))
+    group = nodes.tgroup(
+        "",
+        *(nodes.colspec(colwidth=width) for width in (4, 2, 2, 1, 3)),
+        cols=len(heads),
+    )
     group += nodes.thead("", nodes.row("", *(_cell(head) for head in heads)))
     body = nodes.tbody()
     for record in records:
         to_page = app.builder.get_relative_uri(docname, record["page"])
-        link = nodes.reference("", "", nodes.literal("", record["id"]), internal=True, refuri=to_page)
+        link = nodes.reference(
+            "", "", nodes.literal("", record["id"]), internal=True, refuri=to_page
+        )
         unit = f" {record['unit']}" if record["unit"] else ""
         body += nodes.row(
             "",
@@ -69,7 +77,10 @@ def _table(app: Sphinx, docname: str, records: list[dict[str, Any]]) -> nodes.ta
             _cell(record["bound"]),
             _cell(show(record) + unit),
             _cell(record["verdict"]),
-            _cell(record["source"] + (" (names.txt)" if record["data"] == "names.txt" else "")),
+            _cell(
+                record["source"]
+                + (" (names.txt)" if record["data"] == "names.txt" else "")
+            ),
         )
     group += body
     return nodes.table("", group, classes=["ledger"])
@@ -80,7 +91,7 @@ def _cell(text: str) -> nodes.entry:
 
 
 def check_all(app: Sphinx, problem: Exception | None) -> None:
-    """After the pages are written: every claim recorded, every chapter within its seconds, or the build has failed."""
+    """Fail the build, after its pages are written, if a claim is missing or a chapter over its budget."""
     if problem or app.builder.name != "html":
         return
     try:
@@ -88,10 +99,20 @@ def check_all(app: Sphinx, problem: Exception | None) -> None:
     except ClaimError as error:
         raise ExtensionError(f"claims: {error}") from error
     out = Path(app.outdir).parent / "claims.json"
-    out.write_text(json.dumps({record["id"]: record for record in records}, indent=1) + "\n", encoding="utf-8")
+    out.write_text(
+        json.dumps({record["id"]: record for record in records}, indent=1) + "\n",
+        encoding="utf-8",
+    )
     unchecked = sum(record["verdict"] != "holds" for record in records)
-    logger.info("claims: %d hold, %d not checked on this data", len(records) - unchecked, unchecked)
-    if slow := over_budget(seconds(app), tomllib.loads((ROOT / "chapters.toml").read_text(encoding="utf-8"))):
+    logger.info(
+        "claims: %d hold, %d not checked on this data",
+        len(records) - unchecked,
+        unchecked,
+    )
+    if slow := over_budget(
+        seconds(app),
+        tomllib.loads((ROOT / "chapters.toml").read_text(encoding="utf-8")),
+    ):
         raise ExtensionError("; ".join(slow))
 
 

@@ -1,8 +1,9 @@
-"""Show the package's own source on the page: `{listing}`, `{outline}`, and a page for each file of code.
+"""Show the package's own source: `{listing}`, `{outline}`, and a page for each file of code.
 
-`{listing} nnz.bigram.BigramCounts.fit` finds the object with `ast`, leaves its docstring out (the API reference has
-it), keeps the true line numbers, and links to the whole file and to its tests. `:members:` shows a class's head with
-some of its members. `{outline}` lists what the page's listings defined.
+`{listing} nnz.bigram.BigramCounts.fit` finds the object with `ast`, leaves its docstring out (the
+API reference has it), keeps the true line numbers, and links to the whole file and to its tests.
+`:members:` shows a class's head with some of its members. `{outline}` lists what the page's
+listings defined.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ SOURCE = ROOT / "src"
 TESTS = ROOT / "tests"
 
 
-class listing_block(nodes.literal_block):  # noqa: N801  (docutils names nodes so)
+class listing_block(nodes.literal_block):
     """Python source whose lines carry their numbers in the file."""
 
 
-class outline(nodes.General, nodes.Element):  # noqa: N801
+class outline(nodes.General, nodes.Element):
     """Stands where the outline of the page's definitions will be."""
 
 
@@ -50,7 +51,9 @@ def test_file(module: str) -> Path:
 def first_mention(path: Path, name: str) -> int:
     """Return the number of the first line after the imports of a test file that mentions a name, or 1."""
     word = re.compile(rf"\b{re.escape(name)}\b")
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(
+        path.read_text(encoding="utf-8").splitlines(), start=1
+    ):
         if not line.startswith(("import ", "from ")) and word.search(line):
             return number
     return 1
@@ -61,22 +64,36 @@ class Listing(SphinxDirective):
 
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec: ClassVar[Any] = {"members": directives.unchanged, "name": directives.unchanged}
+    option_spec: ClassVar[Any] = {
+        "members": directives.unchanged,
+        "name": directives.unchanged,
+    }
 
     def run(self) -> list[nodes.Node]:
         wanted = self.arguments[0].split()
         members = None
         if "members" in self.options:
-            members = [member.strip() for member in (self.options["members"] or "").split(",") if member.strip()]
+            members = [
+                member.strip()
+                for member in (self.options["members"] or "").split(",")
+                if member.strip()
+            ]
         try:
             excerpts = find_all(SOURCE, wanted, members)
         except ListingError as error:
             raise self.error(f"listing: {error}") from error
         if not (tests := test_file(excerpts[0].module)).is_file():
-            raise self.error(f"listing: {excerpts[0].module} has no tests; expected tests/{tests.name}.")
-        self.options.setdefault("name", "listing-" + excerpts[0].names[-1].lower().replace(".", "-").strip("_"))
+            raise self.error(
+                f"listing: {excerpts[0].module} has no tests; expected tests/{tests.name}."
+            )
+        self.options.setdefault(
+            "name",
+            "listing-" + excerpts[0].names[-1].lower().replace(".", "-").strip("_"),
+        )
         block = self.block(excerpts)
-        wrapper = nodes.container("", literal_block=True, classes=["literal-block-wrapper", "listing"])
+        wrapper = nodes.container(
+            "", literal_block=True, classes=["literal-block-wrapper", "listing"]
+        )
         wrapper += self.caption(excerpts, tests)
         wrapper += block
         self.set_source_info(wrapper)
@@ -91,20 +108,41 @@ class Listing(SphinxDirective):
         text = "\n\n".join(excerpt.text.rstrip("\n") for excerpt in excerpts) + "\n"
         numbers: list[int] = []
         for excerpt in excerpts:
-            numbers += [0, *(line.number for line in excerpt.lines)] if numbers else _numbers(excerpt.lines)
-        return listing_block(text, text, language="python", numbers=numbers, force=False, highlight_args={})
+            numbers += (
+                [0, *(line.number for line in excerpt.lines)]
+                if numbers
+                else _numbers(excerpt.lines)
+            )
+        return listing_block(
+            text,
+            text,
+            language="python",
+            numbers=numbers,
+            force=False,
+            highlight_args={},
+        )
 
     def caption(self, excerpts: list[Excerpt], tests: Path) -> nodes.caption:
         first = excerpts[0]
         name = first.names[0] if len(first.names) > 1 else first.names[-1]
         source = self.link(first.path, first.lines[0].number)
-        checked = self.link(tests, first_mention(tests, first.names[-1].rpartition(".")[2]))
+        checked = self.link(
+            tests, first_mention(tests, first.names[-1].rpartition(".")[2])
+        )
         caption = nodes.caption(self.block_text, "")
         caption += nodes.literal("", name)
         caption += nodes.Text(" in ")
-        caption += nodes.reference("", f"nnz/{first.path.name}", internal=True, refuri=source, classes=["to-source"])
+        caption += nodes.reference(
+            "",
+            f"nnz/{first.path.name}",
+            internal=True,
+            refuri=source,
+            classes=["to-source"],
+        )
         caption += nodes.Text(", ")
-        caption += nodes.reference("", "its tests", internal=True, refuri=checked, classes=["to-tests"])
+        caption += nodes.reference(
+            "", "its tests", internal=True, refuri=checked, classes=["to-tests"]
+        )
         return caption
 
     def link(self, path: Path, line: int) -> str:
@@ -112,7 +150,11 @@ class Listing(SphinxDirective):
 
     def record(self, excerpts: list[Excerpt], target: str) -> None:
         shown = _shown(self.env).setdefault(self.env.docname, [])
-        shown += [(excerpt.module, name, target) for excerpt in excerpts for name in excerpt.names]
+        shown += [
+            (excerpt.module, name, target)
+            for excerpt in excerpts
+            for name in excerpt.names
+        ]
 
 
 def _numbers(lines: tuple[Line, ...]) -> list[int]:
@@ -127,19 +169,27 @@ def _shown(env: BuildEnvironment) -> dict[str, list[tuple[str, str, str]]]:
 
 def visit_listing(self: HTML5Translator, node: listing_block) -> None:
     """Write the block as Sphinx writes code, and put the true line numbers in."""
-    code = self.highlighter.highlight_block(node.rawsource, "python", linenos="inline", location=node)
+    code = self.highlighter.highlight_block(
+        node.rawsource, "python", linenos="inline", location=node
+    )
     numbers: list[int] = node["numbers"]
     width = len(str(max(numbers)))
     position = iter(range(len(numbers)))
 
     def true_number(match: re.Match[str]) -> str:
         index = next(position)
-        gap = index and numbers[index - 1] and numbers[index] > numbers[index - 1] + 1
+        gap = (
+            index and numbers[index - 1] and numbers[index] > numbers[index - 1] + 1
+        )
         shown = str(numbers[index] or "").rjust(width)
         return f'<span class="linenos{" skipped" if gap else ""}">{shown}</span>'
 
     code = re.sub(r'<span class="linenos">\s*\d+</span>', true_number, code)
-    self.body.append(self.starttag(node, "div", suffix="", CLASS="highlight-python notranslate") + code + "</div>\n")
+    self.body.append(
+        self.starttag(node, "div", suffix="", CLASS="highlight-python notranslate")
+        + code
+        + "</div>\n"
+    )
     raise nodes.SkipNode
 
 
@@ -158,10 +208,22 @@ def fill_outlines(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         for module, name, target in _shown(app.env).get(docname, []):
             if module not in module_items:
                 module_items[module] = nodes.bullet_list()
-                block += nodes.list_item("", nodes.paragraph("", "", nodes.literal("", module)), module_items[module])
-            link = nodes.reference("", "", nodes.literal("", name), internal=True, refid=target)
-            module_items[module] += nodes.list_item("", nodes.paragraph("", "", link))
-        place.replace_self(block if len(block) else nodes.paragraph("", "This page defines nothing."))
+                block += nodes.list_item(
+                    "",
+                    nodes.paragraph("", "", nodes.literal("", module)),
+                    module_items[module],
+                )
+            link = nodes.reference(
+                "", "", nodes.literal("", name), internal=True, refid=target
+            )
+            module_items[module] += nodes.list_item(
+                "", nodes.paragraph("", "", link)
+            )
+        place.replace_self(
+            block
+            if len(block)
+            else nodes.paragraph("", "This page defines nothing.")
+        )
 
 
 def code_files() -> list[Path]:
@@ -175,13 +237,19 @@ def code_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
 
-    formatter = HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True, wrapcode=True)
+    formatter = HtmlFormatter(
+        linenos="inline", lineanchors="L", anchorlinenos=True, wrapcode=True
+    )
     for path in code_files():
         shown = path.relative_to(ROOT).as_posix()
         code = highlight(path.read_text(encoding="utf-8"), PythonLexer(), formatter)
         code = code.replace("<pre>", '<pre tabindex="0">', 1)
         body = f'<h1><code>{html.escape(shown)}</code></h1>\n<div class="highlight-python whole-file">{code}</div>'
-        yield code_page(path), {"title": shown, "body": body, "parents": [], "meta": {}}, "page.html"
+        yield (
+            code_page(path),
+            {"title": shown, "body": body, "parents": [], "meta": {}},
+            "page.html",
+        )
 
 
 def resolve_code_link(domain: str, info: dict[str, str]) -> str | None:
@@ -192,7 +260,9 @@ def resolve_code_link(domain: str, info: dict[str, str]) -> str | None:
         excerpt = find(SOURCE, f"{info['module']}.{info['fullname']}")
     except ListingError:
         return None
-    return posixpath.join("..", f"{code_page(excerpt.path)}.html#L-{excerpt.lines[0].number}")
+    return posixpath.join(
+        "..", f"{code_page(excerpt.path)}.html#L-{excerpt.lines[0].number}"
+    )
 
 
 def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
@@ -200,9 +270,13 @@ def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     _shown(env).pop(docname, None)
 
 
-def merge(app: Sphinx, env: BuildEnvironment, docnames: list[str], other: BuildEnvironment) -> None:
+def merge(
+    app: Sphinx, env: BuildEnvironment, docnames: list[str], other: BuildEnvironment
+) -> None:
     """Take over what another process's pages showed."""
-    _shown(env).update({name: shown for name, shown in _shown(other).items() if name in docnames})
+    _shown(env).update(
+        {name: shown for name, shown in _shown(other).items() if name in docnames}
+    )
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -215,5 +289,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-collect-pages", code_pages)
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)
-    app.config.linkcode_resolve = resolve_code_link  # a function, which _config.yml cannot hold
-    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    app.config.linkcode_resolve = (
+        resolve_code_link  # a function, which _config.yml cannot hold
+    )
+    return {
+        "version": "1",
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -2,12 +2,14 @@
 
 What the stock stack gets wrong, and what is done about it here:
 
-- Jupyter Book writes the constants of sphinx-thebe into every page, twice, which is a JavaScript error; the book
-  has no live kernels, so those scripts are taken out.
-- Two extensions that are safe to run in parallel do not say so, which makes Sphinx read serially and warn, and the
-  domain of sphinx-proof, which keeps its data elsewhere, does not say that it has nothing to merge.
-- MathJax would come from another host; it is copied from the installed package sphinx-mathjax-offline. The typeface,
-  Source Serif, is cut down to what a book in English needs from the installed package font-source-serif-pro.
+- Jupyter Book writes the constants of sphinx-thebe into every page, twice, which is a JavaScript
+  error; the book has no live kernels, so those scripts are taken out.
+- Two extensions that are safe to run in parallel do not say so, which makes Sphinx read serially
+  and warn, and the domain of sphinx-proof, which keeps its data elsewhere, does not say that it has
+  nothing to merge.
+- MathJax would come from another host; it is copied from the installed package sphinx-mathjax-
+  offline. The typeface, Source Serif, is cut down to what a book in English needs from the
+  installed package font-source-serif-pro.
 """
 
 from __future__ import annotations
@@ -29,7 +31,12 @@ from sphinx_proof.domain import ProofDomain
 from nnz.support import datasets
 
 PARALLEL_SAFE = ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex")
-FONTS = ("SourceSerifPro-Regular", "SourceSerifPro-It", "SourceSerifPro-Semibold", "SourceSerifPro-SemiboldIt")
+FONTS = (
+    "SourceSerifPro-Regular",
+    "SourceSerifPro-It",
+    "SourceSerifPro-Semibold",
+    "SourceSerifPro-SemiboldIt",
+)
 GLYPHS = "U+0020-017F,U+0370-03FF,U+2010-2044,U+20AC,U+2190-2193,U+2212,U+2248,U+2260-2265"
 MATHJAX = "tex-svg.js"  # formulas as SVG need no fonts
 REDIRECT = (
@@ -44,7 +51,9 @@ def packaged(package: str, name: str) -> Path:
     for path in files(package) or []:
         if path.name == name:
             return Path(str(path.locate()))
-    raise ExtensionError(f"{package} is installed without {name}. Run `make distclean venv`.")
+    raise ExtensionError(
+        f"{package} is installed without {name}. Run `make distclean venv`."
+    )
 
 
 def copy_mathjax(target: Path) -> None:
@@ -62,37 +71,58 @@ def cut_fonts(target: Path) -> None:
     for name in FONTS:
         out = target / f"{name}.woff"
         source = packaged("font-source-serif-pro", f"{name}.ttf")
-        subset.main([str(source), f"--unicodes={GLYPHS}", "--flavor=woff", f"--output-file={out}", "--layout-features=*"])
-    shutil.copy2(packaged("font-source-serif-pro", "LICENSE.txt"), target / "LICENSE.txt")
+        subset.main(
+            [
+                str(source),
+                f"--unicodes={GLYPHS}",
+                "--flavor=woff",
+                f"--output-file={out}",
+                "--layout-features=*",
+            ]
+        )
+    shutil.copy2(
+        packaged("font-source-serif-pro", "LICENSE.txt"), target / "LICENSE.txt"
+    )
 
 
-def describe_data(app: Sphinx) -> tuple[str, str]:
+def describe_data() -> tuple[str, str]:
     """Return the kind of the list of names that this build reads, and a sentence about it."""
     source = datasets.locate()
     count = len(source.path.read_text(encoding="utf-8-sig").split())
-    if source.kind == "names.txt":
-        return source.kind, f"Built on names.txt: {count:,} names, sha256 {datasets.NAMES_SHA256[:12]}…"
-    if source.kind == "sample":
+    if source.is_reference:
         return source.kind, (
-            f"This copy was built on the embedded sample of {count:,} names, because names.txt could not be fetched. "
-            "Its numbers are not those of the book, and claims about names.txt were not checked."
+            f"Built on names.txt: {count:,} names, sha256 {datasets.NAMES_SHA256[:12]}…"
         )
+    lists = {
+        "sample": f"the embedded sample of {count:,} names, as names.txt could not be fetched",
+        "own": f"a list of the builder's own, of {count:,} names",
+    }
     return source.kind, (
-        f"This copy was built on a list of the builder's own, of {count:,} names. "
-        "Its numbers are not those of the book, and claims about names.txt were not checked."
+        f"This copy was built on {lists[source.kind]}. Its numbers are not those of the book, "
+        "and claims about names.txt were not checked."
     )
 
 
 def prepare(app: Sphinx, config: Config) -> None:
     """Settle, before anything is read, what kernels inherit and what the pages say of the data."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # chapters run side by side, and sums keep their order
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # tqdm's, as torch is imported
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # debugpy's word on stderr is not the book's
-    kind, sentence = describe_data(app)
+    os.environ.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # chapters run side by side, and sums keep their order
+    os.environ.setdefault(
+        "PYTHONWARNINGS", "ignore:IProgress not found"
+    )  # tqdm's, as torch is imported
+    os.environ.setdefault(
+        "PYDEVD_DISABLE_FILE_VALIDATION", "1"
+    )  # debugpy's word on stderr is not the book's
+    kind, sentence = describe_data()
     config.html_theme_options = dict(config.html_theme_options)
-    config.html_theme_options["extra_footer"] = f'<p class="built-on" data-kind="{kind}">{sentence}</p>'
+    config.html_theme_options["extra_footer"] = (
+        f'<p class="built-on" data-kind="{kind}">{sentence}</p>'
+    )
     if kind != "names.txt":
-        config.html_theme_options["announcement"] = f'<p class="data-notice">{sentence}</p>'
+        config.html_theme_options["announcement"] = (
+            f'<p class="data-notice">{sentence}</p>'
+        )
     config.mathjax_path = f"mathjax/{MATHJAX}"
 
 
@@ -109,11 +139,19 @@ def before_reading(app: Sphinx) -> None:
 class MergeableProofDomain(ProofDomain):  # type: ignore[misc]
     """The domain of theorems and definitions, for a build in parallel processes."""
 
-    def merge_domaindata(self, docnames: list[str], otherdata: dict[str, Any]) -> None:
+    def merge_domaindata(
+        self, docnames: list[str], otherdata: dict[str, Any]
+    ) -> None:
         """Merge nothing; sphinx-proof keeps its list in the environment and merges it there."""
 
 
-def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.Node | None) -> None:
+def drop_thebe(
+    app: Sphinx,
+    page: str,
+    template: str,
+    context: dict[str, Any],
+    doctree: nodes.Node | None,
+) -> None:
     """Take the scripts and styles of sphinx-thebe out of a page."""
 
     def kept(asset: Any) -> bool:
@@ -133,11 +171,20 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
     cut_fonts(out / "_static" / "fonts")
     first = f"{app.config.root_doc}.html"
     if first != "index.html":
-        (out / "index.html").write_text(REDIRECT.format(title=app.config.html_title, page=first), encoding="utf-8")
+        (out / "index.html").write_text(
+            REDIRECT.format(title=app.config.html_title, page=first),
+            encoding="utf-8",
+        )
 
 
 def given(
-    name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None
+    name: str,
+    rawtext: str,
+    text: str,
+    lineno: int,
+    inliner: Any,
+    options: Any = None,
+    content: Any = None,
 ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
     r"""Show a number that was chosen or quoted, not measured: {given}`0.1`. All others arrive by glue."""
     return [nodes.inline(rawtext, text, classes=["given"])], []
@@ -153,5 +200,3 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-

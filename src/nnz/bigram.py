@@ -75,7 +75,9 @@ class BigramCounts:
 
     def __init__(self, k: float = 0, vocabulary: Vocabulary = LETTERS) -> None:
         if not (math.isfinite(k) and k >= 0):
-            raise ValueError(f"k is {k}; it is added to every count, so it must be a finite number, 0 or more.")
+            raise ValueError(
+                f"k is {k}; it is added to counts, so it must be 0 or more."
+            )
         self.k = k
         self.vocabulary = vocabulary
 

@@ -37,14 +37,18 @@ def check_contexts(model: LanguageModel, contexts: Tensor) -> None:
     """Raise a clear error unless `contexts` is int64 of shape (B, block_size) with indices below V."""
     if not isinstance(contexts, Tensor) or contexts.dtype != torch.int64:
         given = getattr(contexts, "dtype", type(contexts).__name__)
-        raise TypeError(f"contexts must be an int64 tensor, got {given}; windows() makes them.")
+        raise TypeError(
+            f"contexts must be an int64 tensor, got {given}; windows() makes them."
+        )
     if contexts.ndim != 2 or contexts.shape[1] != model.block_size:
         raise ValueError(
-            f"contexts must have shape (B, {model.block_size}), got {tuple(contexts.shape)}; "
-            f"this model reads {model.block_size} characters of context."
+            f"contexts must have shape (B, {model.block_size}) for this model, "
+            f"got {tuple(contexts.shape)}."
         )
-    if contexts.numel() and not 0 <= int(contexts.min()) <= int(contexts.max()) < len(model.vocabulary):
+    if contexts.numel() and not 0 <= int(contexts.min()) <= int(
+        contexts.max()
+    ) < len(model.vocabulary):
         raise ValueError(
-            f"contexts has indices from {int(contexts.min())} to {int(contexts.max())}, "
+            f"contexts has indices {int(contexts.min())} to {int(contexts.max())}, "
             f"expected 0 to {len(model.vocabulary) - 1}."
         )

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from nnz.support.datasets import locate, read_names
 
-END = "."  # stands before the first character of a name and after its last; index 0 in every vocabulary
+END = "."  # before the first character of a name and after its last; index 0
 
 
-def load_names(path: str | os.PathLike[str] | None = None, *, alphabet: str = ascii_lowercase) -> list[str]:
+def load_names(
+    path: str | os.PathLike[str] | None = None, *, alphabet: str = ascii_lowercase
+) -> list[str]:
     """Read a list of names, in the order of the file.
 
     Without a path it looks at the environment variable `NNZ_NAMES`, then at `data/names.txt`, then fetches the
@@ -56,7 +58,9 @@ class Vocabulary:
     def __init__(self, names: Iterable[str]) -> None:
         letters = sorted(set("".join(names)))
         if END in letters:
-            raise ValueError(f"{END!r} marks where a name starts and ends, so no name can contain it.")
+            raise ValueError(
+                f"{END!r} marks the ends of a name, so no name can contain it."
+            )
         self.chars = (END, *letters)
         self._index = {char: index for index, char in enumerate(self.chars)}
 
@@ -74,7 +78,9 @@ class Vocabulary:
             return [self._index[char] for char in text]
         except KeyError as missing:
             known = "".join(self.chars)
-            raise ValueError(f"{missing} in {text[:40]!r} is not in the vocabulary {known!r}.") from None
+            raise ValueError(
+                f"{missing} in {text[:40]!r} is not in the vocabulary {known!r}."
+            ) from None
 
     def decode(self, indices: Iterable[int] | Tensor) -> str:
         """Return the characters that the indices stand for, as one string.
@@ -84,11 +90,11 @@ class Vocabulary:
         """
         indices = [int(index) for index in indices]
         if outside := [index for index in indices if not 0 <= index < len(self)]:
-            raise ValueError(f"index {outside[0]} is outside a vocabulary of {len(self)} characters.")
+            raise ValueError(f"index {outside[0]} is not in 0 to {len(self) - 1}.")
         return "".join(self.chars[index] for index in indices)
 
 
-LETTERS = Vocabulary(ascii_lowercase)  # the alphabet of names.txt, V = 27; every model's default
+LETTERS = Vocabulary(ascii_lowercase)  # V = 27; what every model uses by default
 
 
 def split_names(names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
@@ -104,7 +110,9 @@ def split_names(names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     first, second = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
     parts = shuffled[:first], shuffled[first:second], shuffled[second:]
     if not all(parts):
-        raise ValueError(f"{len(shuffled)} names cannot be split into three parts; at least 6 are needed.")
+        raise ValueError(
+            f"{len(shuffled)} names cannot be split in three; 6 or more can."
+        )
     return parts
 
 
@@ -133,11 +141,13 @@ def windows(
     """
     _check_names(names)
     if block_size < 0:
-        raise ValueError(f"block_size is {block_size}; it counts characters of context, so it is 0 or more.")
+        raise ValueError(f"block_size is {block_size}; it must be 0 or more.")
     gap = max(block_size, 1)
     padding = END * gap
     text = padding + padding.join(names) + padding
-    rows = torch.tensor(vocabulary.encode(text)).unfold(0, gap + 1, 1)  # (len(text) - gap, gap + 1)
+    rows = torch.tensor(vocabulary.encode(text)).unfold(
+        0, gap + 1, 1
+    )  # (len(text) - gap, gap + 1)
     rows = rows[(rows[:, -1] != 0) | (rows[:, -2] != 0)]  # (N, gap + 1)
     return rows[:, gap - block_size : gap].contiguous(), rows[:, -1].contiguous()
 
@@ -145,9 +155,13 @@ def windows(
 def _check_names(names: Sequence[str]) -> None:
     """Stop before a list of names that would be read wrongly."""
     if isinstance(names, str):
-        raise TypeError(f"expected a list of names, got the one string {names[:40]!r}; write [{names[:40]!r}].")
+        raise TypeError(
+            f"expected a list of names, got one string; write [{names[:40]!r}]."
+        )
     if len(names) == 0:
         raise ValueError("expected at least one name, got an empty list.")
     for name in names:
         if not name or END in name:
-            raise ValueError(f"{name!r} cannot be a name: it is empty or contains {END!r}, which marks the ends.")
+            raise ValueError(
+                f"{name!r} cannot be a name: it is empty or contains {END!r}."
+            )

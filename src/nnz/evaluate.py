@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from nnz.contract import LanguageModel
 from nnz.data import windows
 
-CHUNK = 8192  # contexts asked for at once, so that a large model needs little memory
+CHUNK = (
+    8192  # contexts asked for at once, so that a large model needs little memory
+)
 
 
 def nll(model: LanguageModel, names: Sequence[str]) -> float:
@@ -28,7 +30,9 @@ def nll(model: LanguageModel, names: Sequence[str]) -> float:
         >>> round(nll(Uniform(), ["emma"]), 4)  # log 27
         3.2958
     """
-    X, Y = windows(names, model.block_size, model.vocabulary)  # (N, block_size), (N,)
+    X, Y = windows(
+        names, model.block_size, model.vocabulary
+    )  # (N, block_size), (N,)
     total = 0.0
     for x, y in zip(X.split(CHUNK), Y.split(CHUNK), strict=True):
         total -= model.log_probs(x).gather(1, y[:, None]).double().sum().item()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nnz.contract import LanguageModel
 
-MAX_LENGTH = 100  # a name that has not ended by then is cut, so that a model that never ends cannot hang
+MAX_LENGTH = 100  # a name that has not ended by then is cut there
 
 
 def draw(probs: Tensor, generator: torch.Generator) -> Tensor:
@@ -21,11 +21,16 @@ def draw(probs: Tensor, generator: torch.Generator) -> Tensor:
         An int64 tensor of shape (B,), in which outcome i has a chance proportional to column i of probs.
     """
     edges = probs.cumsum(dim=1)  # (B, V)
-    dart = torch.rand(len(probs), 1, generator=generator, dtype=probs.dtype) * edges[:, -1:]  # (B, 1)
+    dart = (
+        torch.rand(len(probs), 1, generator=generator, dtype=probs.dtype)
+        * edges[:, -1:]
+    )  # (B, 1)
     return (edges <= dart).sum(dim=1)
 
 
-def adjust(log_probs: Tensor, temperature: float = 1.0, top_k: int | None = None) -> Tensor:
+def adjust(
+    log_probs: Tensor, temperature: float = 1.0, top_k: int | None = None
+) -> Tensor:
     """Return probabilities made bolder or tamer: P^(1/temperature), kept for the top_k likeliest characters.
 
     Args:
@@ -41,13 +46,19 @@ def adjust(log_probs: Tensor, temperature: float = 1.0, top_k: int | None = None
     """
     V = log_probs.shape[1]
     if not 0 < temperature < float("inf"):
-        raise ValueError(f"temperature is {temperature}; it must be above 0 (for the likeliest alone, top_k=1).")
+        raise ValueError(
+            f"temperature is {temperature}; it must be above 0, and finite."
+        )
     if top_k is not None and not 1 <= top_k <= V:
-        raise ValueError(f"top_k is {top_k}; this model has {V} characters, so it must be 1 to {V}.")
+        raise ValueError(
+            f"top_k is {top_k}; with {V} characters it must be 1 to {V}."
+        )
     scores = log_probs / temperature
     if top_k is not None:
         chosen = scores.topk(top_k, dim=1)
-        scores = torch.full_like(scores, -torch.inf).scatter(1, chosen.indices, chosen.values)
+        scores = torch.full_like(scores, -torch.inf).scatter(
+            1, chosen.indices, chosen.values
+        )
     return scores.softmax(dim=1)
 
 
@@ -76,11 +87,15 @@ def sample_names(
     """
     if n < 0:
         raise ValueError(f"n is {n}; it counts names, so it is 0 or more.")
-    text = torch.zeros(n, model.block_size, dtype=torch.int64)  # (n, block_size + characters so far)
+    text = torch.zeros(
+        n, model.block_size, dtype=torch.int64
+    )  # (n, block_size + characters so far)
     alive = torch.ones(n, dtype=torch.bool)
     for _ in range(MAX_LENGTH):
         contexts = text[:, text.shape[1] - model.block_size :]
-        chars = draw(adjust(model.log_probs(contexts), temperature, top_k), generator)
+        chars = draw(
+            adjust(model.log_probs(contexts), temperature, top_k), generator
+        )
         alive &= chars != 0
         text = torch.cat([text, (chars * alive)[:, None]], dim=1)
         if not alive.any():

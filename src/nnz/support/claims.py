@@ -51,7 +51,10 @@ class Claim:
         if self.expected is not None:
             return f"{self.expected:,} ± {self.tolerance}"
         parts = [f"at least {self.at_least:,}"] if self.at_least is not None else []
-        return " and ".join(parts + ([f"at most {self.at_most:,}"] if self.at_most is not None else []))
+        return " and ".join(
+            parts
+            + ([f"at most {self.at_most:,}"] if self.at_most is not None else [])
+        )
 
     def holds(self, value: float) -> bool:
         """Whether a measured value is what was claimed. NaN never is."""
@@ -81,22 +84,35 @@ def read_claims(path: Path) -> dict[str, Claim]:
 
 def _parse(entry: dict[str, Any]) -> Claim:
     name = entry.get("id", "(no id)")
-    if missing := [key for key in ("id", "statement", "source", "data") if not entry.get(key)]:
+    if missing := [
+        key for key in ("id", "statement", "source", "data") if not entry.get(key)
+    ]:
         raise ClaimError(f"claim {name!r} lacks {', '.join(missing)}.")
     if unknown := sorted(set(entry) - KEYS):
         raise ClaimError(f"claim {name!r} has unknown keys: {', '.join(unknown)}.")
     if entry["data"] not in ("names.txt", "any"):
-        raise ClaimError(f'claim {name!r} has data = {entry["data"]!r}; expected "names.txt" or "any".')
-    kinds = {"bounds" if key.startswith("at_") else key for key in CHECKS if key in entry}
+        raise ClaimError(
+            f'claim {name!r} has data = {entry["data"]!r}; expected "names.txt" or "any".'
+        )
+    kinds = {
+        "bounds" if key.startswith("at_") else key for key in CHECKS if key in entry
+    }
     if len(kinds) != 1:
-        raise ClaimError(f"claim {name!r} needs one check: exactly, expected with tolerance, or at_least / at_most.")
+        raise ClaimError(
+            f"claim {name!r} needs one check: exactly, expected with tolerance, or at_least / at_most."
+        )
     if ("expected" in entry) != ("tolerance" in entry):
         raise ClaimError(f"claim {name!r}: expected and tolerance belong together.")
     values = [entry[key] for key in (*CHECKS, "tolerance") if key in entry]
-    if not all(isinstance(value, (int, float)) and not math.isnan(value) for value in values):
+    if not all(
+        isinstance(value, (int, float)) and not math.isnan(value)
+        for value in values
+    ):
         raise ClaimError(f"claim {name!r} has a check that is not a number.")
     if entry.get("tolerance", 1) <= 0:
-        raise ClaimError(f"claim {name!r} has no room: a tolerance is above 0; use exactly for what is deterministic.")
+        raise ClaimError(
+            f"claim {name!r} has no room: a tolerance is above 0; use exactly for what is deterministic."
+        )
     return Claim(**entry)
 
 
@@ -112,7 +128,9 @@ def data_kind() -> str:
     return datasets.locate().kind
 
 
-def check(claim_id: str, value: object, claims: Mapping[str, Claim], data: str) -> dict[str, Any]:
+def check(
+    claim_id: str, value: object, claims: Mapping[str, Claim], data: str
+) -> dict[str, Any]:
     """Compare a measured value with its claim and return the record for the ledger.
 
     Args:
@@ -126,16 +144,24 @@ def check(claim_id: str, value: object, claims: Mapping[str, Claim], data: str) 
     """
     if claim_id not in claims:
         near = difflib.get_close_matches(claim_id, claims, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else " Add it to book/claims.toml."
+        hint = (
+            f" Did you mean {near[0]!r}?"
+            if near
+            else " Add it to book/claims.toml."
+        )
         raise ClaimError(f"there is no claim {claim_id!r}.{hint}")
     claim = claims[claim_id]
     if callable(item := getattr(value, "item", None)):
         value = item()
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise ClaimError(f"claim {claim_id!r} was given {value!r}, which is not a number.")
+        raise ClaimError(
+            f"claim {claim_id!r} was given {value!r}, which is not a number."
+        )
     number = int(value) if isinstance(value, numbers.Integral) else float(value)
     if math.isnan(number):
-        raise ClaimError(f"claim {claim_id!r} was given NaN: the computation before it went wrong.")
+        raise ClaimError(
+            f"claim {claim_id!r} was given NaN: the computation before it went wrong."
+        )
     verdict = "not checked"
     if claim.data in ("any", data):
         if not claim.holds(number):
@@ -144,13 +170,23 @@ def check(claim_id: str, value: object, claims: Mapping[str, Claim], data: str) 
                 "Mend what is wrong; loosen the claim only if its source was misread."
             )
         verdict = "holds"
-    return {**asdict(claim), "bound": claim.bound, "measured": number, "verdict": verdict, "data_built_on": data}
+    return {
+        **asdict(claim),
+        "bound": claim.bound,
+        "measured": number,
+        "verdict": verdict,
+        "data_built_on": data,
+    }
 
 
 def show(record: Mapping[str, Any]) -> str:
     """Write a measured value as the book shows it: whole numbers with commas, others to the claim's digits."""
     number = record["measured"]
-    return f"{number:,}" if isinstance(number, int) else f"{number:,.{record['digits']}f}"
+    return (
+        f"{number:,}"
+        if isinstance(number, int)
+        else f"{number:,.{record['digits']}f}"
+    )
 
 
 def claim(claim_id: str, value: object) -> None:
@@ -170,8 +206,16 @@ def note(name: str, value: int | float | str, digits: int = 4) -> None:
         ClaimError: the name is that of a claim, which would hide it.
     """
     if name in book_claims():
-        raise ClaimError(f"{name!r} is a claim; record it with claim({name!r}, value).")
-    shown = value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
+        raise ClaimError(
+            f"{name!r} is a claim; record it with claim({name!r}, value)."
+        )
+    shown = (
+        value
+        if isinstance(value, str)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else f"{value:,.{digits}f}"
+    )
     _glue(name, shown, {})
 
 
@@ -186,10 +230,12 @@ def _glue(name: str, text: str, extra: Mapping[str, Any]) -> None:
         return
     prefix = "application/papermill.record/"
     metadata = {"scrapbook": {"name": name, "mime_prefix": prefix}, **extra}
-    display({prefix + "text/plain": text}, raw=True, metadata=metadata)
+    display({prefix + "text/plain": repr(text)}, raw=True, metadata=metadata)
 
 
-def verdicts(records: Iterable[Mapping[str, Any]], claims: Mapping[str, Claim]) -> list[dict[str, Any]]:
+def verdicts(
+    records: Iterable[Mapping[str, Any]], claims: Mapping[str, Claim]
+) -> list[dict[str, Any]]:
     """Return one record per claim, in the order of the claims file.
 
     Raises:
@@ -198,10 +244,13 @@ def verdicts(records: Iterable[Mapping[str, Any]], claims: Mapping[str, Claim]) 
     by_id: dict[str, dict[str, Any]] = {}
     for record in records:
         if record["id"] in by_id:
-            raise ClaimError(f"claim {record['id']!r} is recorded twice; one place says it.")
+            raise ClaimError(
+                f"claim {record['id']!r} is recorded twice; one place says it."
+            )
         by_id[record["id"]] = dict(record)
     if missing := [claim_id for claim_id in claims if claim_id not in by_id]:
         raise ClaimError(
-            f"never recorded: {', '.join(missing)}. Each claim in book/claims.toml needs a cell with claim(id, value)."
+            f"never recorded: {', '.join(missing)}. "
+            "Each claim in book/claims.toml needs a cell with claim(id, value)."
         )
     return [by_id[claim_id] for claim_id in claims]

@@ -18,9 +18,7 @@ import requests
 from nnz.support.paths import project_root, resource
 
 NAMES_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
-NAMES_URL = (
-    "https://raw.githubusercontent.com/karpathy/makemore/8f79bd0126eaef5eb82d346c9f85ae20ea1c476a/names.txt"
-)
+NAMES_URL = "https://raw.githubusercontent.com/karpathy/makemore/8f79bd0126eaef5eb82d346c9f85ae20ea1c476a/names.txt"
 TIMEOUT = 10.0  # seconds without a byte before a download is given up
 
 
@@ -74,9 +72,13 @@ def locate(path: str | os.PathLike[str] | None = None) -> Source:
 
 def _own(path: Path, asked_by: str) -> Source:
     if path.is_dir():
-        raise DataError(f"{asked_by} names the folder {path}; expected a text file with one name on each line.")
+        raise DataError(
+            f"{asked_by} names the folder {path}; expected a text file with one name on each line."
+        )
     if not path.exists():
-        raise FileNotFoundError(f"{asked_by} names {path}, and there is no such file. Check the spelling.")
+        raise FileNotFoundError(
+            f"{asked_by} names {path}, and there is no such file. Check the spelling."
+        )
     return Source(path, "names.txt" if sha256(path) == NAMES_SHA256 else "own")
 
 
@@ -90,11 +92,19 @@ def _download() -> Source:
     )
     pooch.get_logger().setLevel("ERROR")
     try:
-        fetched = store.fetch("names.txt", downloader=pooch.HTTPDownloader(timeout=TIMEOUT))
+        fetched = store.fetch(
+            "names.txt", downloader=pooch.HTTPDownloader(timeout=TIMEOUT)
+        )
     except (requests.RequestException, OSError) as error:
         reason = f"{type(error).__name__}: {error}"[:160]
-        return Source(resource("data", "names-sample.txt"), "sample", f"names.txt could not be fetched ({reason})")
-    except ValueError as error:  # pooch's word for a wrong sum; it has removed what it fetched
+        return Source(
+            resource("data", "names-sample.txt"),
+            "sample",
+            f"names.txt could not be fetched ({reason})",
+        )
+    except (
+        ValueError
+    ) as error:  # pooch's word for a wrong sum; it has removed what it fetched
         raise DataError(
             f"What was fetched as names.txt is not the pinned file: its sha256 is not {NAMES_SHA256}. "
             "Something between here and there changed or cut it short. Try again; if it stays so, name a good "
@@ -115,7 +125,9 @@ def read_names(source: Source, alphabet: str) -> list[str]:
     try:
         text = source.path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{source.path} is not a text file in UTF-8 ({error.reason} at byte {error.start}).") from error
+        raise DataError(
+            f"{source.path} is not a text file in UTF-8 ({error.reason} at byte {error.start})."
+        ) from error
     allowed = set(alphabet)
     names = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -125,18 +137,29 @@ def read_names(source: Source, alphabet: str) -> list[str]:
         if name:
             names.append(name)
     if not names:
-        raise DataError(f"{source.path} has no names in it; expected one name on each line.")
+        raise DataError(
+            f"{source.path} has no names in it; expected one name on each line."
+        )
     if source.notice:
-        print(f"Using the {len(names):,} names of the embedded sample: {source.notice}.", file=sys.stderr)
+        print(
+            f"Using the {len(names):,} names of the embedded sample: {source.notice}.",
+            file=sys.stderr,
+        )
     return names
 
 
-def _explain(path: Path, number: int, name: str, strange: list[str], alphabet: str) -> str:
+def _explain(
+    path: Path, number: int, name: str, strange: list[str], alphabet: str
+) -> str:
     shown = name if len(name) <= 40 else name[:40] + "..."
-    advice = "Write it in lower case." if name.lower() != name and set(name.lower()) <= set(alphabet) else (
-        "Change the line, or allow more characters: load_names(path, alphabet=...)."
+    advice = (
+        "Write it in lower case."
+        if name.lower() != name and set(name.lower()) <= set(alphabet)
+        else (
+            "Change the line, or allow more characters: load_names(path, alphabet=...)."
+        )
     )
     return (
-        f"Line {number} of {path} is {shown!r}, and {', '.join(map(repr, strange[:5]))} is not among the characters "
-        f"allowed, {alphabet!r}. {advice}"
+        f"Line {number} of {path} is {shown!r}, and {', '.join(map(repr, strange[:5]))} "
+        f"is not among the characters allowed, {alphabet!r}. {advice}"
     )

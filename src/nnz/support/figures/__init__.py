@@ -1,7 +1,7 @@
 """The book's one style of figure, and the functions that draw them, a module for each chapter.
 
-A figure is drawn in dark ink on nothing: no face, so that the page shows through. In the dark theme the site inverts
-it and turns the hues back, so that ink becomes light and each colour keeps its name.
+A figure is drawn in dark ink on nothing: no face, so that the page shows through. In the dark
+theme the site inverts it and turns the hues back: ink becomes light, each colour keeps its name.
 """
 
 from nnz.support.figures.style import INK, PALETTE, WIDE, new_figure, use_style

@@ -10,7 +10,15 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nnz.support.figures.style import FAINT, HEAT, INK, NORMAL, PALETTE, WIDE, new_figure
+from nnz.support.figures.style import (
+    FAINT,
+    HEAT,
+    INK,
+    NORMAL,
+    PALETTE,
+    WIDE,
+    new_figure,
+)
 
 
 def _alphabet_axes(axes: Axes, chars: Sequence[str], size: float) -> None:
@@ -27,7 +35,9 @@ def _alphabet_axes(axes: Axes, chars: Sequence[str], size: float) -> None:
 def count_table(counts: Tensor, chars: Sequence[str]) -> Figure:
     """Draw every pair with its count: rows are the previous character, columns the next."""
     figure, axes = new_figure(WIDE, WIDE)
-    norm = PowerNorm(0.5, vmin=0, vmax=float(counts.max()))  # a square root, or the rare pairs would all be white
+    norm = PowerNorm(
+        0.5, vmin=0, vmax=float(counts.max())
+    )  # a square root, or the rare pairs would all be white
     axes.imshow(counts, cmap=HEAT, norm=norm)
     colours = mpl.colormaps[HEAT]
     for i, row in enumerate(counts.tolist()):
@@ -35,8 +45,24 @@ def count_table(counts: Tensor, chars: Sequence[str]) -> Figure:
             red, green, blue, _ = colours(norm(count))
             dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
             ink = "white" if dark else FAINT if count == 0 else INK
-            axes.text(j, i - 0.2, chars[i] + chars[j], ha="center", va="center", color=ink, fontsize=8)
-            axes.text(j, i + 0.22, str(count), ha="center", va="center", color=ink, fontsize=8)
+            axes.text(
+                j,
+                i - 0.2,
+                chars[i] + chars[j],
+                ha="center",
+                va="center",
+                color=ink,
+                fontsize=8,
+            )
+            axes.text(
+                j,
+                i + 0.22,
+                str(count),
+                ha="center",
+                va="center",
+                color=ink,
+                fontsize=8,
+            )
     _alphabet_axes(axes, chars, 11)
     return figure
 
@@ -44,21 +70,31 @@ def count_table(counts: Tensor, chars: Sequence[str]) -> Figure:
 def probability_heat(probs: Tensor, chars: Sequence[str]) -> Figure:
     """Draw the probability of each next character, a row for each previous one; every row sums to 1."""
     figure, axes = new_figure(NORMAL, NORMAL)
-    image = axes.imshow(probs, cmap=HEAT, norm=PowerNorm(0.5, vmin=0, vmax=float(probs.max())))
+    image = axes.imshow(
+        probs, cmap=HEAT, norm=PowerNorm(0.5, vmin=0, vmax=float(probs.max()))
+    )
     _alphabet_axes(axes, chars, 10)
-    bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.7, aspect=40, pad=0.02)
+    bar = figure.colorbar(
+        image, ax=axes, orientation="horizontal", shrink=0.7, aspect=40, pad=0.02
+    )
     bar.set_label("probability of the next character, given the previous one")
     bar.outline.set_visible(False)
     return figure
 
 
-def surprise_steps(names: Sequence[str], surprises: Sequence[Sequence[float]], uniform: float) -> Figure:
+def surprise_steps(
+    names: Sequence[str], surprises: Sequence[Sequence[float]], uniform: float
+) -> Figure:
     """Draw, for each name, what each of its characters cost in nats; the last bar is the end token."""
-    figure, row = new_figure(NORMAL, 2.7, ncols=len(names), sharey=True, squeeze=False)
+    figure, row = new_figure(
+        NORMAL, 2.7, ncols=len(names), sharey=True, squeeze=False
+    )
     for axes, name, surprise in zip(row[0], names, surprises, strict=True):
         labels = [*name, "."]
         axes.bar(range(len(labels)), surprise, color=PALETTE["blue"], width=0.75)
-        axes.axhline(uniform, color=PALETTE["orange"], linewidth=1.5, linestyle="--")
+        axes.axhline(
+            uniform, color=PALETTE["orange"], linewidth=1.5, linestyle="--"
+        )
         axes.set_xticks(range(len(labels)), labels, fontsize=10)
         axes.set_title(name)
         axes.tick_params(length=0)
@@ -71,8 +107,13 @@ def lengths(groups: dict[str, Sequence[str]]) -> Figure:
     figure, axes = new_figure(NORMAL, 3.0)
     for (label, names), marker in zip(groups.items(), "os^D", strict=False):
         longest = min(max(map(len, names)), 24)
-        shares = [sum(len(name) == n for name in names) / len(names) for n in range(longest + 1)]
-        axes.plot(range(longest + 1), shares, marker=marker, markersize=5, label=label)
+        shares = [
+            sum(len(name) == n for name in names) / len(names)
+            for n in range(longest + 1)
+        ]
+        axes.plot(
+            range(longest + 1), shares, marker=marker, markersize=5, label=label
+        )
     axes.set_xlabel("length of the name (characters)")
     axes.set_ylabel("share of names")
     axes.set_ylim(bottom=0)

@@ -6,17 +6,26 @@ from typing import Any
 
 import matplotlib as mpl
 from cycler import cycler
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK = "#1f2328"
 FAINT = "#8a919a"
-# Okabe and Ito (2008), whose colours stay apart for all common kinds of colour blindness; the lightest are left out.
-PALETTE = {"blue": "#0072b2", "orange": "#d55e00", "green": "#009e73", "purple": "#cc79a7", "gold": "#b8860b"}
-NARROW, NORMAL, WIDE = 4.0, 6.4, 12.0  # inches: beside text, the column, and what scrolls sideways on a phone
+# After Okabe and Ito (2008): colours that stay apart for common kinds of colour blindness.
+PALETTE = {
+    "blue": "#0072b2",
+    "orange": "#d55e00",
+    "green": "#009e73",
+    "purple": "#cc79a7",
+    "gold": "#b8860b",
+}
+NARROW, NORMAL, WIDE = (
+    4.0,
+    6.4,
+    12.0,
+)  # inches: beside text, the column, and what scrolls sideways on a phone
 HEAT = "Blues"
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: Any = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
@@ -53,7 +62,9 @@ def use_style() -> None:
         set_matplotlib_formats("svg", metadata={"Date": None})
 
 
-def new_figure(width: float = NORMAL, height: float = 3.2, **subplots: Any) -> tuple[Figure, Axes]:
+def new_figure(
+    width: float = NORMAL, height: float = 3.2, **subplots: Any
+) -> tuple[Figure, Any]:
     """Return a figure of the book's style with its axes (an array of them, if `subplots` asks for more)."""
     use_style()
     figure = Figure(figsize=(width, height), layout="constrained")
