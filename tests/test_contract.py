@@ -1,1 +1,90 @@
-"""x"""
+"""Every model of the book answers the same question in the same form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from nnz.bigram import BigramCounts, Uniform, UnigramCounts
+from nnz.contract import LanguageModel, check_contexts
+from nnz.data import LETTERS, Vocabulary
+
+pytestmark = pytest.mark.bigram
+
+MODELS: dict[str, Callable[[list[str]], LanguageModel]] = {
+    "Uniform": lambda names: Uniform(),
+    "UnigramCounts": lambda names: UnigramCounts().fit(names),
+    "BigramCounts": lambda names: BigramCounts().fit(names),
+    "BigramCounts, k=0.5": lambda names: BigramCounts(k=0.5).fit(names),
+    "BigramCounts, unseen rows": lambda names: BigramCounts().fit(["ann", "nan"]),
+    "BigramCounts, own alphabet": lambda names: BigramCounts(
+        vocabulary=Vocabulary(["zoé"])
+    ).fit(["zoé"]),
+}
+
+
+@pytest.fixture(params=MODELS, ids=str)
+def model(request: pytest.FixtureRequest, sample: list[str]) -> LanguageModel:
+    return MODELS[request.param](sample)
+
+
+def contexts_for(model: LanguageModel, B: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(B)
+    return torch.randint(
+        len(model.vocabulary), (B, model.block_size), generator=generator
+    )
+
+
+@pytest.mark.parametrize("B", [0, 1, 7, 257])
+def test_each_row_is_a_distribution(model: LanguageModel, B: int) -> None:
+    log_probs = model.log_probs(contexts_for(model, B))
+    assert log_probs.shape == (B, len(model.vocabulary))
+    assert log_probs.dtype.is_floating_point
+    assert not log_probs.requires_grad
+    torch.testing.assert_close(
+        log_probs.exp().sum(1), torch.ones(B, dtype=log_probs.dtype)
+    )
+
+
+def test_the_answer_for_a_context_does_not_depend_on_the_others(
+    model: LanguageModel,
+) -> None:
+    contexts = contexts_for(model, 9)
+    together = model.log_probs(contexts)
+    alone = torch.cat([model.log_probs(context[None]) for context in contexts])
+    assert torch.equal(together, alone)
+
+
+def test_contexts_are_not_changed(model: LanguageModel) -> None:
+    contexts = contexts_for(model, 9)
+    before = contexts.clone()
+    model.log_probs(contexts)
+    assert torch.equal(contexts, before)
+
+
+def test_wrong_contexts_are_refused_by_every_model(model: LanguageModel) -> None:
+    V, size = len(model.vocabulary), model.block_size
+    with pytest.raises(TypeError, match=r"int64 tensor, got torch\.float32"):
+        model.log_probs(torch.zeros(2, size))
+    with pytest.raises(TypeError, match="int64 tensor, got list"):
+        model.log_probs([[0] * size])  # type: ignore[arg-type]
+    for shape in [(2, size + 1), (size,), (1, 2, size)]:
+        with pytest.raises(ValueError, match=rf"shape \(B, {size}\) here, got"):
+            model.log_probs(torch.zeros(shape, dtype=torch.int64))
+    for index in (V, -1) if size else ():
+        with pytest.raises(ValueError, match=f"index {index}, not in 0 to {V - 1}"):
+            model.log_probs(torch.full((2, size), index))
+
+
+def test_check_contexts_accepts_what_windows_make() -> None:
+    check_contexts(Uniform(), torch.zeros(3, 0, dtype=torch.int64))
+    check_contexts(BigramCounts(), torch.full((3, 1), len(LETTERS) - 1))
+
+
+def test_the_uniform_model_says_one_over_v_for_any_alphabet() -> None:
+    vocabulary = Vocabulary(["zoé"])
+    log_probs = Uniform(vocabulary).log_probs(torch.zeros(2, 0, dtype=torch.int64))
+    assert log_probs.tolist() == [[-math.log(4)] * 4] * 2

@@ -1,1 +1,175 @@
-"""x"""
+"""Drawing from a distribution, and names from a model."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nnz.bigram import BigramCounts, Uniform
+from nnz.data import LETTERS
+from nnz.sample import MAX_LENGTH, adjust, draw, sample_names
+
+pytestmark = pytest.mark.bigram
+
+WEIGHTS = st.lists(st.floats(0, 10), min_size=2, max_size=9).filter(
+    lambda row: sum(row) > 1e-6
+)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_outcomes_come_as_often_as_their_probability_says() -> None:
+    """Pearson's chi-square over 100,000 draws; 20.5 is passed once in a thousand with five degrees of freedom."""
+    probs = torch.tensor([[0.5, 0.2, 0.15, 0.1, 0.04, 0.01]], dtype=torch.float64)
+    n = 100_000
+    drawn = torch.bincount(draw(probs.expand(n, -1), seeded()), minlength=6)
+    expected = n * probs[0]
+    assert float(((drawn - expected) ** 2 / expected).sum()) < 20.5
+
+
+@given(WEIGHTS, st.integers(0, 2**31))
+def test_what_has_no_probability_is_never_drawn(
+    row: list[float], seed: int
+) -> None:
+    probs = torch.tensor([row], dtype=torch.float64).expand(50, -1)
+    drawn = draw(probs, seeded(seed))
+    assert (probs[0, drawn] > 0).all()
+
+
+@pytest.mark.parametrize("dart", [0.0, 0.5, 1 - 2**-53])
+@pytest.mark.parametrize(
+    "row", [[0, 0.5, 0, 0.5, 0], [0, 0, 1, 0, 0], [0.1] * 10, [0, 1e-300, 0]]
+)
+def test_darts_at_the_very_ends_land_inside(
+    monkeypatch: pytest.MonkeyPatch, dart: float, row: list[float]
+) -> None:
+    def thrown(
+        *shape: int, generator: torch.Generator, dtype: torch.dtype
+    ) -> Tensor:
+        return torch.full(shape, dart, dtype=dtype)
+
+    monkeypatch.setattr(torch, "rand", thrown)
+    outcome = int(draw(torch.tensor([row], dtype=torch.float64), seeded())[0])
+    assert row[outcome] > 0
+
+
+def test_draw_agrees_with_torch_multinomial_in_distribution() -> None:
+    generator = seeded(3)
+    probs = torch.rand(1, 27, generator=generator, dtype=torch.float64) ** 2
+    probs /= probs.sum()
+    n = 200_000
+    ours = torch.bincount(draw(probs.expand(n, -1), generator), minlength=27) / n
+    theirs = torch.multinomial(probs[0], n, replacement=True, generator=generator)
+    assert (
+        ours - torch.bincount(theirs, minlength=27) / n
+    ).abs().max() < 5 * math.sqrt(0.5 / n)
+
+
+@given(WEIGHTS, st.floats(0.1, 5), st.integers(1, 9))
+def test_adjusting_keeps_the_order_and_the_sum(
+    row: list[float], temperature: float, k: int
+) -> None:
+    probs = torch.tensor([row], dtype=torch.float64)
+    probs /= probs.sum()
+    k = min(k, len(row))
+    changed = adjust(probs.log(), temperature, top_k=k)
+    torch.testing.assert_close(changed.sum(1), torch.ones(1, dtype=torch.float64))
+    kept = changed[0] > 0
+    assert 1 <= int(kept.sum()) <= k
+    if not kept.all():
+        assert probs[0, kept].min() >= probs[0, ~kept].max()
+    order = probs[0, kept].argsort()
+    assert (changed[0, kept][order].diff() >= -1e-12).all()
+
+
+def test_temperature_is_a_power_of_the_probabilities() -> None:
+    probs = torch.tensor([[0.7, 0.2, 0.1]], dtype=torch.float64)
+    power = probs ** (1 / 0.4)
+    torch.testing.assert_close(adjust(probs.log(), 0.4), power / power.sum())
+    torch.testing.assert_close(adjust(probs.log()), probs)
+    assert adjust(probs.log(), top_k=1).tolist() == [[1, 0, 0]]
+
+
+@pytest.mark.parametrize("temperature", [0, -1, math.inf, math.nan])
+def test_a_temperature_that_means_nothing_is_refused(temperature: float) -> None:
+    with pytest.raises(ValueError, match="temperature is"):
+        adjust(torch.zeros(1, 3), temperature)
+
+
+@pytest.mark.parametrize("top_k", [0, -1, 28])
+def test_top_k_must_be_one_to_v(top_k: int, sample: list[str]) -> None:
+    with pytest.raises(
+        ValueError, match=f"top_k is {top_k}; with 27 characters it must be 1 to 27"
+    ):
+        sample_names(BigramCounts().fit(sample), 2, generator=seeded(), top_k=top_k)
+
+
+def test_the_same_seed_gives_the_same_names_and_another_gives_others(
+    sample: list[str],
+) -> None:
+    model = BigramCounts().fit(sample)
+    first = sample_names(model, 20, generator=seeded(1))
+    assert first == sample_names(model, 20, generator=seeded(1))
+    assert first != sample_names(model, 20, generator=seeded(2))
+
+
+def test_sampling_leaves_the_shared_random_state_alone(sample: list[str]) -> None:
+    before = torch.get_rng_state()
+    sample_names(BigramCounts().fit(sample), 5, generator=seeded())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_model_of_one_name_can_only_write_that_name() -> None:
+    model = BigramCounts().fit(["cy"])
+    assert sample_names(model, 3, generator=seeded()) == ["cy"] * 3
+    assert sample_names(model, 0, generator=seeded()) == []
+
+
+def test_drawn_names_have_the_pairs_of_the_names_counted() -> None:
+    names = ["ann", "anna", "nan"]
+    model = BigramCounts().fit(names)
+    for name in sample_names(model, 200, generator=seeded()):
+        word = f".{name}."
+        assert all(
+            model.counts[
+                LETTERS.encode(word[i : i + 2])[0], LETTERS.encode(word[i + 1])[0]
+            ]
+            for i in range(len(word) - 1)
+        )
+
+
+def test_sampling_reads_the_model_s_whole_context() -> None:
+    class CountsToThree:
+        """Writes 'abc' whatever is drawn: each character is certain given the two before it."""
+
+        vocabulary = LETTERS
+        block_size = 2
+
+        def log_probs(self, contexts: Tensor) -> Tensor:
+            following = {(0, 0): 1, (0, 1): 2, (1, 2): 3, (2, 3): 0}
+            rows = torch.full((len(contexts), 27), -torch.inf)
+            for row, context in zip(rows, contexts.tolist(), strict=True):
+                row[following.get(tuple(context), 0)] = 0
+            return rows
+
+    assert sample_names(CountsToThree(), 4, generator=seeded()) == ["abc"] * 4
+
+
+def test_a_model_that_never_ends_is_cut() -> None:
+    model = BigramCounts().fit(["ab"])
+    model.counts[:, 0] = 0
+    model.counts[2, 1] = 1
+    names = sample_names(model, 2, generator=seeded())
+    assert [len(name) for name in names] == [MAX_LENGTH] * 2
+
+
+def test_a_negative_number_of_names_is_refused() -> None:
+    with pytest.raises(ValueError, match="n is -1"):
+        sample_names(Uniform(), -1, generator=seeded())

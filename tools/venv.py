@@ -6,11 +6,13 @@ Run by `tools/venv.sh`, with the standard library alone. `--resolve` writes cons
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,10 +58,15 @@ def fingerprint() -> str:
         f"python {sys.version_info.major}.{sys.version_info.minor}",
         f"folder {ROOT}",
     ]
-    for name in ("pyproject.toml", "constraints.txt"):
-        described.append(
-            f"{name} {hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}"
-        )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = json.dumps(
+        {key: project[key] for key in ("build-system", "project")}
+    ).encode()
+    for name, content in [
+        ("pyproject.toml", wanted),
+        ("constraints.txt", (ROOT / "constraints.txt").read_bytes()),
+    ]:
+        described.append(f"{name} {hashlib.sha256(content).hexdigest()}")
     return "\n".join(described) + "\n"
 
 
@@ -146,6 +153,7 @@ def resolve() -> None:
         "pip",
         "--disable-pip-version-check",
         "freeze",
+        "--all",
         "--exclude-editable",
     ]
     frozen = subprocess.run(
@@ -154,7 +162,7 @@ def resolve() -> None:
     pins = [
         re.sub(r"\+\S+$", "", line)
         for line in frozen.splitlines()
-        if re.fullmatch(r"\S+==\S+", line)
+        if re.fullmatch(r"(?!pip=|setuptools=)\S+==\S+", line)
     ]
     (ROOT / "constraints.txt").write_text(HEADER + "\n".join(pins) + "\n")
     STAMP.write_text(fingerprint())

@@ -37,18 +37,13 @@ def check_contexts(model: LanguageModel, contexts: Tensor) -> None:
     """Raise a clear error unless `contexts` is int64 of shape (B, block_size) with indices below V."""
     if not isinstance(contexts, Tensor) or contexts.dtype != torch.int64:
         given = getattr(contexts, "dtype", type(contexts).__name__)
-        raise TypeError(
-            f"contexts must be an int64 tensor, got {given}; windows() makes them."
-        )
+        raise TypeError(f"contexts must be an int64 tensor, got {given}.")
     if contexts.ndim != 2 or contexts.shape[1] != model.block_size:
+        wanted, given = f"(B, {model.block_size})", tuple(contexts.shape)
+        raise ValueError(f"contexts must have shape {wanted} here, got {given}.")
+    last = len(model.vocabulary) - 1
+    outside = contexts[(contexts < 0) | (contexts > last)]
+    if len(outside):
         raise ValueError(
-            f"contexts must have shape (B, {model.block_size}) for this model, "
-            f"got {tuple(contexts.shape)}."
-        )
-    if contexts.numel() and not 0 <= int(contexts.min()) <= int(
-        contexts.max()
-    ) < len(model.vocabulary):
-        raise ValueError(
-            f"contexts has indices {int(contexts.min())} to {int(contexts.max())}, "
-            f"expected 0 to {len(model.vocabulary) - 1}."
+            f"contexts has index {int(outside[0])}, not in 0 to {last}."
         )

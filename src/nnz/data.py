@@ -145,11 +145,11 @@ def windows(
     gap = max(block_size, 1)
     padding = END * gap
     text = padding + padding.join(names) + padding
-    rows = torch.tensor(vocabulary.encode(text)).unfold(
-        0, gap + 1, 1
-    )  # (len(text) - gap, gap + 1)
+    indices = torch.tensor(vocabulary.encode(text))
+    rows = indices.unfold(0, gap + 1, 1)  # (len(text) - gap, gap + 1)
     rows = rows[(rows[:, -1] != 0) | (rows[:, -2] != 0)]  # (N, gap + 1)
-    return rows[:, gap - block_size : gap].contiguous(), rows[:, -1].contiguous()
+    X, Y = rows[:, gap - block_size : gap], rows[:, -1]
+    return X.contiguous(), Y.contiguous()
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -21,11 +21,9 @@ def draw(probs: Tensor, generator: torch.Generator) -> Tensor:
         An int64 tensor of shape (B,), in which outcome i has a chance proportional to column i of probs.
     """
     edges = probs.cumsum(dim=1)  # (B, V)
-    dart = (
-        torch.rand(len(probs), 1, generator=generator, dtype=probs.dtype)
-        * edges[:, -1:]
-    )  # (B, 1)
-    return (edges <= dart).sum(dim=1)
+    uniform = torch.rand(len(probs), 1, generator=generator, dtype=probs.dtype)
+    darts = uniform * edges[:, -1:]  # (B, 1)
+    return (edges <= darts).sum(dim=1)
 
 
 def adjust(

@@ -454,7 +454,7 @@ def _draws(code: str) -> Iterator[tuple[int, str]]:
             and not node.args
         ):
             yield node.lineno, f"{called} without a seed is different each time"
-        elif owner == "random" and name not in ("Random",):
+        elif owner == "random" and name not in ("Random", "getstate"):
             yield (
                 node.lineno,
                 f"{called} draws from Python's shared state; use random.Random(seed)",

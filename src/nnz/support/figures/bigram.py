@@ -38,7 +38,7 @@ def count_table(counts: Tensor, chars: Sequence[str]) -> Figure:
     norm = PowerNorm(
         0.5, vmin=0, vmax=float(counts.max())
     )  # a square root, or the rare pairs would all be white
-    axes.imshow(counts, cmap=HEAT, norm=norm)
+    axes.imshow(counts.numpy(), cmap=HEAT, norm=norm)
     colours = mpl.colormaps[HEAT]
     for i, row in enumerate(counts.tolist()):
         for j, count in enumerate(row):
@@ -52,7 +52,7 @@ def count_table(counts: Tensor, chars: Sequence[str]) -> Figure:
                 ha="center",
                 va="center",
                 color=ink,
-                fontsize=8,
+                fontsize=7,
             )
             axes.text(
                 j,
@@ -61,7 +61,7 @@ def count_table(counts: Tensor, chars: Sequence[str]) -> Figure:
                 ha="center",
                 va="center",
                 color=ink,
-                fontsize=8,
+                fontsize=7,
             )
     _alphabet_axes(axes, chars, 11)
     return figure
@@ -71,7 +71,9 @@ def probability_heat(probs: Tensor, chars: Sequence[str]) -> Figure:
     """Draw the probability of each next character, a row for each previous one; every row sums to 1."""
     figure, axes = new_figure(NORMAL, NORMAL)
     image = axes.imshow(
-        probs, cmap=HEAT, norm=PowerNorm(0.5, vmin=0, vmax=float(probs.max()))
+        probs.numpy(),
+        cmap=HEAT,
+        norm=PowerNorm(0.5, vmin=0, vmax=float(probs.max())),
     )
     _alphabet_axes(axes, chars, 10)
     bar = figure.colorbar(

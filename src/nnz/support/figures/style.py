@@ -18,11 +18,8 @@ PALETTE = {
     "purple": "#cc79a7",
     "gold": "#b8860b",
 }
-NARROW, NORMAL, WIDE = (
-    4.0,
-    6.4,
-    12.0,
-)  # inches: beside text, the column, and what scrolls sideways on a phone
+# Widths in inches: beside text, the column, and what scrolls sideways on a phone.
+NARROW, NORMAL, WIDE = 4.0, 6.4, 9.4
 HEAT = "Blues"
 
 SETTINGS: Any = {

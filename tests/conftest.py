@@ -1,0 +1,48 @@
+"""What many tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from nnz.data import load_names
+from nnz.support.datasets import Source
+from nnz.support.paths import resource
+
+# The same examples in every run; the first call of a test may be slow, as torch warms up.
+settings.register_profile("book", deadline=None, derandomize=True)
+settings.load_profile("book")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def sample() -> list[str]:
+    """The embedded list of names, which is there on every machine."""
+    return load_names(resource("data", "names-sample.txt"))
+
+
+@pytest.fixture(scope="session")
+def reference() -> Source:
+    """names.txt itself; the tests that rest on it need it, so that they never pass unasked."""
+    from nnz.support.datasets import locate
+
+    return locate()
+
+
+@pytest.fixture
+def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine that has no names.txt: no variable, nothing in data/, an empty cache, an address that refuses."""
+    monkeypatch.delenv("NNZ_NAMES", raising=False)
+    monkeypatch.setenv("NNZ_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NNZ_NAMES_URL", "http://127.0.0.1:9/names.txt")
+    monkeypatch.setattr("nnz.support.datasets.project_root", lambda: None)
+    return tmp_path

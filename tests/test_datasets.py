@@ -1,0 +1,300 @@
+"""Finding the list of names: the order of the sources, and every way in which a download can go wrong."""
+
+from __future__ import annotations
+
+import http.server
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nnz.data import load_names
+from nnz.support import datasets
+from nnz.support.datasets import DataError, Source, locate, sha256
+from nnz.support.paths import resource
+
+pytestmark = pytest.mark.support
+
+Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
+LIST = b"ann\nbo\ncy\n"
+
+
+class Server:
+    """A server on this machine whose answer each test chooses; it counts what it was asked."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = lambda handler: handler.send_error(500)
+        self.asked = 0
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.asked += 1
+                server.answer(self)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/names.txt"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+
+def send(content: bytes, length: int | None = None) -> Answer:
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header(
+            "Content-Length", str(len(content) if length is None else length)
+        )
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
+@pytest.fixture
+def server(no_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The server, standing in for the place that names.txt is fetched from, with LIST as the pinned file."""
+    running = Server()
+    pinned = no_data / "pinned.txt"
+    pinned.write_bytes(LIST)
+    monkeypatch.setattr(datasets, "NAMES_SHA256", sha256(pinned))
+    monkeypatch.setattr(datasets, "TIMEOUT", 0.5)
+    monkeypatch.setenv("NNZ_NAMES_URL", running.url)
+    yield running
+    running.http.shutdown()
+    running.http.server_close()
+
+
+def cached(folder: Path) -> list[str]:
+    return sorted(
+        path.name for path in (folder / "cache").rglob("*") if path.is_file()
+    )
+
+
+# The order of the sources
+
+
+def test_a_path_comes_before_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, named = tmp_path / "mine.txt", tmp_path / "named.txt"
+    mine.write_text("ann")
+    named.write_text("bo")
+    monkeypatch.setenv("NNZ_NAMES", str(named))
+    assert load_names(mine) == ["ann"]
+    assert load_names() == ["bo"]
+    assert locate().kind == "own"
+
+
+def test_a_variable_that_names_nothing_readable_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NNZ_NAMES", str(tmp_path / "gone.txt"))
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"NNZ_NAMES names .*gone\.txt, and there is no such file",
+    ):
+        load_names()
+    monkeypatch.setenv("NNZ_NAMES", str(tmp_path))
+    with pytest.raises(DataError, match="NNZ_NAMES names the folder"):
+        load_names()
+
+
+def test_an_empty_variable_counts_as_none(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = send(LIST)
+    monkeypatch.setenv("NNZ_NAMES", "")
+    assert locate().kind == "names.txt"
+
+
+def test_the_file_in_data_comes_before_a_download(
+    server: Server, no_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (no_data / "data").mkdir()
+    local = no_data / "data" / "names.txt"
+    local.write_bytes(LIST)
+    monkeypatch.setattr(datasets, "project_root", lambda: no_data)
+    assert locate() == Source(local, "names.txt")
+    assert server.asked == 0
+
+
+def test_another_file_in_the_place_of_names_txt_is_an_error(
+    no_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (no_data / "data").mkdir()
+    (no_data / "data" / "names.txt").write_text("ann\n")
+    monkeypatch.setattr(datasets, "project_root", lambda: no_data)
+    with pytest.raises(
+        DataError, match=r"is not the list the book is written on.*Delete it"
+    ):
+        locate()
+
+
+def test_a_copy_of_names_txt_is_known_wherever_it_is(
+    server: Server, no_data: Path
+) -> None:
+    assert locate(no_data / "pinned.txt").is_reference
+    other = no_data / "other.txt"
+    other.write_bytes(LIST + b"di\n")
+    assert not locate(other).is_reference
+
+
+# The download
+
+
+def test_a_good_file_is_fetched_once(server: Server, no_data: Path) -> None:
+    server.answer = send(LIST)
+    assert load_names() == ["ann", "bo", "cy"]
+    assert load_names() == ["ann", "bo", "cy"]
+    assert locate().kind == "names.txt"
+    assert (server.asked, cached(no_data)) == (1, ["names.txt"])
+
+
+def test_a_wrong_sum_is_an_error_and_leaves_nothing_behind(
+    server: Server, no_data: Path
+) -> None:
+    server.answer = send(LIST.replace(b"bo", b"bp"))
+    with pytest.raises(DataError, match="is not the pinned file"):
+        load_names()
+    assert cached(no_data) == []
+    server.answer = send(LIST)
+    assert load_names() == ["ann", "bo", "cy"]
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(
+    server: Server, no_data: Path
+) -> None:
+    server.answer = send(LIST)
+    fetched = locate().path
+    fetched.write_bytes(b"ann\n")
+    assert load_names() == ["ann", "bo", "cy"]
+    assert server.asked == 2
+
+
+def test_a_file_cut_short_without_a_length_is_an_error(
+    server: Server, no_data: Path
+) -> None:
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(LIST[:4])
+
+    server.answer = answer
+    with pytest.raises(DataError, match="changed or cut it short"):
+        load_names()
+    assert cached(no_data) == []
+
+
+def slow(handler: http.server.BaseHTTPRequestHandler) -> None:
+    time.sleep(1.5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (send(LIST[:4], length=len(LIST)), "Broken|Incomplete|Connection"),
+        (lambda handler: handler.send_error(404), "404"),
+        (lambda handler: handler.send_error(503), "503"),
+        (slow, "Timeout"),
+    ],
+    ids=["cut short", "404", "503", "slow"],
+)
+def test_without_a_whole_answer_the_sample_is_used_and_says_why(
+    server: Server,
+    no_data: Path,
+    capsys: pytest.CaptureFixture[str],
+    answer: Answer,
+    reason: str,
+) -> None:
+    server.answer = answer
+    source = locate()
+    assert source.kind == "sample"
+    assert source.path == resource("data", "names-sample.txt")
+    assert any(word in source.notice for word in reason.split("|")), source.notice
+    names = load_names()
+    assert len(names) >= 4000
+    said = capsys.readouterr().err
+    assert "Using the" in said
+    assert "names.txt could not be fetched" in said
+    assert cached(no_data) == []
+
+
+def test_a_refused_connection_and_an_unknown_host_give_the_sample(
+    no_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert locate().kind == "sample"
+    monkeypatch.setenv("NNZ_NAMES_URL", "http://no-such-host.invalid/names.txt")
+    assert locate().kind == "sample"
+
+
+def test_a_cache_that_cannot_be_written_gives_the_sample(
+    server: Server, no_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = send(LIST)
+    blocked = no_data / "a-file"
+    blocked.write_text("in the way")
+    monkeypatch.setenv("NNZ_CACHE", str(blocked / "cache"))
+    assert locate().kind == "sample"
+
+
+# What comes with the package
+
+
+def test_the_sample_is_what_its_datasheet_says(root: Path) -> None:
+    lines = (
+        (root / "data" / "names-sample.txt")
+        .read_text(encoding="ascii")
+        .splitlines()
+    )
+    assert len(lines) >= 4000
+    assert len(set(lines)) == len(lines)
+    assert lines == sorted(lines)
+    assert all(
+        2 <= len(name) <= 15
+        and name.isascii()
+        and name.islower()
+        and name.isalpha()
+        for name in lines
+    )
+    assert set("".join(lines)) == set("abcdefghijklmnopqrstuvwxyz")
+    assert f"{len(lines):,}" in (root / "data" / "README.md").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_names_txt_is_what_its_datasheet_says(
+    reference: Source, root: Path
+) -> None:
+    names = load_names()
+    datasheet = (root / "data" / "README.md").read_text(encoding="utf-8")
+    assert datasets.NAMES_SHA256 in datasheet
+    if reference.is_reference:
+        assert (len(names), len(set(names)), len(names) - len(set(names))) == (
+            32033,
+            29494,
+            2539,
+        )
+        assert max(names.count(name) for name in names[:50]) <= 2
+
+
+def test_an_installed_package_carries_its_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nnz.support import paths
+
+    installed = tmp_path / "site-packages" / "nnz"
+    (installed / "_data").mkdir(parents=True)
+    shutil.copy(resource("data", "names-sample.txt"), installed / "_data")
+    monkeypatch.setattr(paths, "PACKAGE", installed)
+    assert paths.project_root() is None
+    assert (
+        resource("data", "names-sample.txt")
+        == installed / "_data" / "names-sample.txt"
+    )
+    with pytest.raises(FileNotFoundError, match="Install nnz again"):
+        resource("book", "claims.toml")

@@ -1,0 +1,459 @@
+"""The rules of the house: the book keeps each, and each fails on a small page or module that breaks it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nnz.support import house
+
+pytestmark = pytest.mark.house
+
+HEADER = """\
+---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {name: python3, display_name: Python 3}
+---
+# One
+"""
+
+ALT = "A line that starts low, rises to a peak in the middle and falls again."
+CAPTION = "What to see: the peak is in the middle, where most of the names are."
+FIGURE = f"""
+```{{code-cell}}
+---
+mystnb:
+  image: {{alt: "{ALT}"}}
+  figure: {{name: fig-one-peak, caption: "{CAPTION}"}}
+---
+figures.peak(names)
+```
+"""
+
+GOOD = {
+    "_toc.yml": "root: book/index\nparts:\n  - chapters:\n      - file: book/one\n      - file: book/two\n",
+    "chapters.toml": (
+        '[one]\nmodules = ["alpha", "beta"]\ntests = ["test_alpha"]\nseconds = 10\n'
+        '[two]\nmodules = ["gamma"]\ntests = ["test_alpha"]\nseconds = 10\n'
+    ),
+    "book/index.md": "# Index\n\nIn 2003, eighty pages; see [](one.md).\n",
+    "book/one.md": HEADER
+    + "\nThe loss is {glue:text}`one.loss` at {given}`0.1`, by $x^{2}$.\n"
+    + FIGURE
+    + "\n```{listing} nnz.alpha.double\n```\n\n```{listing} nnz.beta.Pair\n:members: __init__\n```\n"
+    + "\n```{listing} nnz.beta.Pair.total\n```\n",
+    "book/two.md": HEADER + "\n```{listing} nnz.gamma.LIMIT nnz.gamma.most\n```\n",
+    "src/nnz/__init__.py": '"""Package."""\n',
+    "src/nnz/alpha.py": (
+        "import math\n\nfrom nnz.support.paths import resource\n\ndef double(x):\n    return 2 * x\n"
+    ),
+    "src/nnz/beta.py": (
+        "from nnz.alpha import double\n\nclass Pair:\n    size = 2\n"
+        "    def __init__(self, a):\n        self.a = a\n"
+        "    def total(self):\n        return double(self.a)\n    def _secret(self):\n        return 0\n"
+    ),
+    "src/nnz/gamma.py": "from nnz.beta import Pair\n\nLIMIT = 3\n\ndef most(x: Pair):\n    return LIMIT\n",
+    "tests/test_alpha.py": "import torch\n\ng = torch.Generator()\nx = torch.rand(3, generator=g)\n",
+}
+
+
+@pytest.fixture
+def house_of(tmp_path: Path) -> Callable[..., Path]:
+    """Build a small book that keeps all rules, with some of its files changed."""
+
+    def build(**changes: tuple[str, str]) -> Path:
+        for name, text in GOOD.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        for name, (old, new) in changes.items():
+            path = tmp_path / FILES[name]
+            text = path.read_text(encoding="utf-8")
+            assert old in text, f"the example is stale: {old!r}"
+            path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        return tmp_path
+
+    return build
+
+
+FILES = {
+    "toc": "_toc.yml",
+    "table": "chapters.toml",
+    "index": "book/index.md",
+    "one": "book/one.md",
+    "two": "book/two.md",
+    "alpha": "src/nnz/alpha.py",
+    "beta": "src/nnz/beta.py",
+    "gamma": "src/nnz/gamma.py",
+    "test": "tests/test_alpha.py",
+}
+
+
+@pytest.mark.parametrize("rule", house.RULES, ids=lambda rule: rule.__name__)
+def test_the_book_keeps_the_rule(
+    rule: Callable[[Path], list[str]], root: Path
+) -> None:
+    assert rule(root) == []
+
+
+@pytest.mark.parametrize("rule", house.RULES, ids=lambda rule: rule.__name__)
+def test_the_small_book_keeps_the_rule(
+    rule: Callable[[Path], list[str]], house_of: Callable[..., Path]
+) -> None:
+    assert rule(house_of()) == []
+
+
+def cell(code: str, options: str = "") -> str:
+    return f"```{{code-cell}}\n{options}{code}\n```\n"
+
+
+BROKEN: list[
+    tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]], str]
+] = [
+    (
+        "a module imports one of a later chapter",
+        house.forward_imports,
+        {"alpha": ("import math", "from nnz.gamma import LIMIT")},
+        "alpha.py:1 imports nnz.gamma",
+    ),
+    (
+        "a module imports one of a later row, inside a function",
+        house.forward_imports,
+        {"alpha": ("    return 2", "    import nnz.beta\n    return 2")},
+        "imports nnz.beta",
+    ),
+    (
+        "a module imports the exercises",
+        house.forward_imports,
+        {"gamma": ("from nnz.beta", "from nnz import exercises\nfrom nnz.beta")},
+        "imports nnz.exercises",
+    ),
+    (
+        "a relative import cannot hide it",
+        house.forward_imports,
+        {"alpha": ("import math", "from .gamma import LIMIT")},
+        "imports nnz.gamma",
+    ),
+    (
+        "the order of the table of contents counts",
+        house.forward_imports,
+        {
+            "toc": (
+                "      - file: book/one\n      - file: book/two",
+                "      - file: book/two\n      - file: book/one",
+            )
+        },
+        "gamma.py:1 imports nnz.beta",
+    ),
+    (
+        "a module that no chapter claims",
+        house.unclaimed,
+        {"table": ('modules = ["gamma"]', "modules = []")},
+        "gamma.py is claimed by 0",
+    ),
+    (
+        "a module that two chapters claim",
+        house.unclaimed,
+        {"table": ('modules = ["gamma"]', 'modules = ["gamma", "alpha"]')},
+        "alpha.py is claimed by 2",
+    ),
+    (
+        "a chapter claims a module that is not there",
+        house.unclaimed,
+        {"table": ('"gamma"', '"gamma", "delta"')},
+        "module 'delta', which is not there",
+    ),
+    (
+        "a chapter that the book does not have",
+        house.unclaimed,
+        {"toc": ("      - file: book/two\n", "")},
+        "names 'two', which _toc.yml does not",
+    ),
+    (
+        "a page shows code and is no chapter",
+        house.unclaimed,
+        {"index": ("# Index", "# Index\n\n```{listing} nnz.alpha.double\n```\n")},
+        "index shows code of the package",
+    ),
+    (
+        "a test that is not there",
+        house.unclaimed,
+        {"table": ("test_alpha", "test_omega")},
+        "tests/test_omega.py is not there",
+    ),
+    (
+        "a chapter without a budget",
+        house.unclaimed,
+        {"table": ("seconds = 10", "seconds = 0")},
+        "one has no budget",
+    ),
+    (
+        "a function is not shown",
+        house.not_shown_once,
+        {"one": ("```{listing} nnz.alpha.double\n```", "")},
+        "nnz.alpha.double is shown 0 times",
+    ),
+    (
+        "a method is not shown",
+        house.not_shown_once,
+        {"one": ("```{listing} nnz.beta.Pair.total\n```", "")},
+        "nnz.beta.Pair.total is shown 0 times",
+    ),
+    (
+        "a method is shown twice",
+        house.not_shown_once,
+        {"one": (":members: __init__\n", "")},
+        "nnz.beta.Pair.total is shown 2 times",
+    ),
+    (
+        "a constant is not shown",
+        house.not_shown_once,
+        {"two": ("nnz.gamma.LIMIT ", "")},
+        "nnz.gamma.LIMIT is shown 0 times",
+    ),
+    (
+        "a listing of something that is not there",
+        house.not_shown_once,
+        {"one": ("nnz.alpha.double", "nnz.alpha.duoble")},
+        "defines no 'duoble'",
+    ),
+    (
+        "a loss in the text",
+        house.typed_numbers,
+        {"one": ("by $x", "from 2.4540 by $x")},
+        "'2.4540' is typed",
+    ),
+    (
+        "a count in the text",
+        house.typed_numbers,
+        {"one": ("by $x", "of 228,146 by $x")},
+        "'228,146' is typed",
+    ),
+    (
+        "a count without commas",
+        house.typed_numbers,
+        {"one": ("by $x", "of 5438 by $x")},
+        "'5438' is typed",
+    ),
+    (
+        "a share in the text",
+        house.typed_numbers,
+        {"one": ("by $x", "13 % by $x")},
+        "'13 %' is typed",
+    ),
+    (
+        "a loss in backquotes",
+        house.typed_numbers,
+        {"one": ("by $x", "`2.4540` $x")},
+        "'2.4540' is typed",
+    ),
+    (
+        "a loss in a formula",
+        house.typed_numbers,
+        {"one": ("$x^{2}$", "$2.454$")},
+        "'2.454' is typed",
+    ),
+    (
+        "a loss in a note",
+        house.typed_numbers,
+        {"index": ("# Index", "# Index\n\n```{note} It is 2.45\nor 2.46.\n```\n")},
+        "'2.46' is typed",
+    ),
+    (
+        "a page that is no chapter",
+        house.typed_numbers,
+        {"index": ("eighty", "83.5")},
+        "'83.5' is typed",
+    ),
+    (
+        "no jupytext in the header",
+        house.bad_headers,
+        {
+            "one": (
+                "jupytext: {text_representation: {extension: .md, format_name: myst}}\n",
+                "",
+            )
+        },
+        "one.md has cells but no jupytext",
+    ),
+    (
+        "no header at all",
+        house.bad_headers,
+        {"index": ("# Index", "# Index\n\n" + cell("1 + 1"))},
+        "index.md has cells but no jupytext and no kernelspec",
+    ),
+    (
+        "somebody's own kernel",
+        house.bad_headers,
+        {"one": ("name: python3", "name: nnz-dev")},
+        "must be python3, not 'nnz-dev'",
+    ),
+    (
+        "a figure without alt text",
+        house.bad_figures,
+        {"one": (f'  image: {{alt: "{ALT}"}}\n', "")},
+        "needs alt text",
+    ),
+    (
+        "alt text that is a file name",
+        house.bad_figures,
+        {"one": (ALT, "figure.png")},
+        "needs alt text",
+    ),
+    (
+        "alt text that repeats the caption",
+        house.bad_figures,
+        {"one": (ALT, CAPTION)},
+        "needs alt text",
+    ),
+    (
+        "a figure without a caption",
+        house.bad_figures,
+        {"one": (CAPTION, "Names")},
+        "needs a caption",
+    ),
+    (
+        "a figure with another name",
+        house.bad_figures,
+        {"one": ("fig-one-peak", "peak")},
+        "fig-one-",
+    ),
+    (
+        "a figure with no options at all",
+        house.bad_figures,
+        {"two": ("```{listing}", cell("figures.peak(x)") + "\n```{listing}")},
+        "two.md:7: a figure needs a name",
+    ),
+    (
+        "a picture that no code made",
+        house.bad_figures,
+        {"index": ("# Index", "# Index\n\n![A fine picture of names](x.png)")},
+        "pictures are made by code",
+    ),
+    (
+        "a draw without a generator in a test",
+        house.nameless_draws,
+        {"test": (", generator=g", "")},
+        "test_alpha.py:4: torch.rand draws without generator=",
+    ),
+    (
+        "a draw in a module",
+        house.nameless_draws,
+        {"alpha": ("return 2 * x", "return x.normal_()")},
+        "x.normal_ draws without",
+    ),
+    (
+        "a draw in a cell",
+        house.nameless_draws,
+        {
+            "two": (
+                "```{listing}",
+                cell("import random\nrandom.shuffle(x)") + "\n```{listing}",
+            )
+        },
+        "two.md:9: random.shuffle draws from Python's shared state",
+    ),
+    (
+        "a seed for everybody",
+        house.nameless_draws,
+        {"two": ("```{listing}", cell("torch.manual_seed(0)") + "\n```{listing}")},
+        "seeds what everybody shares",
+    ),
+    (
+        "numpy's shared state",
+        house.nameless_draws,
+        {"alpha": ("return 2 * x", "return np.random.randn(x)")},
+        "numpy's shared state",
+    ),
+    (
+        "numpy without a seed",
+        house.nameless_draws,
+        {"alpha": ("return 2 * x", "return np.random.default_rng()")},
+        "without a seed",
+    ),
+    (
+        "a fragment that fills the screen",
+        house.long_fragments,
+        {"two": ("```{listing}", cell("x = 1\n" * 26) + "\n```{listing}")},
+        "two.md:7: a fragment of 26 lines",
+    ),
+    (
+        "too many long fragments",
+        house.long_fragments,
+        {"two": ("```{listing}", cell("x = 1\n" * 9) * 12 + "\n```{listing}")},
+        "half of its fragments have more than 6",
+    ),
+    (
+        "more than one in ten too long",
+        house.long_fragments,
+        {
+            "two": (
+                "```{listing}",
+                cell("x = 1") * 12 + cell("x = 1\n" * 14) * 3 + "\n```{listing}",
+            )
+        },
+        "more than one fragment in ten",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "problem"),
+    [case[1:] for case in BROKEN],
+    ids=[case[0] for case in BROKEN],
+)
+def test_the_rule_finds(
+    rule: Callable[[Path], list[str]],
+    changes: dict[str, tuple[str, str]],
+    problem: str,
+    house_of: Callable[..., Path],
+) -> None:
+    problems = rule(house_of(**changes))
+    assert any(problem in found for found in problems), problems
+
+
+def test_a_chapter_over_its_budget_is_found() -> None:
+    table = {"one": {"seconds": 10}}
+    assert house.over_budget({"one": 9.9}, table) == []
+    assert house.over_budget({"one": 10.1}, table) == [
+        "one ran for 10 s; its budget in chapters.toml is 10 s"
+    ]
+    assert house.over_budget({"ledger": 30}, table) == [
+        "ledger ran for 30 s; its budget in chapters.toml is 20 s"
+    ]
+
+
+def test_names_txt_and_what_was_built_are_not_in_the_repository(root: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
+    tracked = listed.split()
+    assert "src/nnz/data.py" in tracked
+    assert "data/names.txt" not in tracked
+    assert not [
+        name
+        for name in tracked
+        if name.startswith(("_build/", ".venv/")) or name.endswith(".js")
+    ]
+
+
+def test_every_marker_of_a_chapter_selects_tests(root: Path) -> None:
+    """`pytest -m bigram` runs that chapter's tests alone."""
+    for name in house.chapters(root):
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "--collect-only",
+            "-m",
+            name,
+            "tests",
+        ]
+        run = subprocess.run(command, cwd=root, capture_output=True, text=True)
+        assert run.returncode == 0, run.stdout[-500:]
+        assert "test_bigram.py" in run.stdout

@@ -1,0 +1,144 @@
+"""The commands behind `make`, where they must fail well."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.support
+
+
+def run(
+    command: list[str], root: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+def test_make_alone_lists_the_targets(root: Path) -> None:
+    shown = run(["make", "--no-print-directory"], root).stdout
+    for target in ("test", "book", "quick", "serve", "browser", "lint", "clean"):
+        assert f"make {target}" in shown
+
+
+def test_without_a_usable_python_make_says_what_to_install(root: Path) -> None:
+    for python in ("python-that-is-not-there", "false"):
+        failed = run(["sh", "tools/venv.sh"], root, PYTHON=python)
+        assert failed.returncode == 1
+        assert f"Tried: {python}" in failed.stderr
+        assert "needs Python 3.11 or newer" in failed.stderr
+
+
+def test_a_second_call_changes_nothing(root: Path) -> None:
+    stamp = root / ".venv" / "made-from.txt"
+    code = "import sys; sys.path.insert(0, 'tools'); import venv as v; print(v.fingerprint(), end='')"
+    if (
+        not stamp.exists()
+        or stamp.read_text() != run([sys.executable, "-c", code], root).stdout
+    ):
+        pytest.fail(
+            "the tests need the environment that `make venv` makes; run `make test`."
+        )
+    before = stamp.stat().st_mtime_ns
+    again = run(["make", "--no-print-directory", "venv"], root)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert stamp.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("OSError: [Errno 28] No space left on device", "disk is full"),
+        (
+            "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution",
+            "needs a network",
+        ),
+        (
+            "ERROR: No matching distribution found for torch==2.13.0",
+            "has no build for this Python",
+        ),
+        ("PermissionError: [Errno 13] Permission denied: '.venv'", "not writable"),
+        ("something else entirely", "pip failed"),
+    ],
+)
+def test_when_pip_fails_make_says_what_to_do(
+    root: Path, tmp_path: Path, said: str, hint: str
+) -> None:
+    fake = tmp_path / "bin" / "python"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\necho "{said}"\nexit 1\n')
+    fake.chmod(0o755)
+    code = (
+        "import pathlib, sys; sys.path.insert(0, 'tools'); import venv as v; "
+        f"v.BIN = pathlib.Path({str(fake.parent)!r}); v.pip('install', 'x')"
+    )
+    failed = run([sys.executable, "-c", code], root)
+    assert failed.returncode == 1
+    assert hint in failed.stderr
+
+
+def test_with_too_little_room_make_says_how_much_is_needed(root: Path) -> None:
+    code = "import sys; sys.path.insert(0, 'tools'); import venv as v; v.NEEDED_BYTES = 10**18; v.create([])"
+    failed = run([sys.executable, "-c", code], root)
+    assert failed.returncode == 1
+    assert "are free here" in failed.stderr
+
+
+def test_the_constraints_pin_every_installed_package_exactly(root: Path) -> None:
+    pins = [
+        line
+        for line in (root / "constraints.txt").read_text().splitlines()
+        if line and line[0] != "#"
+    ]
+    assert all(line.count("==") == 1 for line in pins)
+    named = {
+        line.split("==")[0].lower().replace("_", "-").replace(".", "-")
+        for line in pins
+    }
+    frozen = run(
+        [sys.executable, "-m", "pip", "list", "--format=freeze"], root
+    ).stdout.split()
+    installed = {
+        line.split("==")[0].lower().replace("_", "-").replace(".", "-")
+        for line in frozen
+    }
+    assert installed - named <= {"nnz", "pip", "setuptools"}
+    assert "torch==2.13.0" in pins
+
+
+@pytest.fixture
+def built(tmp_path: Path, root: Path) -> Path:
+    """A copy of serve.py beside a built book of one page."""
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "serve.py").write_text(
+        (root / "tools" / "serve.py").read_text()
+    )
+    (tmp_path / "_build" / "html").mkdir(parents=True)
+    (tmp_path / "_build" / "html" / "index.html").write_text("<p>book</p>")
+    return tmp_path
+
+
+def test_serving_a_taken_port_or_no_book_says_what_to_do(built: Path) -> None:
+    serve = [sys.executable, "tools/serve.py"]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        failed = run([*serve, str(port)], built)
+    assert f"port {port} cannot be used" in failed.stderr
+    assert "make serve PORT=" in failed.stderr
+    assert "is not a number" in run([*serve, "eighty"], built).stderr
+    assert "cannot be used" in run([*serve, "70000"], built).stderr
+    (built / "_build" / "html" / "index.html").unlink()
+    assert "Run `make book` first" in run([*serve, "0"], built).stderr
