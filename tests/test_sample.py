@@ -97,6 +97,15 @@ def test_temperature_is_a_power_of_the_probabilities() -> None:
     assert adjust(probs.log(), top_k=1).tolist() == [[1, 0, 0]]
 
 
+@pytest.mark.parametrize("temperature", [1e-320, 1e-9, 1e9])
+def test_extreme_temperatures_stay_distributions(temperature: float) -> None:
+    probs = torch.tensor([[0.7, 0.3, 0.0]], dtype=torch.float64)
+    changed = adjust(probs.log(), temperature)
+    assert changed[0].tolist() == pytest.approx(
+        [1, 0, 0] if temperature < 1 else [0.5, 0.5, 0], abs=1e-8
+    )
+
+
 @pytest.mark.parametrize("temperature", [0, -1, math.inf, math.nan])
 def test_a_temperature_that_means_nothing_is_refused(temperature: float) -> None:
     with pytest.raises(ValueError, match="temperature is"):

@@ -22,7 +22,14 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
-from nnz.support.listing import Excerpt, Line, ListingError, find, find_all
+from nnz.support.listing import (
+    Excerpt,
+    Line,
+    ListingError,
+    find,
+    find_all,
+    is_public,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
@@ -124,7 +131,7 @@ class Listing(SphinxDirective):
 
     def caption(self, excerpts: list[Excerpt], tests: Path) -> nodes.caption:
         first = excerpts[0]
-        name = first.names[0] if len(first.names) > 1 else first.names[-1]
+        name = ", ".join(excerpt.names[0] for excerpt in excerpts)
         source = self.link(first.path, first.lines[0].number)
         checked = self.link(
             tests, first_mention(tests, first.names[-1].rpartition(".")[2])
@@ -203,32 +210,32 @@ class Outline(SphinxDirective):
 def fill_outlines(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace each outline with a list of links to the page's listings."""
     for place in list(doctree.findall(outline)):
-        block = nodes.bullet_list(classes=["outline"])
-        module_items: dict[str, nodes.bullet_list] = {}
+        modules: dict[str, nodes.paragraph] = {}
         for module, name, target in _shown(app.env).get(docname, []):
-            if module not in module_items:
-                module_items[module] = nodes.bullet_list()
-                block += nodes.list_item(
-                    "",
-                    nodes.paragraph("", "", nodes.literal("", module)),
-                    module_items[module],
-                )
-            link = nodes.reference(
+            if not is_public(short := name.rpartition(".")[2]) or short.startswith(
+                "__"
+            ):
+                continue
+            if module in modules:
+                modules[module] += nodes.Text(", ")
+            line = modules.setdefault(module, nodes.paragraph())
+            line += nodes.reference(
                 "", "", nodes.literal("", name), internal=True, refid=target
             )
-            module_items[module] += nodes.list_item(
-                "", nodes.paragraph("", "", link)
+        listed = nodes.definition_list(classes=["outline"])
+        for module, line in modules.items():
+            term = nodes.term("", "", nodes.literal("", module))
+            listed += nodes.definition_list_item(
+                "", term, nodes.definition("", line)
             )
         place.replace_self(
-            block
-            if len(block)
-            else nodes.paragraph("", "This page defines nothing.")
+            listed if modules else nodes.paragraph("", "This page defines nothing.")
         )
 
 
 def code_files() -> list[Path]:
     """Return every file of code that the site shows whole."""
-    return sorted([*SOURCE.rglob("*.py"), *TESTS.rglob("*.py")])
+    return sorted([*SOURCE.rglob("*.py"), *TESTS.glob("*.py")])
 
 
 def code_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:

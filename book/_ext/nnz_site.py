@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 from importlib.metadata import files
 from pathlib import Path
@@ -162,6 +163,22 @@ def drop_thebe(
         context[key] = [asset for asset in context.get(key, []) if kept(asset)]
 
 
+def mend_html(
+    app: Sphinx,
+    page: str,
+    template: str,
+    context: dict[str, Any],
+    doctree: nodes.Node | None,
+) -> None:
+    """Drop roles that ARIA no longer has, and let the keyboard reach what scrolls sideways."""
+    body = context.get("body", "")
+    body = re.sub(
+        r' role="doc-biblioentry"| role="list"(?= class="citation-list")', "", body
+    )
+    wide = r'<figure (?=[^>]*>\s*(?:<a [^>]*>\s*)?<img [^>]*class="[^"]*\bwide\b)'
+    context["body"] = re.sub(wide, '<figure tabindex="0" ', body)
+
+
 def finish(app: Sphinx, problem: Exception | None) -> None:
     """Put MathJax and the typeface beside the pages, and a page at the root that leads to the first."""
     if problem or app.builder.name != "html":
@@ -198,5 +215,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", prepare, priority=900)
     app.connect("builder-inited", before_reading)
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("html-page-context", mend_html, priority=900)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -51,7 +51,8 @@ def adjust(
         raise ValueError(
             f"top_k is {top_k}; with {V} characters it must be 1 to {V}."
         )
-    scores = log_probs / temperature
+    best = log_probs.max(dim=1, keepdim=True).values
+    scores = (log_probs - best) / temperature  # 0 at best, so nothing overflows
     if top_k is not None:
         chosen = scores.topk(top_k, dim=1)
         scores = torch.full_like(scores, -torch.inf).scatter(

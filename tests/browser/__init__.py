@@ -1,0 +1,1 @@
+"""Tests that look at the built book in a real browser."""
