@@ -5,7 +5,7 @@ BIN := .venv/bin
 SPHINX = $(BIN)/python tools/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test book quick serve browser lint format constraints clean distclean
+.PHONY: help venv test book quick repeat serve browser lint format constraints clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,9 @@ book: venv  ## build the finished book into _build/html, everything executed ane
 
 quick: venv  ## rebuild for local work: run again only what changed
 	$(SPHINX) quick
+
+repeat: venv  ## build again, and compare every number and sample with the build that is there
+	$(SPHINX) repeat
 
 serve: venv  ## open the built book at http://localhost:PORT
 	@$(BIN)/python tools/serve.py $(PORT)

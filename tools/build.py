@@ -1,4 +1,4 @@
-"""Build the book: `make book` (clean, everything executed, strict) or `make quick` (what changed).
+"""Build the book: `make book` (clean, executed, strict), `make quick` (what changed), `make repeat` (twice alike).
 
 Jupyter Book 1 translates `_config.yml` and `_toc.yml` for Sphinx but runs Sphinx on one core; so its
 translation is taken (`jupyter-book config sphinx`) and Sphinx is run here, over all cores.
@@ -7,6 +7,7 @@ translation is taken (`jupyter-book config sphinx`) and Sphinx is run here, over
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
+FAILED = """
+The book did not build: the first ERROR or WARNING above says where.
+The traceback of a cell that failed is in _build/html/reports/."""
 
 
 def state_of_the_code() -> str:
@@ -35,63 +39,96 @@ def state_of_the_code() -> str:
     return digest.hexdigest()[:16]
 
 
-def main() -> int:
-    """Run Sphinx in the way asked for and return its exit code."""
-    kind = sys.argv[1] if len(sys.argv) == 2 else ""
-    if kind not in ("book", "quick"):
-        sys.exit("usage: python tools/build.py book|quick")
+def sphinx(*options: str) -> int:
+    """Translate the book's settings and run Sphinx on them, with progress for a person."""
+    BUILD.mkdir(exist_ok=True)
+    jupyter_book = Path(sys.executable).parent / "jupyter-book"
+    translate = [str(jupyter_book), "config", "sphinx", str(ROOT)]
+    translated = subprocess.run(translate, cwd=ROOT, capture_output=True, text=True)
+    if translated.returncode:
+        print(translated.stdout + translated.stderr, file=sys.stderr)
+        return translated.returncode
     command = [
         sys.executable,
         "-m",
         "sphinx",
         "-b",
         "html",
-        "-j",
-        os.environ.get("NNZ_JOBS", "auto"),
         "-d",
         str(BUILD / ".doctrees"),
     ]
-    if kind == "book":
-        shutil.rmtree(BUILD, ignore_errors=True)
-        command += ["-n", "-W", "--keep-going", "-D", "nb_execution_mode=force"]
-    else:
-        cache = BUILD / "cache" / state_of_the_code()
-        if not cache.exists():
-            # Sphinx sees that a chapter's text changed, not that the code it imports did: read all again.
-            command += ["-E"]
-            shutil.rmtree(BUILD / "cache", ignore_errors=True)
-            cache.mkdir(parents=True)
-        command += [
-            "-D",
-            "nb_execution_mode=cache",
-            "-D",
-            f"nb_execution_cache_path={cache}",
-        ]
-    BUILD.mkdir(exist_ok=True)
-    book = [
-        str(Path(sys.executable).parent / "jupyter-book"),
-        "config",
-        "sphinx",
-        str(ROOT),
-    ]
-    translated = subprocess.run(book, cwd=ROOT, capture_output=True, text=True)
-    if translated.returncode:
-        print(translated.stdout + translated.stderr, file=sys.stderr)
-        return translated.returncode
-    # Jupyter Book's translation leaves out where the book's own extensions are.
+    command += ["-j", os.environ.get("NNZ_JOBS", "auto"), *options]
+    # The translation leaves out where the book's own extensions are.
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "book" / "_ext")}
-    result = subprocess.run(
-        [*command, str(ROOT), str(BUILD / "html")], cwd=ROOT, env=environment
-    ).returncode
-    if result:
-        print(
-            "\nThe book did not build: the first ERROR or WARNING above says where."
-            "\nThe traceback of a cell that failed is in _build/html/reports/.",
-            file=sys.stderr,
-        )
-    else:
-        print(f"\nThe book is at {BUILD / 'html' / 'index.html'}")
+    command += [str(ROOT), str(BUILD / "html")]
+    result = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    print(FAILED if result else f"\nThe book is at {BUILD / 'html' / 'index.html'}")
     return result
+
+
+def book() -> int:
+    """Build from nothing, execute everything, and take every warning for an error."""
+    shutil.rmtree(BUILD, ignore_errors=True)
+    return sphinx("-n", "-W", "--keep-going", "-D", "nb_execution_mode=force")
+
+
+def quick() -> int:
+    """Rebuild what changed; a cell runs again if its page, or anything it may depend on, is new."""
+    cache = BUILD / "cache" / state_of_the_code()
+    fresh = (
+        [] if cache.exists() else ["-E"]
+    )  # Sphinx does not see what a chapter imports: read all again
+    if fresh:
+        shutil.rmtree(BUILD / "cache", ignore_errors=True)
+        cache.mkdir(parents=True)
+    settings = [
+        "-D",
+        "nb_execution_mode=cache",
+        "-D",
+        f"nb_execution_cache_path={cache}",
+    ]
+    return sphinx(*fresh, *settings)
+
+
+def outputs() -> dict[str, object]:
+    """Return the claims, and what each cell of each page printed or drew, of the build that is there."""
+    found: dict[str, object] = {
+        "claims": json.loads((BUILD / "claims.json").read_text())
+    }
+    for path in sorted((BUILD / "jupyter_execute").rglob("*.ipynb")):
+        for number, cell in enumerate(json.loads(path.read_text())["cells"]):
+            if cell.get("outputs"):
+                found[f"{path.stem}, cell {number}"] = cell["outputs"]
+    return found
+
+
+def repeat() -> int:
+    """Build again from nothing and say what came out differently."""
+    if not (BUILD / "claims.json").is_file():
+        sys.exit(
+            "make: there is no finished book to compare with. Run `make book` first."
+        )
+    before = outputs()
+    if result := book():
+        return result
+    after = outputs()
+    differing = [
+        name for name in {**before, **after} if before.get(name) != after.get(name)
+    ]
+    for name in differing:
+        print(f"differs: {name}", file=sys.stderr)
+    print(
+        f"{len(after) - len(differing)} of {len(after)} outputs are the same in both builds."
+    )
+    return bool(differing)
+
+
+def main() -> int:
+    """Build in the way asked for and return the exit code."""
+    kinds = {"book": book, "quick": quick, "repeat": repeat}
+    if len(sys.argv) != 2 or sys.argv[1] not in kinds:
+        sys.exit(f"usage: python tools/build.py {'|'.join(kinds)}")
+    return kinds[sys.argv[1]]()
 
 
 if __name__ == "__main__":
