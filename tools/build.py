@@ -97,8 +97,10 @@ def outputs() -> dict[str, object]:
     }
     for path in sorted((BUILD / "jupyter_execute").rglob("*.ipynb")):
         for number, cell in enumerate(json.loads(path.read_text())["cells"]):
-            if cell.get("outputs"):
-                found[f"{path.stem}, cell {number}"] = cell["outputs"]
+            for output in reversed(cell.get("outputs", [])):
+                # Streams come in pieces, cut by chance; MyST-NB joins them all into the first.
+                kind = output.get("name", output["output_type"])
+                found[f"{path.stem}, cell {number}, {kind}"] = output
     return found
 
 
