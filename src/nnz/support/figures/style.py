@@ -19,7 +19,7 @@ PALETTE = {
     "gold": "#b8860b",
 }
 # Widths in inches: beside text, the column, and what scrolls sideways on a phone.
-NARROW, NORMAL, WIDE = 4.0, 6.4, 9.4
+NARROW, NORMAL, WIDE = 3.6, 5.4, 9.4
 HEAT = "Blues"
 
 SETTINGS: Any = {
