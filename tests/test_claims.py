@@ -91,7 +91,7 @@ def test_a_value_within_its_bounds_holds(
         (
             "a.loss",
             2.45406,
-            r"does not hold: measured 2.45406, claimed 2.454 ± 5e-05",
+            r"does not hold: measured 2.45406, claimed 2.454 ± 0.00005",
         ),
         ("a.ratio", 14.9, "at least 15 and at most 40"),
         ("a.ratio", math.inf, "does not hold"),

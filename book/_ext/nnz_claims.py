@@ -57,30 +57,29 @@ def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def _table(app: Sphinx, docname: str, records: list[dict[str, Any]]) -> nodes.table:
-    heads = ("Claim", "Claimed", "Measured", "Verdict", "Source")
-    group = nodes.tgroup(
-        "",
-        *(nodes.colspec(colwidth=width) for width in (4, 2, 2, 1, 3)),
-        cols=len(heads),
-    )
+    heads = {"Claim and source": 6, "Claimed": 2, "Measured": 2, "Verdict": 1}
+    columns = (nodes.colspec(colwidth=width) for width in heads.values())
+    group = nodes.tgroup("", *columns, cols=len(heads))
     group += nodes.thead("", nodes.row("", *(_cell(head) for head in heads)))
     body = nodes.tbody()
     for record in records:
         to_page = app.builder.get_relative_uri(docname, record["page"])
-        link = nodes.reference(
-            "", "", nodes.literal("", record["id"]), internal=True, refuri=to_page
+        name = nodes.literal("", record["id"])
+        link = nodes.reference("", "", name, internal=True, refuri=to_page)
+        where = (
+            " Holds for names.txt alone." if record["data"] == "names.txt" else ""
         )
+        source = nodes.paragraph(
+            "", f"{record['source']}.{where}", classes=["source"]
+        )
+        said = nodes.paragraph("", "", nodes.Text(record["statement"] + " "), link)
         unit = f" {record['unit']}" if record["unit"] else ""
         body += nodes.row(
             "",
-            nodes.entry("", nodes.paragraph("", record["statement"] + " ", link)),
+            nodes.entry("", said, source),
             _cell(record["bound"]),
             _cell(show(record) + unit),
             _cell(record["verdict"]),
-            _cell(
-                record["source"]
-                + (" (names.txt)" if record["data"] == "names.txt" else "")
-            ),
         )
     group += body
     return nodes.table("", group, classes=["ledger"])

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nnz.support import datasets
 from nnz.support.paths import resource
 
@@ -49,7 +51,7 @@ class Claim:
         if self.exactly is not None:
             return f"exactly {self.exactly:,}"
         if self.expected is not None:
-            return f"{self.expected:,} ± {self.tolerance}"
+            return f"{self.expected:,} ± {np.format_float_positional(self.tolerance or 0)}"
         parts = [f"at least {self.at_least:,}"] if self.at_least is not None else []
         return " and ".join(
             parts
