@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,25 @@ settings.register_profile("book", deadline=None, derandomize=True)
 settings.load_profile("book")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+CHAPTERS = tomllib.loads((ROOT / "chapters.toml").read_text(encoding="utf-8"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register a marker for each chapter: `pytest -m bigram` runs that chapter's tests alone."""
+    for name in CHAPTERS:
+        config.addinivalue_line(
+            "markers", f"{name}: the tests of the chapter {name}"
+        )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test, and each doctest of a taught module, with the chapter it belongs to."""
+    for item in items:
+        for name, chapter in CHAPTERS.items():
+            if item.path.stem in (*chapter["tests"], *chapter["modules"]):
+                item.add_marker(name)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,6 @@ from nnz.data import LETTERS, load_names
 from nnz.evaluate import nll
 from nnz.support.datasets import Source
 
-pytestmark = pytest.mark.bigram
-
 NAMES = st.lists(
     st.text(string.ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=8
 )

@@ -12,8 +12,6 @@ from nnz.bigram import BigramCounts, Uniform, UnigramCounts
 from nnz.contract import LanguageModel, check_contexts
 from nnz.data import LETTERS, Vocabulary
 
-pytestmark = pytest.mark.bigram
-
 MODELS: dict[str, Callable[[list[str]], LanguageModel]] = {
     "Uniform": lambda names: Uniform(),
     "UnigramCounts": lambda names: UnigramCounts().fit(names),

@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 from nnz.data import END, LETTERS, Vocabulary, load_names, split_names, windows
 from nnz.support.datasets import DataError, Source
 
-pytestmark = pytest.mark.data
-
 NAMES = st.lists(
     st.text(string.ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=8
 )

@@ -10,8 +10,6 @@ from nnz import evaluate
 from nnz.bigram import BigramCounts, Uniform, UnigramCounts
 from nnz.evaluate import CHUNK, nll
 
-pytestmark = pytest.mark.bigram
-
 
 def test_by_hand_on_one_name() -> None:
     """After 'a' come 'b' and the end once each: the name costs log 1 + log 2 + log 1 over three guesses."""

@@ -14,8 +14,6 @@ from nnz.bigram import BigramCounts, Uniform
 from nnz.data import LETTERS
 from nnz.sample import MAX_LENGTH, adjust, draw, sample_names
 
-pytestmark = pytest.mark.bigram
-
 WEIGHTS = st.lists(st.floats(0, 10), min_size=2, max_size=9).filter(
     lambda row: sum(row) > 1e-6
 )
