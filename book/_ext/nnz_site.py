@@ -106,15 +106,14 @@ def describe_data() -> tuple[str, str]:
 
 def prepare(app: Sphinx, config: Config) -> None:
     """Settle, before anything is read, what kernels inherit and what the pages say of the data."""
-    os.environ.setdefault(
-        "OMP_NUM_THREADS", "1"
-    )  # chapters run side by side, and sums keep their order
-    os.environ.setdefault(
-        "PYTHONWARNINGS", "ignore:IProgress not found"
-    )  # tqdm's, as torch is imported
-    os.environ.setdefault(
-        "PYDEVD_DISABLE_FILE_VALIDATION", "1"
-    )  # debugpy's word on stderr is not the book's
+    inherited = {
+        "OMP_NUM_THREADS": "1",  # chapters run side by side, and sums keep their order
+        "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm's, as torch is imported
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's word on stderr
+        "NNZ_BUILD": "1",  # what would tell a person how it is going stays quiet
+    }
+    for name, value in inherited.items():
+        os.environ.setdefault(name, value)
     kind, sentence = describe_data()
     config.html_theme_options = dict(config.html_theme_options)
     config.html_theme_options["extra_footer"] = (

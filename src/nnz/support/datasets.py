@@ -96,21 +96,25 @@ def _download() -> Source:
             "names.txt", downloader=pooch.HTTPDownloader(timeout=TIMEOUT)
         )
     except (requests.RequestException, OSError) as error:
-        reason = f"{type(error).__name__}: {error}"[:160]
-        return Source(
-            resource("data", "names-sample.txt"),
-            "sample",
-            f"names.txt could not be fetched ({reason})",
-        )
-    except (
-        ValueError
-    ) as error:  # pooch's word for a wrong sum; it has removed what it fetched
+        notice = f"names.txt could not be fetched ({_reason(error)})"
+        return Source(resource("data", "names-sample.txt"), "sample", notice)
+    except ValueError as error:  # a wrong sum; pooch has removed what it fetched
         raise DataError(
             f"What was fetched as names.txt is not the pinned file: its sha256 is not {NAMES_SHA256}. "
             "Something between here and there changed or cut it short. Try again; if it stays so, name a good "
             "copy in the environment variable NNZ_NAMES."
         ) from error
     return Source(Path(fetched), "names.txt")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.HTTPError):
+        return str(error)
+    if isinstance(error, requests.Timeout):
+        return f"no answer for {TIMEOUT:g} s"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
+    return f"{type(error).__name__}: {error}"[:160]
 
 
 def read_names(source: Source, alphabet: str) -> list[str]:
@@ -140,7 +144,9 @@ def read_names(source: Source, alphabet: str) -> list[str]:
         raise DataError(
             f"{source.path} has no names in it; expected one name on each line."
         )
-    if source.notice:
+    if source.notice and not os.environ.get(
+        "NNZ_BUILD"
+    ):  # a built page has a banner
         print(
             f"Using the {len(names):,} names of the embedded sample: {source.notice}.",
             file=sys.stderr,
