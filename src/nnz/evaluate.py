@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from nnz.contract import LanguageModel
 from nnz.data import windows
 
-CHUNK = (
-    8192  # contexts asked for at once, so that a large model needs little memory
-)
+CHUNK = 8192  # contexts asked for at once
 
 
 def nll(model: LanguageModel, names: Sequence[str]) -> float:
-    """Return the average negative log likelihood, -(1/N) Σ log P(character | context), in nats per character.
+    """Return the average negative log-likelihood, -(1/N) Σ log P(character | context), in nats per character.
 
     Every character counts, the first one and the end token included, so models that read contexts of different
     lengths are judged on the same N predictions. It is infinite if the model thinks one of them impossible.
@@ -30,9 +28,7 @@ def nll(model: LanguageModel, names: Sequence[str]) -> float:
         >>> round(nll(Uniform(), ["emma"]), 4)  # log 27
         3.2958
     """
-    X, Y = windows(
-        names, model.block_size, model.vocabulary
-    )  # (N, block_size), (N,)
+    X, Y = windows(names, model.block_size, model.vocabulary)
     total = 0.0
     for x, y in zip(X.split(CHUNK), Y.split(CHUNK), strict=True):
         total -= model.log_probs(x).gather(1, y[:, None]).double().sum().item()
