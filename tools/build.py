@@ -17,8 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 FAILED = """
-The book did not build: the first ERROR or WARNING above says where.
-The traceback of a cell that failed is in _build/html/reports/."""
+The book did not build: the first ERROR or WARNING above says where and why."""
 
 
 def state_of_the_code() -> str:
@@ -58,6 +57,9 @@ def sphinx(*options: str) -> int:
         str(BUILD / ".doctrees"),
     ]
     command += ["-j", os.environ.get("NNZ_JOBS", "auto"), *options]
+    # A cell that fails is a warning with its traceback, and so an error under -W. Raising at once,
+    # as `jupyter-book build` must, would end a parallel build without a word about the cell.
+    command += ["-D", "nb_execution_raise_on_error=0", "-D", "nb_execution_show_tb=1"]
     # The translation leaves out where the book's own extensions are.
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "book" / "_ext")}
     command += [str(ROOT), str(BUILD / "html")]
