@@ -59,7 +59,12 @@ def sphinx(*options: str) -> int:
     command += ["-j", os.environ.get("NNZ_JOBS", "auto"), *options]
     # A cell that fails is a warning with its traceback, and so an error under -W. Raising at once,
     # as `jupyter-book build` must, would end a parallel build without a word about the cell.
-    command += ["-D", "nb_execution_raise_on_error=0", "-D", "nb_execution_show_tb=1"]
+    command += [
+        "-D",
+        "nb_execution_raise_on_error=0",
+        "-D",
+        "nb_execution_show_tb=1",
+    ]
     # The translation leaves out where the book's own extensions are.
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "book" / "_ext")}
     command += [str(ROOT), str(BUILD / "html")]
