@@ -66,7 +66,8 @@ def sphinx(*options: str) -> int:
         "nb_execution_show_tb=1",
     ]
     # The translation leaves out where the book's own extensions are.
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "book" / "_ext")}
+    path = [str(ROOT / "book" / "_ext"), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
     command += [str(ROOT), str(BUILD / "html")]
     result = subprocess.run(command, cwd=ROOT, env=environment).returncode
     print(FAILED if result else f"\nThe book is at {BUILD / 'html' / 'index.html'}")

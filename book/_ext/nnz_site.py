@@ -152,12 +152,14 @@ def drop_thebe(
     context: dict[str, Any],
     doctree: nodes.Node | None,
 ) -> None:
-    """Take the scripts and styles of sphinx-thebe out of a page."""
+    """Take the scripts, settings and styles of sphinx-thebe out of a page."""
 
     def kept(asset: Any) -> bool:
         said = f"{getattr(asset, 'filename', asset)} {getattr(asset, 'attributes', {}).get('body', '')}"
         return "thebe" not in said.lower()
 
+    settings = r'<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName.*?</script>'
+    context["body"] = re.sub(settings, "", context.get("body", ""), flags=re.DOTALL)
     for key in ("script_files", "css_files"):
         context[key] = [asset for asset in context.get(key, []) if kept(asset)]
 

@@ -92,9 +92,9 @@ def _download() -> Source:
     )
     pooch.get_logger().setLevel("ERROR")
     try:
-        fetched = store.fetch(
-            "names.txt", downloader=pooch.HTTPDownloader(timeout=TIMEOUT)
-        )
+        watched = sys.stderr.isatty()  # progress for a person, none in a build
+        downloader = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=watched)
+        fetched = store.fetch("names.txt", downloader=downloader)
     except (requests.RequestException, OSError) as error:
         notice = f"names.txt could not be fetched ({_reason(error)})"
         return Source(resource("data", "names-sample.txt"), "sample", notice)
