@@ -39,6 +39,11 @@ FONTS = (
     "SourceSerifPro-SemiboldIt",
 )
 GLYPHS = "U+0020-017F,U+0370-03FF,U+2010-2044,U+20AC,U+2190-2193,U+2212,U+2248,U+2260-2265"
+MENDED = {
+    r'<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName.*?</script>': "",
+    r' role="doc-biblioentry"| role="list"(?= class="citation-list")': "",
+    r'<figure (?=[^>]*>\s*(?:<a [^>]*>\s*)?<img [^>]*class="[^"]*\bwide\b)': '<figure tabindex="0" ',
+}
 MATHJAX = "tex-svg.js"  # formulas as SVG need no fonts
 REDIRECT = (
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
@@ -145,39 +150,29 @@ class MergeableProofDomain(ProofDomain):  # type: ignore[misc]
         """Merge nothing; sphinx-proof keeps its list in the environment and merges it there."""
 
 
-def drop_thebe(
+def mend_page(
     app: Sphinx,
     page: str,
     template: str,
     context: dict[str, Any],
     doctree: nodes.Node | None,
 ) -> None:
-    """Take the scripts, settings and styles of sphinx-thebe out of a page."""
+    """Take what is left of sphinx-thebe out of a page, and make it one that everybody can use.
+
+    Roles that ARIA no longer has are dropped, and the keyboard can reach figures that scroll sideways.
+    """
 
     def kept(asset: Any) -> bool:
-        said = f"{getattr(asset, 'filename', asset)} {getattr(asset, 'attributes', {}).get('body', '')}"
-        return "thebe" not in said.lower()
+        body = getattr(asset, "attributes", {}).get("body", "")
+        return "thebe" not in f"{getattr(asset, 'filename', asset)} {body}".lower()
 
-    settings = r'<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName.*?</script>'
-    context["body"] = re.sub(settings, "", context.get("body", ""), flags=re.DOTALL)
     for key in ("script_files", "css_files"):
         context[key] = [asset for asset in context.get(key, []) if kept(asset)]
-
-
-def mend_html(
-    app: Sphinx,
-    page: str,
-    template: str,
-    context: dict[str, Any],
-    doctree: nodes.Node | None,
-) -> None:
-    """Drop roles that ARIA no longer has, and let the keyboard reach what scrolls sideways."""
-    body = context.get("body", "")
-    body = re.sub(
-        r' role="doc-biblioentry"| role="list"(?= class="citation-list")', "", body
-    )
-    wide = r'<figure (?=[^>]*>\s*(?:<a [^>]*>\s*)?<img [^>]*class="[^"]*\bwide\b)'
-    context["body"] = re.sub(wide, '<figure tabindex="0" ', body)
+    context["body"] = context.get("body", "")
+    for pattern, replacement in MENDED.items():
+        context["body"] = re.sub(
+            pattern, replacement, context["body"], flags=re.DOTALL
+        )
 
 
 def finish(app: Sphinx, problem: Exception | None) -> None:
@@ -215,7 +210,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("given", given)
     app.connect("config-inited", prepare, priority=900)
     app.connect("builder-inited", before_reading)
-    app.connect("html-page-context", drop_thebe, priority=900)
-    app.connect("html-page-context", mend_html, priority=900)
+    app.connect("html-page-context", mend_page, priority=900)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

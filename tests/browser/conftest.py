@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "_build" / "html"
@@ -85,14 +92,14 @@ class Visit:
                 "MathJax.startup && MathJax.startup.promise.then(() => true)"
             )
 
-    def _note(self, request: object) -> None:
-        url = request.url  # type: ignore[attr-defined]
+    def _note(self, request: Request) -> None:
+        url = request.url
         if not url.startswith(("file:", "data:", "blob:", "about:")):
             self.asked.append(url)
 
-    def _listen(self, message: object) -> None:
-        if message.type == "error":  # type: ignore[attr-defined]
-            self.errors.append(message.text)  # type: ignore[attr-defined]
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
 
 
 @pytest.fixture
