@@ -109,7 +109,7 @@ def pip(*arguments: str) -> None:
     stop(
         hints[0]
         if hints
-        else "pip failed; its own words are above. Nothing was left half-installed."
+        else "pip failed; its own words are above. The next `make` starts again."
     )
 
 
