@@ -68,7 +68,7 @@ def test_wrong_contexts_are_refused_by_every_model(model: LanguageModel) -> None
     with pytest.raises(TypeError, match=r"int64 tensor, got torch\.float32"):
         model.log_probs(torch.zeros(2, size))
     with pytest.raises(TypeError, match="int64 tensor, got list"):
-        model.log_probs([[0] * size])  # type: ignore[arg-type]
+        model.log_probs([[0] * size])
     for shape in [(2, size + 1), (size,), (1, 2, size)]:
         with pytest.raises(ValueError, match=rf"shape \(B, {size}\) here, got"):
             model.log_probs(torch.zeros(shape, dtype=torch.int64))

@@ -24,7 +24,6 @@ from sphinx.writers.html5 import HTML5Translator
 
 from nnz.support.listing import (
     Excerpt,
-    Line,
     ListingError,
     find,
     find_all,
@@ -115,11 +114,10 @@ class Listing(SphinxDirective):
         text = "\n\n".join(excerpt.text.rstrip("\n") for excerpt in excerpts) + "\n"
         numbers: list[int] = []
         for excerpt in excerpts:
-            numbers += (
-                [0, *(line.number for line in excerpt.lines)]
-                if numbers
-                else _numbers(excerpt.lines)
-            )
+            between = (
+                [0] if numbers else []
+            )  # the blank line between two objects has no number
+            numbers += [*between, *(line.number for line in excerpt.lines)]
         return listing_block(
             text,
             text,
@@ -162,10 +160,6 @@ class Listing(SphinxDirective):
             for excerpt in excerpts
             for name in excerpt.names
         ]
-
-
-def _numbers(lines: tuple[Line, ...]) -> list[int]:
-    return [line.number for line in lines]
 
 
 def _shown(env: BuildEnvironment) -> dict[str, list[tuple[str, str, str]]]:

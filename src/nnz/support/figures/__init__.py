@@ -3,7 +3,3 @@
 A figure is drawn in dark ink on nothing: no face, so that the page shows through. In the dark
 theme the site inverts it and turns the hues back: ink becomes light, each colour keeps its name.
 """
-
-from nnz.support.figures.style import INK, PALETTE, WIDE, new_figure, use_style
-
-__all__ = ["INK", "PALETTE", "WIDE", "new_figure", "use_style"]

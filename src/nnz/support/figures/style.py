@@ -18,8 +18,8 @@ PALETTE = {
     "purple": "#cc79a7",
     "gold": "#b8860b",
 }
-# Widths in inches: beside text, the column, and what scrolls sideways on a phone.
-NARROW, NORMAL, WIDE = 3.6, 5.4, 9.4
+# Widths in inches: the column, and what scrolls sideways on a phone.
+NORMAL, WIDE = 5.4, 9.4
 HEAT = "Blues"
 
 SETTINGS: Any = {
