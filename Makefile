@@ -5,7 +5,7 @@ BIN := .venv/bin
 SPHINX = $(BIN)/python tools/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test book quick repeat serve browser lint format constraints clean distclean
+.PHONY: help venv test book quick repeat serve browser bench lint format constraints clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ serve: venv  ## open the built book at http://localhost:PORT
 
 browser: venv  ## look at every built page in a real browser (needs Chromium, and `make book` first)
 	$(BIN)/python -m pytest -q -n auto tests/browser
+
+bench: venv  ## measure what the book claims about speed, as ratios in one run
+	$(BIN)/python tools/bench.py
 
 lint: venv  ## style and types
 	$(BIN)/ruff check .

@@ -40,6 +40,7 @@ GOOD = {
         '[one]\nmodules = ["alpha", "beta"]\ntests = ["test_alpha"]\nseconds = 10\n'
         '[two]\nmodules = ["gamma"]\ntests = ["test_alpha"]\nseconds = 10\n'
     ),
+    "book/claims.toml": '[[claim]]\nid = "two.speed"\nvaries = false\n',
     "book/index.md": "# Index\n\nIn 2003, eighty pages; see [](one.md).\n",
     "book/one.md": HEADER
     + "\nThe loss is {glue:text}`one.loss` at {given}`0.1`, by $x^{2}$.\n"
@@ -83,6 +84,7 @@ def house_of(tmp_path: Path) -> Callable[..., Path]:
 FILES = {
     "toc": "_toc.yml",
     "table": "chapters.toml",
+    "claims": "book/claims.toml",
     "index": "book/index.md",
     "one": "book/one.md",
     "two": "book/two.md",
@@ -317,6 +319,24 @@ BROKEN: list[
         "needs a caption",
     ),
     (
+        "a timing that two builds would be held to",
+        house.unmarked_timings,
+        {
+            "claims": ("false", "true"),
+            "two": (
+                "```{listing}",
+                cell('claim("two.speed", 3)') + "\n```{listing}",
+            ),
+        },
+        "records two.speed, which varies",
+    ),
+    (
+        "a graph without a caption",
+        house.bad_figures,
+        {"two": ("```{listing}", cell("draw(node)") + "\n```{listing}")},
+        "needs a caption",
+    ),
+    (
         "a figure with another name",
         house.bad_figures,
         {"one": ("fig-one-peak", "peak")},
@@ -443,7 +463,7 @@ def test_names_txt_and_what_was_built_are_not_in_the_repository(root: Path) -> N
 
 def test_every_marker_of_a_chapter_selects_tests(root: Path) -> None:
     """`pytest -m bigram` runs that chapter's tests alone."""
-    for name in house.chapters(root):
+    for name, chapter in house.chapters(root).items():
         command = [
             sys.executable,
             "-m",
@@ -455,4 +475,5 @@ def test_every_marker_of_a_chapter_selects_tests(root: Path) -> None:
         ]
         run = subprocess.run(command, cwd=root, capture_output=True, text=True)
         assert run.returncode == 0, run.stdout[-500:]
-        assert f"tests/test_{name}.py" in run.stdout
+        for test in chapter["tests"]:
+            assert f"tests/{test}.py" in run.stdout

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,16 +100,28 @@ def quick() -> int:
 
 
 def outputs() -> dict[str, object]:
-    """Return the claims, and what each cell of each page printed or drew, of the build that is there."""
-    found: dict[str, object] = {
-        "claims": json.loads((BUILD / "claims.json").read_text())
-    }
+    """Return the claims, and what each cell of each page printed or drew, of the build that is there.
+
+    Measurements of time are left out: claims that say that they vary, and cells with the tag `timing`.
+    """
+    found: dict[str, object] = {}
+    for name, record in json.loads((BUILD / "claims.json").read_text()).items():
+        if record["varies"]:
+            del record["measured"]
+        found[f"claim {name}"] = record
     for path in sorted((BUILD / "jupyter_execute").rglob("*.ipynb")):
         for number, cell in enumerate(json.loads(path.read_text())["cells"]):
-            for output in reversed(cell.get("outputs", [])):
+            if "timing" in cell["metadata"].get("tags", []):
+                continue
+            seen = Counter[str]()
+            for output in cell.get("outputs", []):
                 # Streams come in pieces, cut by chance; MyST-NB joins them all into the first.
                 kind = output.get("name", output["output_type"])
-                found[f"{path.stem}, cell {number}, {kind}"] = output
+                if "name" not in output or not seen[kind]:
+                    found[f"{path.stem}, cell {number}, {kind} {seen[kind]}"] = (
+                        output
+                    )
+                seen[kind] += 1
     return found
 
 

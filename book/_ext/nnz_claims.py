@@ -69,8 +69,9 @@ def _table(app: Sphinx, docname: str, records: list[dict[str, Any]]) -> nodes.ta
         where = (
             " Holds for names.txt alone." if record["data"] == "names.txt" else ""
         )
+        varies = " Differs from build to build." if record["varies"] else ""
         source = nodes.paragraph(
-            "", f"{record['source']}.{where}", classes=["source"]
+            "", f"{record['source']}.{where}{varies}", classes=["source"]
         )
         said = nodes.paragraph("", "", nodes.Text(record["statement"] + " "), link)
         unit = f" {record['unit']}" if record["unit"] else ""

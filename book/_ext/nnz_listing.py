@@ -33,6 +33,7 @@ from nnz.support.listing import (
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 TESTS = ROOT / "tests"
+EXERCISES = "nnz.exercises."  # their answers are shown, folded, and are no part of a chapter's outline
 
 
 class listing_block(nodes.literal_block):
@@ -51,6 +52,8 @@ def code_page(path: Path) -> str:
 
 def test_file(module: str) -> Path:
     """Return the file that tests a module."""
+    if module.startswith(EXERCISES):
+        return TESTS / "test_exercises.py"
     return TESTS / f"test_{module.rpartition('.')[2]}.py"
 
 
@@ -139,7 +142,7 @@ class Listing(SphinxDirective):
         caption += nodes.Text(" in ")
         caption += nodes.reference(
             "",
-            f"nnz/{first.path.name}",
+            first.path.relative_to(SOURCE).as_posix(),
             internal=True,
             refuri=source,
             classes=["to-source"],
@@ -206,9 +209,10 @@ def fill_outlines(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for place in list(doctree.findall(outline)):
         modules: dict[str, nodes.paragraph] = {}
         for module, name, target in _shown(app.env).get(docname, []):
-            if not is_public(short := name.rpartition(".")[2]) or short.startswith(
-                "__"
-            ):
+            short = name.rpartition(".")[2]
+            if not is_public(short) or short.startswith("__"):
+                continue
+            if module.startswith(EXERCISES):
                 continue
             if module in modules:
                 modules[module] += nodes.Text(", ")

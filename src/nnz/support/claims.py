@@ -22,7 +22,17 @@ from nnz.support import datasets
 from nnz.support.paths import resource
 
 CHECKS = ("exactly", "expected", "at_most", "at_least")
-KEYS = {"id", "statement", "unit", "source", "data", "tolerance", "digits", *CHECKS}
+KEYS = {
+    "id",
+    "statement",
+    "unit",
+    "source",
+    "data",
+    "tolerance",
+    "digits",
+    "varies",
+    *CHECKS,
+}
 
 
 class ClaimError(AssertionError):
@@ -39,6 +49,9 @@ class Claim:
     data: str  # "names.txt": holds for that list alone; "any": holds whatever the book is built on
     unit: str = ""
     digits: int = 4  # after the decimal point, where it is shown
+    varies: bool = (
+        False  # a measurement of time: another build measures something else
+    )
     exactly: float | None = None
     expected: float | None = None
     tolerance: float | None = None
@@ -105,6 +118,8 @@ def _parse(entry: dict[str, Any]) -> Claim:
         )
     if ("expected" in entry) != ("tolerance" in entry):
         raise ClaimError(f"claim {name!r}: expected and tolerance belong together.")
+    if not isinstance(entry.get("varies", False), bool):
+        raise ClaimError(f"claim {name!r}: varies is true or false.")
     values = [entry[key] for key in (*CHECKS, "tolerance") if key in entry]
     if not all(
         isinstance(value, (int, float)) and not math.isnan(value)

@@ -59,6 +59,10 @@ DRAWS |= {
     "randn_like",
     "randint_like",
 }
+PLOTTED = re.compile(r"\bfigures\.|\.savefig|\bplt\.")
+DRAWN = re.compile(
+    r"^(?:draw|steps)\(", re.MULTILINE
+)  # nnz.draw, as a cell's last line
 TORCH = {"torch", "F", "torch.nn.functional"}
 LONGEST, NINE_IN_TEN, HALF = 25, 13, 6  # lines of a fragment
 
@@ -374,12 +378,8 @@ def bad_figures(root: Path) -> list[str]:
         ]
         for cell in page.cells:
             options = cell.options.get("mystnb") or {}
-            if not (
-                "figures." in cell.code
-                or ".savefig" in cell.code
-                or "plt." in cell.code
-                or "figure" in options
-            ):
+            graph = DRAWN.search(cell.code)
+            if not (graph or PLOTTED.search(cell.code) or "figure" in options):
                 continue
             figure, alt = (
                 options.get("figure") or {},
@@ -394,7 +394,8 @@ def bad_figures(root: Path) -> list[str]:
                 problems.append(
                     f"{where}: a figure needs a caption that says what to see"
                 )
-            if len(alt) < 40 or alt == figure.get("caption"):
+            # The picture of a graph says itself what it shows.
+            if not graph and (len(alt) < 40 or alt == figure.get("caption")):
                 problems.append(
                     f"{where}: a figure needs alt text that says what it shows to someone who cannot see it"
                 )
@@ -527,6 +528,28 @@ def long_fragments(root: Path) -> list[str]:
     return problems
 
 
+def unmarked_timings(root: Path) -> list[str]:
+    """A cell that records a claim that varies is tagged `timing`, so that no two builds are held to it."""
+    file = root / "book" / "claims.toml"
+    table = (
+        tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    )
+    varying = {
+        entry["id"] for entry in table.get("claim", []) if entry.get("varies")
+    }
+    problems = []
+    for path in toc(root):
+        for cell in read_page(path).cells:
+            found = varying & set(
+                re.findall(r"""claim\(\s*["']([^"']+)""", cell.code)
+            )
+            if found and "timing" not in cell.options.get("tags", []):
+                problems.append(
+                    f"{path.name}:{cell.line}: records {sorted(found)[0]}, which varies; tag the cell timing"
+                )
+    return problems
+
+
 RULES = (
     unclaimed,
     forward_imports,
@@ -536,4 +559,5 @@ RULES = (
     bad_figures,
     nameless_draws,
     long_fragments,
+    unmarked_timings,
 )

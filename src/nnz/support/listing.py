@@ -227,8 +227,15 @@ def _class_lines(
         return _without_docstring(node, lines)
     head = range(_first_line(node), _first_line(node.body[0]))
     shown = [Line(number, lines[number - 1]) for number in head]
+    first = min(
+        (inner.lineno for inner in node.body if isinstance(inner, ast.FunctionDef)),
+        default=len(lines) + 1,
+    )
     for name, member in definitions(node.body).items():
-        plain = isinstance(member, (ast.Assign, ast.AnnAssign))
+        plain = (
+            isinstance(member, (ast.Assign, ast.AnnAssign))
+            and member.lineno < first
+        )
         if name in members or plain:
             if not plain and len(shown) > len(head):
                 shown.append(Line(_first_line(member) - 1, ""))

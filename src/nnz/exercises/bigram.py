@@ -1,0 +1,472 @@
+"""The exercises of the chapter on counting pairs of characters."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nnz.bigram import BigramCounts
+from nnz.data import LETTERS, Vocabulary
+from nnz.evaluate import nll
+from nnz.exercises._observe import RESULT, Answer, Parts
+from nnz.exercises.exercise import Exercise, Slip
+from nnz.exercises.inputs import Input, call
+
+
+def column_sums(counts: Tensor) -> Tensor:
+    """Return the sums of the columns of `counts / counts.sum(dim=1)`, without dividing the table."""
+    return counts.sum(dim=0) / counts.sum(dim=1)
+
+
+def backwards_loss(names: Sequence[str], model: BigramCounts) -> float:
+    """Fit the model to the names written backwards, and return its loss on the names written backwards."""
+    backwards = [name[::-1] for name in names]
+    return nll(model.fit(backwards), backwards)
+
+
+def likeliest(model: BigramCounts, n: int) -> list[tuple[str, float]]:
+    """Return the n most probable names under the model with their probabilities, the first one first."""
+    costs = (-model.probs().log()).tolist()
+    queue, found = [(0.0, ".")], list[tuple[str, float]]()
+    while queue and len(found) < n:
+        cost, word = heapq.heappop(queue)
+        if word.endswith(".") and word != ".":
+            found.append((word[1:-1], math.exp(-cost)))
+            continue
+        row = costs[model.vocabulary.encode(word[-1])[0]]
+        for char, more in zip(model.vocabulary.chars, row, strict=True):
+            if math.isfinite(more) and word + char != "..":
+                heapq.heappush(queue, (cost + more, word + char))
+    return found
+
+
+def my_draw(row: Sequence[float], u: float) -> int:
+    """Return the index that a uniform number u from 0 to 1 (1 excluded) draws from a row of probabilities."""
+    end = 0.0
+    for index, probability in enumerate(row):
+        end += probability
+        if u < end:
+            return index
+    return max(index for index, probability in enumerate(row) if probability > 0)
+
+
+def relative_loss(names: Sequence[str]) -> float:
+    """Return the loss of a bigram model with k = 1 on its own names, as a share of knowing nothing."""
+    vocabulary = Vocabulary(names)
+    model = BigramCounts(k=1, vocabulary=vocabulary).fit(names)
+    return nll(model, names) / math.log(len(vocabulary))
+
+
+def losses_by_k(names: Sequence[str], ks: Sequence[float]) -> list[float]:
+    """Return, for each k, the loss of an add-k bigram model on the names that it was fitted to."""
+    return [nll(BigramCounts(k=k).fit(names), names) for k in ks]
+
+
+_COLUMNS = Exercise(
+    label="bigram-ex-axis",
+    reference=column_sums,
+    task="The tempting line counts / counts.sum(dim=1) divides the columns of a square table where the rows "
+    "were meant. Write column_sums(counts), which returns the sums of the columns of that wrong table, "
+    "of shape (V,), from sums of counts alone: the table itself is never divided.",
+    hints=(
+        "A sum over dim=1 has shape (V,), and lines up with the columns. By what is each entry of column j "
+        "divided?",
+        "All entries of one column have the same divisor, so it can be taken out of the sum.",
+    ),
+    inputs=(
+        call(torch.tensor([[1, 2], [4, 3]])),
+        call(torch.tensor([[2, 0, 5], [1, 1, 2], [4, 3, 0]])),
+        call(torch.arange(1, 26).view(5, 5) ** 2 % 17),
+        call(
+            BigramCounts(vocabulary=Vocabulary(["ab"]))
+            .fit(["ab", "ba", "aa"])
+            .counts
+        ),
+    ),
+    slips=(
+        Slip(
+            "that is the ratio upside down",
+            lambda counts: counts.sum(dim=1) / counts.sum(dim=0),
+        ),
+        Slip(
+            "that is 1 everywhere, which holds for counts of names, whose rows and columns have equal sums, "
+            "and not for every table",
+            lambda counts: torch.ones(len(counts)),
+        ),
+        Slip(
+            "those are the sums of the wrong table's rows; sum its columns",
+            lambda counts: (counts / counts.sum(dim=1)).sum(dim=1),
+        ),
+        Slip(
+            "those are the columns of the right table, whose rows were divided",
+            lambda counts: (counts / counts.sum(dim=1, keepdim=True)).sum(dim=0),
+        ),
+    ),
+    tolerance=1e-5,
+)
+
+
+def _fitted_and_judged(answer: Answer, args: Sequence[Any]) -> Parts:
+    result = answer(*args)
+    return {
+        RESULT: result,
+        "the counts of the model": getattr(args[1], "counts", None),
+    }
+
+
+def _loss_when(
+    fit: Callable[[list[str]], list[str]], judge: Callable[[list[str]], list[str]]
+) -> Callable[[list[str], BigramCounts], float]:
+    return lambda names, model: nll(model.fit(fit(names)), judge(names))
+
+
+def _reversed(names: list[str]) -> list[str]:
+    return [name[::-1] for name in names]
+
+
+def _as_they_are(names: list[str]) -> list[str]:
+    return names
+
+
+def _summed_backwards(names: list[str], model: BigramCounts) -> float:
+    mean = backwards_loss(names, model)
+    return mean * sum(len(name) + 1 for name in names)
+
+
+def _backwards_case(*names: str) -> Input:
+    model = BigramCounts(vocabulary=Vocabulary(names))
+    shown = f"backwards_loss({list(names)}, model)"
+    where = "where model = BigramCounts(vocabulary=Vocabulary(names))"
+    return Input((list(names), model), f"{shown} {where}")
+
+
+_BACKWARDS = Exercise(
+    label="bigram-ex-backwards",
+    reference=backwards_loss,
+    task="Write backwards_loss(names, model): reverse every name, fit the model, a BigramCounts that has "
+    "read nothing yet, to the result, and return its nll on the same reversed names. Is it larger or "
+    "smaller than that of the names themselves?",
+    hints=(
+        "A string can be read from its end with a slice whose step is negative.",
+        "Make the list of reversed names once, and use it for both: to fit the model and to judge it.",
+    ),
+    inputs=(
+        _backwards_case("aab", "ab", "ba"),
+        _backwards_case("emma", "eva", "ava", "meeva"),
+        _backwards_case("noa", "ona", "anno", "oona", "nona"),
+    ),
+    slips=(
+        Slip(
+            "the model was fitted to the names as they are, and judged by the reversed ones",
+            _loss_when(_as_they_are, _reversed),
+        ),
+        Slip(
+            "the model was fitted to the reversed names, and judged by the names as they are",
+            _loss_when(_reversed, _as_they_are),
+        ),
+        Slip(
+            "the names were not written backwards: the order of the list is no matter, that of the letters is",
+            _loss_when(_as_they_are, _as_they_are),
+        ),
+        Slip(
+            "that is the sum over all characters; nll is the mean",
+            _summed_backwards,
+        ),
+    ),
+    drive=_fitted_and_judged,
+    changes=("model",),
+)
+
+
+def _greedy(model: BigramCounts, n: int) -> list[tuple[str, float]]:
+    probs = model.probs()
+    found = []
+    for first in probs[0, 1:].argsort(descending=True)[:n].tolist():
+        word, chance = [first + 1], float(probs[0, first + 1])
+        while word[-1] != 0 and len(word) < 20:
+            word.append(int(probs[word[-1]].argmax()))
+            chance *= float(probs[word[-2], word[-1]])
+        found.append((model.vocabulary.decode(word[:-1]), chance))
+    return found
+
+
+def _search(
+    model: BigramCounts,
+    n: int,
+    by: Callable[[str, float], float],
+    empty: bool = False,
+) -> list[tuple[str, float]]:
+    """Return the n names up to six letters for which `by(name, probability)` is largest."""
+    probs, V = model.probs(), len(model.vocabulary)
+    words, found = [([0], 1.0)], []
+    for length in range(7):
+        found += [
+            (model.vocabulary.decode(w[1:]), p * float(probs[w[-1], 0]))
+            for w, p in words
+            if length or empty
+        ]
+        words = [
+            ([*w, c], q)
+            for w, p in words
+            for c in range(1, V)
+            if (q := p * float(probs[w[-1], c])) > 1e-4
+        ]
+    found = [(word, chance) for word, chance in found if chance > 0]
+    return sorted(found, key=lambda pair: -by(*pair))[:n]
+
+
+def _without_end(model: BigramCounts, n: int) -> list[tuple[str, float]]:
+    ends = model.probs()[:, 0]
+
+    def start(word: str, chance: float) -> float:
+        return chance / float(ends[model.vocabulary.encode(word[-1])[0]])
+
+    return [(word, start(word, p)) for word, p in _search(model, n, by=start)]
+
+
+def _falling(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    chances = [chance for _, chance in yours]
+    if chances != sorted(chances, reverse=True):
+        return "the probabilities do not fall from each name to the next"
+    return ""
+
+
+def _likeliest_case(names: str, n: int, k: float = 0) -> Input:
+    words = names.split()
+    vocabulary = Vocabulary(words)
+    model = BigramCounts(k=k, vocabulary=vocabulary).fit(words)
+    shown = f"BigramCounts(k={k}, vocabulary=Vocabulary(names)).fit(names)"
+    text = f"likeliest(model, {n}) where model = {shown} and names = {words}"
+    return Input((model, n), text)
+
+
+_LIKELIEST = Exercise(
+    label="bigram-ex-greedy",
+    reference=likeliest,
+    task="Write likeliest(model, n) for a fitted BigramCounts: a list of the n most probable names of one "
+    "letter or more, each as (name, probability), the most probable first, whether or not the model has "
+    "read them. If there are fewer than n, return those.",
+    hints=(
+        "The surprise of a name is a sum of surprises, one for each character and one for the end, and none "
+        "of them is negative. So this is a search for the shortest paths from the start to the end.",
+        "Keep unfinished names in a queue from heapq, ordered by their surprise so far, and always go on "
+        "with the least surprising.",
+        "A name is found when it comes out of the queue with its end, not when it goes in: something less "
+        "surprising may still be waiting.",
+    ),
+    inputs=(
+        _likeliest_case("ac ad ae b b", 1),
+        _likeliest_case("ab ab a", 5),
+        _likeliest_case("ac ad ae ae b b dae", 4),
+        _likeliest_case("anna nan an ann a hana", 6, k=0.5),
+    ),
+    slips=(
+        Slip(
+            "that is the greedy choice: the likeliest next character each time need not lead to the "
+            "likeliest name",
+            _greedy,
+        ),
+        Slip(
+            "the end is a character too: its probability after the last letter is a factor",
+            _without_end,
+        ),
+        Slip(
+            "the empty name is among them; one letter is the least",
+            lambda model, n: _search(model, n, by=lambda _, p: p, empty=True),
+        ),
+        Slip(
+            "those are surprises, not probabilities",
+            lambda model, n: [(w, -math.log(p)) for w, p in likeliest(model, n)],
+        ),
+        Slip(
+            "shorter names come first, whatever their probability",
+            lambda model, n: _search(model, n, by=lambda w, p: p - len(w)),
+        ),
+    ),
+    properties=(_falling,),
+)
+
+
+def _draw_with(
+    past: Callable[[float, float], bool],
+    left_over: Callable[[Sequence[float]], int | None],
+) -> Callable[[Sequence[float], float], int | None]:
+    def draw(row: Sequence[float], u: float) -> int | None:
+        for index, end in enumerate(accumulate(row)):
+            if past(u, end):
+                return index
+        return left_over(row)
+
+    return draw
+
+
+def _possible(args: Sequence[Any], parts: Parts) -> str:
+    index: Any = parts[RESULT]
+    row = args[0]
+    if not (index == int(index) and 0 <= index < len(row)):
+        return f"it is not an index of the row, which has {len(row)} entries"
+    return "" if row[int(index)] > 0 else "the outcome drawn has probability 0"
+
+
+_DRAW = Exercise(
+    label="bigram-ex-draw",
+    reference=my_draw,
+    task="Write my_draw(row, u), which takes a list of probabilities and one uniform number u from 0 to 1 (1 "
+    "excluded) and returns the index drawn, in plain Python. Outcomes of probability 0 are never "
+    "drawn.",
+    hints=(
+        "Lay the probabilities end to end on the stretch from 0 to 1; u is a dart that lands on one of them.",
+        "Add the probabilities up as you go along, and stop at the first end that lies beyond the dart.",
+        "Sums of floating-point numbers may end a little below 1. Which outcome is drawn if the dart lands "
+        "there?",
+    ),
+    inputs=(
+        call([1.0], 0.5),
+        call([0.25, 0.75], 0.5),
+        call([0.5, 0.5], 0.5),
+        call([0.0, 1.0], 0.0),
+        call([0.5, 0.25, 0.0, 0.25], 0.75),
+        call([0.5, 0.25, 0.0, 0.25], 0.6),
+        call([0.1] * 10, 0.9999999999999999),
+        call([*[0.1] * 10, 0.0], 0.9999999999999999),
+    ),
+    slips=(
+        Slip(
+            "a dart exactly at an end belongs to the next outcome: u is smaller than what it draws reaches",
+            _draw_with(lambda u, end: u <= end, lambda row: len(row) - 1),
+        ),
+        Slip(
+            "the dart fell behind the last sum, which rounding left below 1, and nothing was returned",
+            _draw_with(lambda u, end: u < end, lambda row: None),
+        ),
+        Slip(
+            "the dart fell behind the last sum, and the last outcome was taken although it is impossible",
+            _draw_with(lambda u, end: u < end, lambda row: len(row) - 1),
+        ),
+        Slip(
+            "u is compared with each probability alone; compare it with their sum so far",
+            lambda row, u: next(
+                (i for i, p in enumerate(row) if u < p), len(row) - 1
+            ),
+        ),
+        Slip(
+            "that is the likeliest outcome, wherever the dart lands",
+            lambda row, u: max(range(len(row)), key=lambda i: row[i]),
+        ),
+    ),
+    properties=(_possible,),
+)
+
+
+def _relative_with(
+    k: float, own: bool, base: Callable[[Vocabulary], float]
+) -> Callable[[list[str]], float]:
+    def loss(names: list[str]) -> float:
+        vocabulary = Vocabulary(names) if own else LETTERS
+        model = BigramCounts(k=k, vocabulary=vocabulary).fit(names)
+        return nll(model, names) / base(vocabulary)
+
+    return loss
+
+
+def _log_size(vocabulary: Vocabulary) -> float:
+    return math.log(len(vocabulary))
+
+
+_RELATIVE = Exercise(
+    label="bigram-ex-own",
+    reference=relative_loss,
+    task="Losses on lists with different alphabets start from different log V. Write relative_loss(names): "
+    "make a Vocabulary of the names, fit a BigramCounts with k=1 on it, and return its nll on the names "
+    "divided by the loss of a model that knows nothing.",
+    hints=(
+        "BigramCounts takes the alphabet as vocabulary=; without it, the alphabet is a to z.",
+        "A model that knows nothing gives every character, the end among them, the same probability.",
+    ),
+    inputs=(
+        call(["a"]),
+        call(["ab", "ba", "abba"]),
+        call(["emma", "ava", "eva", "mae"]),
+        call(["ätna", "säntis", "öræfajökull", "piz-buin"]),
+    ),
+    slips=(
+        Slip(
+            "the alphabet is a to z; these names have their own",
+            _relative_with(1, False, _log_size),
+        ),
+        Slip(
+            "the divisor belongs to a to z; the alphabet of these names has another size",
+            _relative_with(1, True, lambda _: math.log(27)),
+        ),
+        Slip(
+            "the logarithm is to base 2, and the loss is in nats",
+            _relative_with(1, True, lambda v: math.log2(len(v))),
+        ),
+        Slip(
+            "that is the loss itself; it is not divided yet",
+            _relative_with(1, True, lambda _: 1.0),
+        ),
+        Slip(
+            "the divisor leaves out the end token, which is a character of the vocabulary too",
+            _relative_with(1, True, lambda v: math.log(len(v) - 1) or 1.0),
+        ),
+        Slip(
+            "the counts are not smoothed: k is 1",
+            _relative_with(0, True, _log_size),
+        ),
+    ),
+)
+
+
+def _losses_rise(args: Sequence[Any], parts: Parts) -> str:
+    pairs = sorted(zip(args[1], parts[RESULT], strict=True))  # type: ignore[call-overload]
+    for (k, loss), (larger, other) in pairwise(pairs):
+        if other < loss - 1e-9:
+            return f"the loss with k = {larger} is below that with k = {k}, which cannot be"
+    return ""
+
+
+_MONOTONE = Exercise(
+    label="bigram-ex-monotone",
+    reference=losses_by_k,
+    task="Write losses_by_k(names, ks), which fits a BigramCounts to the names for each k and returns the "
+    "list of its nll on the same names, in the order of ks. See that it never falls as k grows; then "
+    "prove it.",
+    hints=(
+        "One model for each k: k is given to the model when it is made.",
+        "The loss is on the names that the model was fitted to.",
+    ),
+    inputs=(
+        call(["ava"], [1]),
+        call(["ava", "eva"], [0, 1]),
+        call(["emma", "ava", "eva", "mia"], [10, 0, 0.5, 100]),
+    ),
+    slips=(
+        Slip(
+            "k is 1 in every model",
+            lambda names, ks: losses_by_k(names, [1 for _ in ks]),
+        ),
+        Slip(
+            "the models are not smoothed: k is 0 in every one",
+            lambda names, ks: losses_by_k(names, [0 for _ in ks]),
+        ),
+        Slip(
+            "the losses are sorted; leave them in the order of ks",
+            lambda names, ks: sorted(losses_by_k(names, ks)),
+        ),
+        Slip(
+            "the losses are in the opposite order to ks",
+            lambda names, ks: losses_by_k(names, ks)[::-1],
+        ),
+    ),
+    properties=(_losses_rise,),
+)
+
+EXERCISES = [_COLUMNS, _BACKWARDS, _LIKELIEST, _DRAW, _RELATIVE, _MONOTONE]

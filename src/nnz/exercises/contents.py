@@ -1,0 +1,45 @@
+"""Which exercises there are: chapter by chapter in the book's order, each with its name and its title.
+
+This table is apart from the chapters' files so that it can be read without importing them, and torch with them.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+CONTENTS = {
+    "engine": {
+        "gradient": "A gradient on paper",
+        "forward_difference": "Slopes from forward differences",
+        "symmetric_difference": "Slopes from both sides",
+        "softmax_nll": "The loss of a softmax",
+        "maximum": "A new operation",
+        "second_derivative": "The slope of the slope",
+    },
+    "network": {
+        "count_parameters": "Counting parameters",
+        "xor": "Exclusive or, by hand",
+        "momentum_step": "A step with momentum",
+        "logistic_loss": "The logistic loss",
+    },
+    "bigram": {
+        "column_sums": "The wrong axis, explained",
+        "backwards_loss": "Backwards",
+        "likeliest": "The likeliest name",
+        "my_draw": "Your own draw",
+        "relative_loss": "A list of your own",
+        "losses_by_k": "Smoothing never helps on the training set",
+    },
+}
+
+
+def unknown(name: str) -> str:
+    """Say that there is no exercise of that name, and which names are near.
+
+    >>> unknown("softmax")
+    "no exercise is named 'softmax'; the nearest: softmax_nll."
+    """
+    names = [known for titles in CONTENTS.values() for known in titles]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"the nearest: {', '.join(near)}" if near else "see listing()"
+    return f"no exercise is named {name!r}; {hint}."

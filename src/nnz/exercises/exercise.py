@@ -1,0 +1,148 @@
+"""An exercise: what is asked, what is tried, the hints, the known slips, and a reference answer."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from nnz.exercises._calling import random_state_kept
+from nnz.exercises._examine import examine
+from nnz.exercises._observe import (
+    Answer,
+    Drive,
+    Outcome,
+    Parts,
+    observe,
+    returned,
+)
+from nnz.exercises.contents import CONTENTS
+from nnz.exercises.inputs import Input
+from nnz.exercises.result import Result, Text
+
+Property = Callable[[Sequence[object], Parts], str]
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A known wrong turn: what is said of it, and an answer that takes it."""
+
+    cause: str
+    answer: Answer
+
+
+@dataclass(eq=False, repr=False)
+class Exercise:
+    """An exercise of the book with its checker; `nnz.exercises` hands them out by name.
+
+    Attributes:
+        label: the chapter's name, `-ex-`, and a word; the exercise's label in the book.
+        reference: an answer that is right. Its name is the exercise's.
+        task: what is asked for.
+        hints: from a nudge to nearly there.
+        inputs: what an answer is tried on, from the smallest to the largest.
+        slips: known wrong answers.
+        drive: how an answer is called, and what of it is compared.
+        properties: what holds of every right answer: each takes the arguments and the parts that `drive` returns,
+            and says what does not hold, or nothing.
+        changes: the parameters that an answer may change.
+        tolerance: how far a number may be from the reference's, absolutely or as a share of it.
+    """
+
+    label: str
+    reference: Answer
+    task: str
+    hints: tuple[str, ...]
+    inputs: tuple[Input, ...]
+    slips: tuple[Slip, ...]
+    drive: Drive = returned
+    properties: tuple[Property, ...] = ()
+    changes: tuple[str, ...] = ()
+    tolerance: float = 1e-6
+    _hints_shown: int = field(default=0, init=False)
+
+    @property
+    def name(self) -> str:
+        """The name of the function that is asked for."""
+        return self.reference.__name__
+
+    @property
+    def chapter(self) -> str:
+        """The chapter that the exercise belongs to."""
+        return self.label.split("-ex-")[0]
+
+    @property
+    def title(self) -> str:
+        """The title, as it stands in the book."""
+        return CONTENTS[self.chapter][self.name]
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the function's parameters."""
+        return list(inspect.signature(self.reference).parameters)
+
+    @property
+    def stub(self) -> Text:
+        """The function to start from, with its head and what it should do, and nothing done yet."""
+        says = (inspect.getdoc(self.reference) or "").splitlines()[0]
+        body = f'"""{says}"""\nraise NotImplementedError\n'
+        head = f"def {self.name}({', '.join(self.parameters)}):\n"
+        return Text(head + textwrap.indent(body, "    "))
+
+    def check(self, answer: object) -> Result:
+        """Judge an answer: not attempted, error, wrong or right.
+
+        The shared random states are afterwards as they were, whatever the answer does to them.
+
+        Args:
+            answer: the reader's function.
+
+        Raises:
+            KeyboardInterrupt: the reader interrupted it. Nothing else that the answer raises gets out.
+        """
+        with random_state_kept():
+            try:
+                return examine(self, answer)
+            except Exception as error:  # a result that cannot even be compared
+                text = f"error: {self.title}\nthe result could not be examined: "
+                return Result("error", text + type(error).__name__)
+
+    def hint(self) -> Text:
+        """Return the next hint; after the last one, the word that there are no more."""
+        self._hints_shown += 1
+        if self._hints_shown <= len(self.hints):
+            return self.numbered_hint(self._hints_shown)
+        self._hints_shown = 0
+        return Text(
+            f"No more hints; the next call begins again. ex.{self.name}.solution() shows an answer."
+        )
+
+    def numbered_hint(self, number: int) -> Text:
+        """Return one of the hints, counted from 1.
+
+        Raises:
+            ValueError: there is no hint of that number.
+        """
+        count = len(self.hints)
+        if not 1 <= number <= count:
+            raise ValueError(f"{self.name} has hints 1 to {count}; got {number}.")
+        return Text(f"hint {number} of {count}: {self.hints[number - 1]}")
+
+    def solution(self) -> Text:
+        """Return the source of the reference answer."""
+        return Text(inspect.getsource(self.reference))
+
+    def observe(self, answer: Answer, index: int) -> Outcome:
+        """Try an answer on the input of that index, and keep what came of it."""
+        given = self.inputs[index]
+        return observe(answer, given, self.drive, self.parameters, self.changes)
+
+    def __repr__(self) -> str:
+        verbs = " ".join(
+            f"ex.{self.name}.{verb}" for verb in ("check(answer)", "hint()")
+        )
+        head = (
+            f"{self.title} (chapter {self.chapter})\n\n{textwrap.fill(self.task)}"
+        )
+        return f"{head}\n\n{self.stub}\n{verbs} ex.{self.name}.solution()"

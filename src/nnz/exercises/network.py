@@ -1,0 +1,371 @@
+"""The exercises of the chapter on networks of Values: counting, setting and moving their parameters."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from nnz.engine import Value
+from nnz.exercises._compare import kind
+from nnz.exercises._observe import GRADIENTS, RESULT, Answer, Parts, with_gradients
+from nnz.exercises.exercise import Exercise, Slip
+from nnz.exercises.inputs import Input, call
+from nnz.nn import MLP
+
+SIGN = "the sign of the output"
+
+
+def count_parameters(n_in: int, n_outs: Sequence[int]) -> int:
+    """Return how many parameters MLP(n_in, n_outs) has, without building it."""
+    sizes = [n_in, *n_outs]
+    return sum((n_from + 1) * n_to for n_from, n_to in pairwise(sizes))
+
+
+def xor() -> MLP:
+    """Return an MLP(2, [2, 1]) that is positive where exactly one of two inputs is 1, else negative."""
+    network = MLP(2, [2, 1], generator=random.Random(0))
+    sum_of_both = [1, 1, 0]
+    only_if_both = [1, 1, -1]
+    output = [1, -2, -0.5]
+    numbers = [*sum_of_both, *only_if_both, *output]
+    for parameter, number in zip(network.parameters(), numbers, strict=True):
+        parameter.data = number
+    return network
+
+
+def momentum_step(
+    parameters: Sequence[Value],
+    velocities: list[float],
+    learning_rate: float,
+    momentum: float,
+) -> None:
+    """Change the velocities and then the parameters in place, by one step of descent with momentum."""
+    for i, parameter in enumerate(parameters):
+        velocities[i] = momentum * velocities[i] + parameter.grad
+        parameter.data -= learning_rate * velocities[i]
+
+
+def logistic_loss(scores: Sequence[Value], targets: Sequence[int]) -> Value:
+    """Return the mean of log(1 + exp(-y * s)) over the scores s and their targets y, each 1 or -1."""
+    total = Value(0)
+    for score, target in zip(scores, targets, strict=True):
+        margin = score * target
+        if margin.data > 0:
+            total += (1 + (-margin).exp()).log()
+        else:
+            total += (1 + margin.exp()).log() - margin
+    return total / len(scores)
+
+
+def _as_built(args: Sequence[Any], parts: Parts) -> str:
+    n_in, n_outs = args
+    if sum(n_outs) > 50:
+        return ""  # large ones take long to build
+    built = len(MLP(n_in, n_outs, generator=random.Random(0)).parameters())
+    off = parts[RESULT] - built  # type: ignore[operator]
+    few = "too few" if off < 0 else "too many"
+    return f"the network, once built, has others: {abs(off)} {few}" if off else ""
+
+
+_COUNT = Exercise(
+    label="network-ex-count",
+    reference=count_parameters,
+    task="Write count_parameters(n_in, n_outs), which returns how many parameters MLP(n_in, n_outs) has. Do "
+    "not build the network: the count should come as fast for millions.",
+    hints=(
+        "How many numbers does one neuron hold that reads n inputs?",
+        "What one layer returns is what the next one reads.",
+    ),
+    inputs=(
+        call(1, [1]),
+        call(2, [3]),
+        call(2, [16, 16, 1]),
+        call(3, [4, 5, 2]),
+        call(784, [1000, 100, 10]),
+    ),
+    slips=(
+        Slip(
+            "each neuron has a bias beside its weights",
+            lambda n_in, n_outs: sum(a * b for a, b in pairwise([n_in, *n_outs])),
+        ),
+        Slip(
+            "only the first layer reads the network's inputs; the others read the layer before",
+            lambda n_in, n_outs: sum((n_in + 1) * n for n in n_outs),
+        ),
+        Slip(
+            "the last layer is left out",
+            lambda n_in, n_outs: count_parameters(n_in, n_outs[:-1]),
+        ),
+        Slip(
+            "the first layer is left out; it reads the network's inputs",
+            lambda n_in, n_outs: count_parameters(n_outs[0], n_outs[1:]),
+        ),
+        Slip(
+            "there is one bias for each neuron, not one for each layer",
+            lambda n_in, n_outs: sum(
+                a * b + 1 for a, b in pairwise([n_in, *n_outs])
+            ),
+        ),
+    ),
+    properties=(_as_built,),
+)
+
+
+def _network_with(*numbers: float) -> Callable[[], MLP]:
+    def build() -> MLP:
+        network = xor()
+        for parameter, number in zip(network.parameters(), numbers, strict=True):
+            parameter.data = number
+        return network
+
+    return build
+
+
+def _sign_of_output(answer: Answer, args: Sequence[object]) -> Parts:
+    network = answer()
+    if network is None or network is ...:
+        return {RESULT: network}
+    built = str(network) if isinstance(network, MLP) else kind(network)
+    if built != str(xor()):
+        return {RESULT: built, SIGN: "not looked at"}
+    output: Any = network(args)  # type: ignore[operator]
+    sign = "positive" if output > 0 else "negative" if output < 0 else "zero"
+    return {RESULT: built, SIGN: sign}
+
+
+_XOR = Exercise(
+    label="network-ex-xor",
+    reference=xor,
+    task="Write xor(), which returns an MLP(2, [2, 1]) whose weights and biases you set by hand, so that its "
+    "output is positive for the inputs (0, 1) and (1, 0), and negative for (0, 0) and (1, 1).",
+    hints=(
+        "Without the hidden layer it cannot be done: no straight line separates the two kinds of corners.",
+        "Let one hidden neuron tell how many inputs are 1, and the other whether both are.",
+        "The output should rise with the first hidden neuron, and fall with the second more than it rose.",
+    ),
+    inputs=tuple(
+        Input(corner, f"xor()([{corner[0]}, {corner[1]}])")
+        for corner in ((0, 0), (0, 1), (1, 0), (1, 1))
+    ),
+    slips=(
+        Slip(
+            "that is AND: positive only where both inputs are 1",
+            _network_with(1, 1, 0, 1, 1, -1, 0, 1, -0.5),
+        ),
+        Slip(
+            "that is OR: positive where both inputs are 1 as well",
+            _network_with(1, 1, 0, 1, 1, -1, 1, 0, -0.5),
+        ),
+        Slip(
+            "that is its opposite: every sign is reversed",
+            _network_with(1, 1, 0, 1, 1, -1, -1, 2, 0.5),
+        ),
+        Slip(
+            "the output is 0 everywhere, as it is while weights and bias of the last neuron are 0",
+            _network_with(*[0] * 9),
+        ),
+        Slip(
+            "the output is negative everywhere: the bias of the last neuron outweighs the rest",
+            _network_with(1, 1, 0, 1, 1, -1, 1, -2, -9),
+        ),
+    ),
+    drive=_sign_of_output,
+)
+
+
+def _three_steps(answer: Answer, args: Sequence[Any]) -> Parts:
+    """Descend on the sum of squares; the gradient of each parameter is twice the parameter."""
+    parameters, velocities, learning_rate, momentum = args
+    parts: dict[str, object] = {}
+    for step in (1, 2, 3):
+        before = [p.data for p in parameters], list(velocities)
+        for parameter in parameters:
+            parameter.grad = 2 * parameter.data
+        result = answer(parameters, velocities, learning_rate, momentum)
+        after = [p.data for p in parameters], list(velocities)
+        if after == before and step == 1 and (result is None or result is ...):
+            raise NotImplementedError
+        parts[f"the velocities after step {step}"] = after[1]
+        parts[f"the parameters after step {step}"] = after[0]
+    return parts
+
+
+def _step_case(
+    parameters: list[float], velocities: list[float], rate: float, momentum: float
+) -> Input:
+    squares = " + ".join(f"p{i}**2" for i in range(len(parameters)))
+    return Input(
+        ([Value(p) for p in parameters], velocities, rate, momentum),
+        f"three steps of momentum_step(parameters, velocities, {rate}, {momentum}) on the loss {squares}, "
+        f"from the parameters {parameters} and the velocities {velocities}",
+    )
+
+
+def _step_with(
+    new: Callable[[float, float, float, float], tuple[float, float]],
+) -> Callable[[Sequence[Value], list[float], float, float], None]:
+    """Return a step whose velocity and change are `new(velocity, gradient, rate, momentum)`."""
+
+    def step(
+        parameters: Sequence[Value],
+        velocities: list[float],
+        rate: float,
+        momentum: float,
+    ) -> None:
+        for i, parameter in enumerate(parameters):
+            velocities[i], change = new(
+                velocities[i], parameter.grad, rate, momentum
+            )
+            parameter.data += change
+
+    return step
+
+
+def _step_with_lost_velocities(
+    parameters: Sequence[Value],
+    velocities: list[float],
+    rate: float,
+    momentum: float,
+) -> None:
+    momentum_step(parameters, list(velocities), rate, momentum)
+
+
+_MOMENTUM = Exercise(
+    label="network-ex-momentum",
+    reference=momentum_step,
+    task="Write momentum_step(parameters, velocities, learning_rate, momentum), which makes one step of "
+    "gradient descent with momentum as torch.optim.SGD does: each velocity becomes momentum times "
+    "itself plus the gradient, and each parameter moves against its velocity times the learning rate. "
+    "Parameters and the list of velocities are changed in place; nothing is returned.",
+    hints=(
+        "Go through parameters and velocities side by side; the gradient of a parameter is in its grad.",
+        "The new velocity has to be stored in the list before the parameter moves by it.",
+    ),
+    inputs=(
+        _step_case([1.5], [0.25], 0.1, 0.9),
+        _step_case([1.5, -0.5], [0.0, 0.0], 0.25, 0.5),
+        _step_case([0.3, -2.0, 4.0], [1.0, -0.5, 0.125], 0.05, 0.75),
+    ),
+    slips=(
+        Slip(
+            "the parameters climb: they should move against the velocity",
+            _step_with(lambda v, g, r, m: (m * v + g, r * (m * v + g))),
+        ),
+        Slip(
+            "the velocity is neither used nor kept; that is plain gradient descent",
+            _step_with(lambda v, g, r, m: (v, -r * g)),
+        ),
+        Slip(
+            "the gradient is weighted by 1 - momentum, as in an average; torch adds it in full",
+            _step_with(
+                lambda v, g, r, m: (
+                    m * v + (1 - m) * g,
+                    -r * (m * v + (1 - m) * g),
+                )
+            ),
+        ),
+        Slip(
+            "the new velocities are in a list of their own; put them into the one that was given",
+            _step_with_lost_velocities,
+        ),
+        Slip(
+            "the learning rate is inside the velocity; it belongs to the parameter's step",
+            _step_with(lambda v, g, r, m: (m * v + r * g, -(m * v + r * g))),
+        ),
+        Slip(
+            "the parameters move by the velocity from before this step",
+            _step_with(lambda v, g, r, m: (m * v + g, -r * v)),
+        ),
+    ),
+    drive=_three_steps,
+    changes=("parameters", "velocities"),
+)
+
+
+def _mean(losses: list[Value]) -> Value:
+    return sum(losses, Value(0)) / len(losses)
+
+
+def _margins(scores: Sequence[Value], targets: Sequence[int]) -> list[Value]:
+    return [s * y for s, y in zip(scores, targets, strict=True)]
+
+
+def _naive_logistic(scores: Sequence[Value], targets: Sequence[int]) -> Value:
+    return _mean([(1 + (-m).exp()).log() for m in _margins(scores, targets)])
+
+
+def _log_of_sigmoid(scores: Sequence[Value], targets: Sequence[int]) -> Value:
+    return _mean([-m.sigmoid().log() for m in _margins(scores, targets)])
+
+
+def _hinge(scores: Sequence[Value], targets: Sequence[int]) -> Value:
+    return _mean([(1 - m).relu() for m in _margins(scores, targets)])
+
+
+def _scores(*numbers: float) -> list[Value]:
+    return [Value(number) for number in numbers]
+
+
+def _pushes_the_right_way(args: Sequence[Any], parts: Parts) -> str:
+    gradients: Any = parts[GRADIENTS]
+    for i, (slope, target) in enumerate(zip(gradients, args[1], strict=True)):
+        if slope * target > 0:
+            return f"descent would move score {i} away from its target, which is {target}"
+    return ""
+
+
+_LOGISTIC = Exercise(
+    label="network-ex-logistic",
+    reference=logistic_loss,
+    task="Write logistic_loss(scores, targets) for a list of Values and a list of targets, each 1 or -1: the "
+    "mean of log(1 + exp(-y s)), as a Value that backward() can start from. It should survive scores "
+    "of 1000 and -1000.",
+    hints=(
+        "Begin with the margin y s of one score; it is positive where score and target agree.",
+        "exp is harmless where its argument is negative, so treat positive and negative margins apart.",
+        "For a negative margin, take exp(-y s) out of the bracket as a factor; the logarithm makes a sum of it.",
+    ),
+    inputs=(
+        call(_scores(0.5), [1]),
+        call(_scores(1.5, -0.5), [-1, 1]),
+        call(_scores(-2.0, 0.25, 3.0, -1.25), [-1, -1, 1, 1]),
+        call(_scores(1000.0, -1000.0), [1, 1]),
+    ),
+    slips=(
+        Slip(
+            "that is the sum; the mean is asked for",
+            lambda scores, targets: logistic_loss(scores, targets) * len(scores),
+        ),
+        Slip(
+            "the sign of y s: the loss should be small where score and target agree",
+            lambda scores, targets: logistic_loss(scores, [-y for y in targets]),
+        ),
+        Slip(
+            "the calculation leaves the graph, as it does where .data is taken: do it with Values",
+            lambda scores, targets: Value(logistic_loss(scores, targets).data),
+        ),
+        Slip(
+            "that is the hinge loss, max(0, 1 - y s), of which the logistic loss is a smooth relative",
+            _hinge,
+        ),
+        Slip(
+            "the logarithm is to base 2; the natural one is asked for",
+            lambda scores, targets: logistic_loss(scores, targets) / math.log(2),
+        ),
+        Slip(
+            "exp of a large number is larger than any float; give it only negative ones",
+            _naive_logistic,
+        ),
+        Slip(
+            "the sigmoid of a large negative margin is rounded to 0, which has no logarithm",
+            _log_of_sigmoid,
+        ),
+    ),
+    drive=with_gradients,
+    properties=(_pushes_the_right_way,),
+)
+
+EXERCISES = [_COUNT, _XOR, _MOMENTUM, _LOGISTIC]

@@ -1,0 +1,54 @@
+"""Two moons: points of two kinds that no straight line separates."""
+
+from __future__ import annotations
+
+import math
+import random
+
+Point = list[float]
+
+
+def two_moons(
+    n: int, noise: float, generator: random.Random
+) -> tuple[list[Point], list[int]]:
+    """Return points on two half circles that reach into each other, and on which of them each lies.
+
+    The moon of label 1 is the upper half of the unit circle; that of label -1 is its mirror image, lower and to
+    the right. The points of each are evenly spaced and then moved in both directions by normal noise; the order is
+    shuffled.
+
+    Args:
+        n: the number of points; half of them, rounded down, have label 1.
+        noise: the standard deviation of the noise.
+        generator: where the noise and the order are drawn from.
+
+    Returns:
+        points (n, 2) and labels (n,), each 1 or -1.
+
+    Raises:
+        ValueError: there are fewer than 2 points, or the noise is negative.
+
+    Source: `make_moons` of scikit-learn (Pedregosa et al., 2011), which places the points in the same way.
+
+    >>> X, y = two_moons(100, 0.1, random.Random(0))
+    >>> len(X), len(X[0]), sum(label == 1 for label in y)
+    (100, 2, 50)
+    """
+    if n < 2 or noise < 0:
+        raise ValueError(
+            f"two moons need n >= 2 and noise >= 0; got n={n}, noise={noise}."
+        )
+    examples = [
+        *((math.cos(t), math.sin(t), 1) for t in _angles(n // 2)),
+        *((1 - math.cos(t), 0.5 - math.sin(t), -1) for t in _angles(n - n // 2)),
+    ]
+    generator.shuffle(examples)
+    points = [
+        [x + generator.gauss(0, noise), y + generator.gauss(0, noise)]
+        for x, y, _ in examples
+    ]
+    return points, [label for *_, label in examples]
+
+
+def _angles(n: int) -> list[float]:
+    return [math.pi * i / max(n - 1, 1) for i in range(n)]

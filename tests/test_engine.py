@@ -1,0 +1,529 @@
+"""The engine against torch, against finite differences, against micrograd, and against what breaks it."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnz.engine import Value, new_node, topological_order
+
+# What may be done, with the numbers for which torch and we must agree: away from overflow, from poles, and from
+# where 1 - tanh(x)**2 is a difference of nearly equal numbers.
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda a, b: a + b,
+    "*": lambda a, b: a * b,
+    "-": lambda a, b: a - b,
+    "/": lambda a, b: a / b,
+    "**": lambda a, b: a**b,
+}
+UNARY: dict[str, Callable[[Any], Any]] = {
+    "neg": lambda a: -a,
+    "exp": lambda a: a.exp(),
+    "log": lambda a: a.log(),
+    "tanh": lambda a: a.tanh(),
+    "relu": lambda a: a.relu(),
+    "sigmoid": lambda a: a.sigmoid(),
+    "2 + a": lambda a: 2 + a,
+    "a * 0.3": lambda a: a * 0.3,
+    "5 - a": lambda a: 5 - a,
+    "a - 1.5": lambda a: a - 1.5,
+    "3 / a": lambda a: 3 / a,
+    "a / -7": lambda a: a / -7,
+    "2 ** a": lambda a: 2**a,
+    "a ** 3": lambda a: a**3,
+    "a ** -2": lambda a: a**-2,
+    "a ** 0.5": lambda a: a**0.5,
+    "a ** 0": lambda a: a**0,
+}
+
+
+def allowed(op: str, a: float, b: float = 1.0) -> bool:
+    if op in ("log", "a ** 0.5"):
+        return a > 0.05
+    if op in ("3 / a", "a ** -2"):
+        return abs(a) > 0.05
+    if op in ("exp", "2 ** a", "tanh", "sigmoid"):
+        return abs(a) < 5
+    if op == "/":
+        return abs(b) > 0.05
+    if op == "**":
+        return 0.05 < a < 20 and abs(b) < 4
+    return True
+
+
+Step = tuple[str, int, int]
+
+
+def run(numbers: list[float], steps: list[Step]) -> tuple[Value, list[Value], Any]:
+    """Carry out the same steps on Values and on tensors of torch; return the result, the leaves, the tensors."""
+    ours: list[Value] = [Value(number) for number in numbers]
+    theirs = [
+        torch.tensor(number, dtype=torch.float64, requires_grad=True)
+        for number in numbers
+    ]
+    leaves, tensors = list(ours), list(theirs)
+    for op, i, j in steps:
+        i, j = i % len(ours), j % len(ours)
+        if op in BINARY and allowed(op, ours[i].data, ours[j].data):
+            new, other = (
+                BINARY[op](ours[i], ours[j]),
+                BINARY[op](theirs[i], theirs[j]),
+            )
+        elif op in UNARY and allowed(op, ours[i].data):
+            new, other = UNARY[op](ours[i]), UNARY[op](theirs[i])
+        else:
+            continue
+        if abs(new.data) < 1e6:
+            ours.append(new)
+            theirs.append(other)
+    theirs[-1].backward()
+    ours[-1].backward()
+    assert math.isclose(
+        ours[-1].data, theirs[-1].item(), rel_tol=1e-9, abs_tol=1e-9
+    )
+    return ours[-1], leaves, tensors
+
+
+def path_sizes(root: Value) -> dict[Value, float]:
+    """Sum the absolute products of slopes over all paths: what a gradient's rounding errors are relative to."""
+    sizes = dict.fromkeys(topological_order(root), 0.0)
+    sizes[root] = 1.0
+    for node in reversed(topological_order(root)):
+        for operand, slope in node.operands:
+            sizes[operand] += abs(slope) * sizes[node]
+    return sizes
+
+
+def assert_same_gradients(root: Value, leaves: list[Value], tensors: Any) -> None:
+    sizes = path_sizes(root)
+    for leaf, tensor in zip(leaves, tensors, strict=True):
+        expected = 0.0 if tensor.grad is None else tensor.grad.item()
+        assert abs(leaf.grad - expected) <= 1e-9 * max(sizes.get(leaf, 0.0), 1e-30)
+
+
+OPS = st.sampled_from([*BINARY, *UNARY])
+STEPS = st.lists(
+    st.tuples(OPS, st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=25
+)
+NUMBERS = st.lists(st.floats(-4, 4, allow_subnormal=False), min_size=1, max_size=5)
+
+
+@settings(max_examples=1000)
+@given(NUMBERS, STEPS)
+def test_any_expression_has_the_gradients_that_torch_finds(
+    numbers: list[float], steps: list[Step]
+) -> None:
+    assert_same_gradients(*run(numbers, steps))
+
+
+def test_two_thousand_larger_graphs_have_the_gradients_that_torch_finds() -> None:
+    generator = random.Random(1847)
+    ops = [*BINARY, *UNARY]
+    used: set[str] = set()
+    for _ in range(2000):
+        numbers = [generator.uniform(-3, 3) for _ in range(4)]
+        steps = [
+            (
+                generator.choice(ops),
+                generator.randrange(60),
+                generator.randrange(60),
+            )
+            for _ in range(40)
+        ]
+        root, leaves, tensors = run(numbers, steps)
+        assert_same_gradients(root, leaves, tensors)
+        used.update(node.op for node in topological_order(root))
+    assert used >= {*BINARY, "neg", "exp", "log", "tanh", "relu", "sigmoid"}
+
+
+@pytest.mark.parametrize("op", UNARY)
+@given(x=st.floats(-4, 4, allow_subnormal=False))
+def test_each_operation_has_the_slope_that_a_nudge_finds(op: str, x: float) -> None:
+    if (
+        not allowed(op, x)
+        or abs(x) < 1e-3
+        or (op in ("log", "a ** 0.5") and x < 0.1)
+    ):
+        return
+    h = 1e-5 * max(1.0, abs(x))
+    value = Value(x)
+    UNARY[op](value).backward()
+    nudged = UNARY[op](Value(x + h)).data - UNARY[op](Value(x - h)).data
+    assert value.grad == pytest.approx(nudged / (2 * h), rel=1e-5, abs=1e-6)
+
+
+def test_a_node_that_is_used_twice_passes_on_the_sum() -> None:
+    a = Value(3.7)
+    b = a + a
+    c = b + (b + a)
+    c.backward()
+    assert a.grad == 5.0
+    assert b.grad == 2.0
+
+
+def test_the_number_of_paths_does_not_matter() -> None:
+    x = top = Value(1.5)
+    for _ in range(60):  # 2**60 paths
+        top = top + top
+    top.backward()
+    assert x.grad == 2.0**60
+
+
+def test_a_second_call_adds_to_leaves_and_starts_inner_nodes_anew() -> None:
+    a, b = Value(2.5), Value(-1.5)
+    c = a * b
+    d = c.tanh() * a
+    d.backward()
+    first = (a.grad, b.grad, c.grad, d.grad)
+    d.backward()
+    assert (c.grad, d.grad) == first[2:]
+    assert (a.grad, b.grad) == (2 * first[0], 2 * first[1])
+
+
+def test_gradients_of_two_results_add_up_in_what_they_share() -> None:
+    a = Value(2.5)
+    inner = a * a
+    (inner * 3).backward()
+    (inner + a).backward()
+    assert a.grad == 3 * 5.0 + 5.0 + 1
+    assert inner.grad == 1.0
+
+
+def test_backward_from_a_leaf_is_one() -> None:
+    a = Value(2.5)
+    a.backward()
+    assert a.grad == 1.0
+
+
+def test_nodes_that_the_result_does_not_need_keep_their_gradient() -> None:
+    a = Value(2.5)
+    unused = a * 7
+    unused.grad = 0.25
+    (a + 1).backward()
+    assert unused.grad == 0.25
+
+
+def test_the_order_puts_operands_first_and_names_each_node_once() -> None:
+    generator = random.Random(3)
+    nodes = [Value(generator.uniform(-1, 1)) for _ in range(5)]
+    for _ in range(300):
+        nodes.append(generator.choice(nodes) + generator.choice(nodes))
+    order = topological_order(nodes[-1])
+    place = {node: index for index, node in enumerate(order)}
+    assert len(place) == len(order)
+    assert order[-1] is nodes[-1]
+    for node in order:
+        assert all(place[operand] < place[node] for operand, _ in node.operands)
+
+
+def test_a_change_of_data_after_the_forward_pass_does_not_change_its_gradients() -> (
+    None
+):
+    a, b = Value(2.5), Value(-1.5)
+    c = a * b
+    a.data = 100.0
+    c.backward()
+    assert b.grad == 2.5
+
+
+DEEP = """
+from nnz.engine import Value
+x = node = Value(1.0)
+for _ in range(1_000_000):
+    node = node + x
+node.backward()
+print(x.grad, node.data)
+del node
+"""
+
+
+def test_a_chain_of_a_million_nodes_is_no_problem() -> None:
+    """In a process of its own: taking such a chain apart must not crash the interpreter either."""
+    done = subprocess.run(
+        [sys.executable, "-c", DEEP], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1000001.0", "1000001.0"]
+
+
+def test_wide_sums_work() -> None:
+    xs = [Value(i) for i in range(50_000)]
+    total = sum(xs)
+    assert isinstance(total, Value)
+    total.backward()
+    assert {x.grad for x in xs} == {1.0}
+
+
+def test_plain_numbers_stand_on_either_side() -> None:
+    x = Value(2)
+    results = [5 - x, 2 + x, 3 * x, 1 / x, 2**x, x - 5, x + 2, x * 3, x / 4, x**3]
+    assert [r.data for r in results] == [3, 4, 6, 0.5, 4, -3, 4, 6, 0.5, 8]
+    for result, slope in zip(
+        results, [-1, 1, 3, -0.25, 4 * math.log(2), 1, 1, 3, 0.25, 12], strict=True
+    ):
+        x.grad = 0.0
+        result.backward()
+        assert x.grad == pytest.approx(slope, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "number", [2, 2.0, True, Fraction(2), np.float32(2), np.float64(2), np.int64(2)]
+)
+def test_every_kind_of_real_number_is_kept_as_a_float(number: Any) -> None:
+    factor = 1 if number is True else 2
+    value = Value(number)
+    assert type(value.data) is float
+    assert value.data == factor
+    for result in (
+        number * Value(3),
+        Value(3) * number,
+        Value(3) + 2 * number - number,
+    ):
+        assert isinstance(result, Value)
+        assert type(result.data) is float
+    assert (number * Value(3)).data == 3 * factor
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        "3",
+        b"3",
+        None,
+        2j,
+        np.complex128(1),
+        [1.0],
+        (1,),
+        {},
+        object(),
+        Value(1),
+        torch.tensor(1.0),
+    ],
+)
+def test_what_is_no_real_number_is_refused(thing: Any) -> None:
+    with pytest.raises(
+        TypeError, match="one real number.*got.*" + type(thing).__name__
+    ):
+        Value(thing)
+
+
+@pytest.mark.parametrize("thing", ["3", None, 2j, [1.0]])
+def test_a_value_is_not_combined_with_what_is_no_number(thing: Any) -> None:
+    for combine in (*BINARY.values(), lambda a, b: b + a, lambda a, b: b - a):
+        with pytest.raises(TypeError, match="one real number"):
+            combine(Value(2), thing)
+
+
+def test_an_integer_that_is_too_large_for_a_float_is_refused() -> None:
+    with pytest.raises(OverflowError):
+        Value(10**400)
+
+
+def test_functions_of_math_do_not_silently_cut_the_graph() -> None:
+    with pytest.raises(TypeError):
+        math.exp(Value(1))  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        float(Value(1))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("compute", "error", "words"),
+    [
+        (lambda: Value(0).log(), ValueError, r"log\(0.0\).*positive"),
+        (lambda: Value(-2).log(), ValueError, r"log\(-2.0\).*positive"),
+        (lambda: Value(0) ** -1, ZeroDivisionError, r"0 \*\* -1"),
+        (lambda: Value(0) ** Value(-0.5), ZeroDivisionError, r"0 \*\* -0.5"),
+        (lambda: 1 / Value(0), ZeroDivisionError, r"1.0 / 0"),
+        (lambda: Value(2) / 0, ZeroDivisionError, r"2.0 / 0"),
+        (lambda: Value(-8) ** (1 / 3), ValueError, r"\(-8.0\) \*\* 0.33.*real"),
+        (lambda: Value(-2) ** Value(2), ValueError, "plain number"),
+        (lambda: (-2) ** Value(2), ValueError, "plain number"),
+        (lambda: Value(1000).exp(), OverflowError, r"exp\(1000.0\)"),
+        (lambda: Value(1e200) ** 2, OverflowError, r"1e\+200.*\*\* 2"),
+        (lambda: 10 ** Value(400), OverflowError, r"10.0.*\*\* 400"),
+    ],
+)
+def test_what_has_no_result_says_so(
+    compute: Callable[[], Value], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        compute()
+
+
+def test_an_error_leaves_the_operands_as_they_were() -> None:
+    a = Value(0.0)
+    with pytest.raises(ValueError, match="positive"):
+        (a * 2).log()
+    (a * 3).backward()
+    assert a.grad == 3.0
+
+
+EDGES: list[tuple[Callable[[Any], Any], float]] = [
+    (lambda x: x**0.5, 0.0),
+    (lambda x: x**1, 0.0),
+    (lambda x: x**1.5, 0.0),
+    (lambda x: x**0, 0.0),
+    (lambda x: x**2, 0.0),
+    (lambda x: x**-1, 1e-200),
+    (lambda x: x**-3, -1e-90),
+    (lambda x: x.relu(), 0.0),
+    (lambda x: x.relu(), math.nan),
+    (lambda x: x.tanh(), 800.0),
+    (lambda x: x.sigmoid(), -800.0),
+    (lambda x: x.sigmoid(), 800.0),
+    (lambda x: x.exp(), -800.0),
+    (lambda x: x * 1e308 * 10, 1.0),
+    (lambda x: x + 1, math.inf),
+    (lambda x: x.log(), math.nan),
+    (lambda x: x.log(), 5e-324),
+]
+
+
+@pytest.mark.parametrize(("f", "x"), EDGES)
+def test_at_the_edges_the_outcome_is_that_of_torch(
+    f: Callable[[Any], Any], x: float
+) -> None:
+    value, tensor = (
+        Value(x),
+        torch.tensor(x, dtype=torch.float64, requires_grad=True),
+    )
+    ours, theirs = f(value), f(tensor)
+    ours.backward()
+    theirs.backward()
+    for mine, yours in (
+        (ours.data, theirs.item()),
+        (value.grad, tensor.grad.item()),
+    ):
+        assert mine == pytest.approx(yours, rel=1e-12, nan_ok=True)
+
+
+def test_comparisons_are_those_of_the_numbers() -> None:
+    three = Value(3)
+    assert three == 3
+    assert three == Value(3)
+    assert three != 4
+    assert three != "3"
+    assert three < 4
+    assert three <= 3
+    assert three > Value(2)
+    assert three >= 3
+    assert 2 < three <= 3
+    assert max(Value(1), Value(5), Value(2)).data == 5
+    assert [v.data for v in sorted([Value(2), Value(-1)])] == [-1, 2]
+    nan = Value(math.nan)
+    assert not any([nan < 1, nan > 1, nan == nan, nan <= 1, nan >= 1])
+    with pytest.raises(TypeError):
+        three < "4"  # noqa: B015
+
+
+def test_a_value_is_a_key_of_its_own_although_its_data_may_change() -> None:
+    a, b = Value(3), Value(3)
+    seen = {a: "a", b: "b"}
+    a.data = 7.0
+    assert seen[a] == "a"
+    assert seen[b] == "b"
+
+
+def test_what_is_printed_says_what_it_is() -> None:
+    assert repr(Value(2)) == "Value(data=2.0, grad=0.0)"
+    assert repr(Value(-0.5, label="w")) == "Value(data=-0.5, grad=0.0, label='w')"
+    assert str([Value(1)]) == "[Value(data=1.0, grad=0.0)]"
+
+
+def test_a_result_knows_its_operation_operands_and_local_derivatives() -> None:
+    a, b = Value(2.5), Value(-1.5)
+    c = a * b
+    assert c.op == "*"
+    assert [
+        (operand is expected, slope)
+        for (operand, slope), expected in zip(c.operands, (a, b), strict=True)
+    ] == [(True, -1.5), (True, 2.5)]
+    assert (a.op, a.operands) == ("", [])
+    assert [slope for _, slope in (c**2).operands] == [2 * c.data]
+
+
+def test_an_operation_of_ones_own_takes_part() -> None:
+    x = Value(0.7)
+    sine = new_node(math.sin(x.data), "sin", x, math.cos(x.data))
+    (sine * sine).backward()
+    assert x.grad == pytest.approx(math.sin(1.4), rel=1e-15)
+
+
+def test_a_leaf_can_be_copied() -> None:
+    a = Value(2.5, label="a")
+    a.grad = 1.0
+    twin = copy.copy(a)
+    assert twin is not a
+    assert (twin.data, twin.grad, twin.label) == (2.5, 1.0, "a")
+
+
+def test_tanh_of_exponentials_is_tanh() -> None:
+    for x in (-2.3, -0.1, 0.4, 1.9):
+        long, short = Value(x), Value(x)
+        e = (2 * long).exp()
+        composed, one = (e - 1) / (e + 1), short.tanh()
+        composed.backward()
+        one.backward()
+        assert composed.data == pytest.approx(one.data, rel=1e-14)
+        assert long.grad == pytest.approx(short.grad, rel=1e-13)
+
+
+def test_the_lectures_softmax_has_the_lectures_loss_and_gradients() -> None:
+    logits = [Value(x) for x in (0.0, 3.0, -2.0, 1.0)]
+    exps = [logit.exp() for logit in logits]
+    loss = -(exps[3] / sum(exps)).log()
+    loss.backward()
+    assert loss.data == pytest.approx(2.1755153626167147, rel=1e-14)
+    assert [logit.grad for logit in logits] == pytest.approx(
+        [
+            0.041772570515350445,
+            0.8390245074625319,
+            0.005653302662216329,
+            -0.8864503806400986,
+        ],
+        rel=1e-13,
+    )
+
+
+IMPORTS = """
+import sys
+before = set(sys.modules)
+import nnz.engine
+new = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(sorted(new - set(sys.stdlib_module_names)))
+"""
+
+
+def test_the_engine_needs_the_standard_library_alone() -> None:
+    out = subprocess.run(
+        [sys.executable, "-c", IMPORTS], capture_output=True, text=True
+    )
+    assert out.stdout.strip() == "['nnz']"
+
+
+def seconds(code: str) -> float:
+    """Return the least time, of several, that a new interpreter says this code took it."""
+    timed = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", timed], capture_output=True, text=True
+        )
+        for _ in range(7)
+    ]
+    return min(float(run.stdout) for run in runs)
+
+
+def test_importing_the_engine_takes_less_than_thirty_milliseconds() -> None:
+    assert seconds("import nnz.engine") - seconds("pass") < 0.030

@@ -1,0 +1,198 @@
+"""Neurons, layers, networks: against torch, against micrograd, and what training must and must not do."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+
+from nnz.engine import Value
+from nnz.moons import two_moons
+from nnz.nn import MLP, Layer, Module, Neuron
+from nnz.support import peer
+
+POINTS = [[0.3, -1.7], [2.1, 0.4], [-0.9, -0.6]]
+
+
+def in_torch(model: MLP) -> tuple[torch.nn.Sequential, list[torch.Tensor]]:
+    """Return the same network in torch, in float64."""
+    layers: list[torch.nn.Module] = []
+    for layer in model.layers:
+        weights = [[w.data for w in neuron.w] for neuron in layer.neurons]
+        linear = torch.nn.Linear(len(weights[0]), len(weights), dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.copy_(torch.tensor(weights, dtype=torch.float64))
+            linear.bias.copy_(
+                torch.tensor([n.b.data for n in layer.neurons], dtype=torch.float64)
+            )
+        layers.append(linear)
+        if layer.neurons[0].nonlin:
+            layers.append(torch.nn.ReLU())
+    net = torch.nn.Sequential(*layers)
+    return net, list(net.parameters())
+
+
+@pytest.mark.parametrize("sizes", [[1], [3, 1], [4, 5, 2], [1, 1]])
+def test_outputs_and_gradients_are_those_of_torch(sizes: list[int]) -> None:
+    generator = random.Random(11)
+    model = MLP(2, sizes, generator=generator)
+    for parameter in model.parameters():
+        parameter.data = generator.uniform(-1, 1)  # biases too: zeros hide mistakes
+    net, _ = in_torch(model)
+    for point in POINTS:
+        out = model(point)
+        ours = out if isinstance(out, list) else [out]
+        theirs = net(torch.tensor(point, dtype=torch.float64))
+        assert [o.data for o in ours] == pytest.approx(theirs.tolist(), rel=1e-12)
+        total = sum(o * (i + 1.5) for i, o in enumerate(ours))
+        assert isinstance(total, Value)
+        total.backward()
+        sum(o * (i + 1.5) for i, o in enumerate(theirs)).backward()
+    for layer, linear in zip(
+        model.layers,
+        (m for m in net if isinstance(m, torch.nn.Linear)),
+        strict=True,
+    ):
+        for j, neuron in enumerate(layer.neurons):
+            assert [w.grad for w in neuron.w] == pytest.approx(
+                linear.weight.grad[j].tolist()
+            )
+            assert neuron.b.grad == pytest.approx(linear.bias.grad[j].item())
+
+
+def test_parameters_come_layer_by_layer_weights_before_biases() -> None:
+    model = MLP(2, [3, 1], generator=random.Random(0))
+    parameters = model.parameters()
+    first = model.layers[0].neurons[0]
+    assert parameters[:3] == [*first.w, first.b]
+    assert all(
+        a is b for a, b in zip(parameters[:3], [*first.w, first.b], strict=True)
+    )
+    assert len(parameters) == len({id(p) for p in parameters}) == 3 * 3 + 4
+
+
+def test_weights_start_within_one_and_biases_at_zero() -> None:
+    layer = Layer(10, 40, generator=random.Random(0))
+    weights = [w.data for neuron in layer.neurons for w in neuron.w]
+    assert -1 <= min(weights) < -0.9
+    assert 0.9 < max(weights) <= 1
+    assert {neuron.b.data for neuron in layer.neurons} == {0.0}
+    assert len(set(weights)) == len(weights)
+
+
+def test_the_same_generator_gives_the_same_network() -> None:
+    one, two, other = (
+        [p.data for p in MLP(2, [3, 1], generator=random.Random(seed)).parameters()]
+        for seed in (4, 4, 5)
+    )
+    assert one == two != other
+
+
+def test_without_a_generator_the_weights_are_drawn_from_the_shared_one() -> None:
+    state = random.getstate()
+    model = MLP(2, [3, 1])
+    assert random.getstate() != state
+    drawn = random.Random()
+    drawn.setstate(state)
+    assert [w.data for w in model.layers[0].neurons[0].w] == [
+        drawn.uniform(-1, 1) for _ in range(2)
+    ]
+
+
+def test_hidden_layers_have_the_relu_and_the_last_has_not() -> None:
+    model = MLP(2, [3, 2, 1], generator=random.Random(0))
+    assert [layer.neurons[0].nonlin for layer in model.layers] == [
+        True,
+        True,
+        False,
+    ]
+    for parameter in model.parameters():
+        parameter.data = -1.0
+    out = model([1.0, 1.0])
+    assert isinstance(out, Value)
+    assert out.data == -1.0  # all hidden neurons are silent, and the bias is left
+
+
+def test_a_single_output_comes_alone_and_several_as_a_list() -> None:
+    assert isinstance(MLP(2, [3, 1], generator=random.Random(0))([1, 2]), Value)
+    several = MLP(2, [3, 2], generator=random.Random(0))([1, 2])
+    assert isinstance(several, list)
+    assert len(several) == 2
+
+
+def test_a_hidden_layer_of_one_neuron_works() -> None:
+    assert isinstance(MLP(2, [1, 1, 1], generator=random.Random(0))([1, 2]), Value)
+
+
+def test_zero_grad_clears_every_parameter() -> None:
+    model = MLP(2, [3, 1], generator=random.Random(0))
+    out = model([0.5, -0.3])
+    assert isinstance(out, Value)
+    out.backward()
+    assert any(p.grad for p in model.parameters())
+    model.zero_grad()
+    assert not any(p.grad for p in model.parameters())
+
+
+def test_a_bare_module_has_no_parameters() -> None:
+    assert Module().parameters() == []
+
+
+@pytest.mark.parametrize("x", [[1.0], [1.0, 2.0, 3.0], []])
+def test_inputs_of_the_wrong_length_are_refused(x: list[float]) -> None:
+    with pytest.raises(ValueError, match=f"2 weights was given {len(x)} inputs"):
+        MLP(2, [3, 1], generator=random.Random(0))(x)
+
+
+def test_impossible_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1 input; got 0"):
+        Neuron(0)
+    with pytest.raises(ValueError, match="at least 1 neuron; got 0"):
+        Layer(2, 0)
+    with pytest.raises(ValueError, match="at least one layer"):
+        MLP(2, [])
+
+
+def test_what_is_printed_says_what_it_is() -> None:
+    assert repr(MLP(2, [2, 1])) == (
+        "MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(2)]]"
+    )
+
+
+def test_it_trains_exactly_as_micrograd_does() -> None:
+    value, model = peer.build("nnz")
+    their_value, their_model = peer.build("micrograd")
+    points, labels = two_moons(12, 0.1, random.Random(5))
+    for k in range(5):
+        ours = peer.total_loss(model, value, points, labels)
+        theirs = peer.total_loss(their_model, their_value, points, labels)
+        assert ours.data == pytest.approx(theirs.data, rel=1e-12)
+        assert peer.count_nodes(ours) == peer.count_nodes(theirs)
+        peer.train_step(model, ours, k)
+        peer.train_step(their_model, theirs, k)
+    for mine, yours in zip(
+        model.parameters(), their_model.parameters(), strict=True
+    ):
+        assert mine.data == pytest.approx(yours.data, rel=1e-9, abs=1e-12)
+
+
+def test_gradient_descent_learns_xor() -> None:
+    inputs, targets = [[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1]
+    model = MLP(2, [4, 1], generator=random.Random(3))
+
+    def loss() -> Value:
+        total = sum(
+            (model(x) - y) ** 2 for x, y in zip(inputs, targets, strict=True)
+        )  # type: ignore[operator]
+        assert isinstance(total, Value)
+        return total
+
+    before = loss().data
+    for _ in range(60):
+        missed = loss()
+        model.zero_grad()
+        missed.backward()
+        for parameter in model.parameters():
+            parameter.data -= 0.05 * parameter.grad
+    assert loss().data < 1e-3 < before
