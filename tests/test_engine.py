@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -189,7 +190,9 @@ def test_a_second_call_adds_to_leaves_and_starts_inner_nodes_anew() -> None:
     first = (a.grad, b.grad, c.grad, d.grad)
     d.backward()
     assert (c.grad, d.grad) == first[2:]
-    assert (a.grad, b.grad) == (2 * first[0], 2 * first[1])
+    assert (a.grad, b.grad) == pytest.approx(
+        (2 * first[0], 2 * first[1]), rel=1e-15
+    )
 
 
 def test_gradients_of_two_results_add_up_in_what_they_share() -> None:
@@ -478,6 +481,21 @@ def test_tanh_of_exponentials_is_tanh() -> None:
         one.backward()
         assert composed.data == pytest.approx(one.data, rel=1e-14)
         assert long.grad == pytest.approx(short.grad, rel=1e-13)
+
+
+@pytest.mark.parametrize("x", [0.3, -2.0, 9.0, -19.0, 40.0, 300.0])
+def test_slopes_of_tanh_and_sigmoid_keep_their_digits_where_the_curves_are_flat(
+    x: float,
+) -> None:
+    """1 - tanh(x)**2 would be a difference of nearly equal numbers: wrong by 77 % at 19."""
+    u = (-2 * abs(Decimal(x))).exp()
+    for curve, slope in (
+        ("tanh", 4 * u / (1 + u) ** 2),
+        ("sigmoid", u.sqrt() / (1 + u.sqrt()) ** 2),
+    ):
+        value = Value(x)
+        getattr(value, curve)().backward()
+        assert value.grad == pytest.approx(float(slope), rel=1e-13, abs=0)
 
 
 def test_the_lectures_softmax_has_the_lectures_loss_and_gradients() -> None:

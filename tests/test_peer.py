@@ -19,6 +19,9 @@ def test_both_engines_do_the_same_work_and_report_it() -> None:
     )
     assert ours.freed == [0, 0, 0]
     assert theirs.freed[-1] > 100_000
+    assert ours.watched_per_node < 1.1
+    assert theirs.watched_per_node > 5
+    assert theirs.collections[-1] > 4 * ours.collections[-1]
     assert ours.bytes_per_node < 0.5 * theirs.bytes_per_node
     assert (
         theirs.step > 5 * ours.step
@@ -26,19 +29,36 @@ def test_both_engines_do_the_same_work_and_report_it() -> None:
 
 
 def test_the_first_step_does_not_count() -> None:
-    run = peer.Run("nnz", [0.1, 0.5, 0.3], [0, 0, 0], [1, 1, 1], [0, 0, 0], 1, 1.0)
+    nothing = [0, 0, 0]
+    run = peer.Run(
+        "nnz", [0.1, 0.5, 0.3], nothing, nothing, nothing, nothing, 1, 1, 1
+    )
     assert run.step == 0.3
 
 
 def test_with_the_collector_off_it_takes_no_time() -> None:
-    run = peer.measure("nnz", steps=2, collector=False)
+    run = peer.measure("nnz", 2, "uncollected")
     assert run.collecting == [0.0, 0.0]
+    assert run.collections == [0, 0]
 
 
-@pytest.mark.parametrize(("engine", "steps"), [("tinygrad", 2), ("nnz", 1)])
-def test_what_cannot_be_measured_is_refused(engine: str, steps: int) -> None:
-    with pytest.raises(ValueError, match=f"got '{engine}' and {steps}"):
-        peer.measure(engine, steps)
+def test_without_its_circles_micrograd_leaves_nothing_to_free_and_trains_the_same() -> (
+    None
+):
+    run = peer.measure("micrograd", 3, "uncircled")
+    assert max(run.freed) < 1000
+    assert peer.largest_difference(peer.measure("nnz", 3), run) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("engine", "steps", "switch"),
+    [("tinygrad", 2, "uncircled"), ("nnz", 1, "uncircled"), ("nnz", 2, "fast")],
+)
+def test_what_cannot_be_measured_is_refused(
+    engine: str, steps: int, switch: str
+) -> None:
+    with pytest.raises(ValueError, match=f"got '{engine}', {steps} and .*{switch}"):
+        peer.measure(engine, steps, switch)
 
 
 def test_a_failing_process_says_what_it_said(

@@ -169,14 +169,15 @@ class Value:
 
     def tanh(self) -> Value:
         """Return the hyperbolic tangent, which lies between -1 and 1."""
-        t = math.tanh(self.data)
-        return new_node(t, "tanh", self, 1 - t * t)
+        e = math.exp(-2 * abs(self.data))
+        slope = 4 * e / (1 + e) ** 2
+        return new_node(math.tanh(self.data), "tanh", self, slope)
 
     def sigmoid(self) -> Value:
         """Return 1 / (1 + exp(-x)), which lies between 0 and 1; it never overflows."""
         e = math.exp(-abs(self.data))
         s = 1 / (1 + e) if self.data >= 0 else e / (1 + e)
-        return new_node(s, "sigmoid", self, s * (1 - s))
+        return new_node(s, "sigmoid", self, e / (1 + e) ** 2)
 
     def relu(self) -> Value:
         """Return the number if it is positive and 0 if not; the derivative at 0 is taken to be 0, as in torch."""

@@ -18,6 +18,12 @@ from browser.conftest import BUILT, ROOT, WIDTHS, pages
 
 PAGES = pages()
 OF_THE_BOOK = [name for name in PAGES if name.startswith("book/")]
+# The pages of code are all made by one template: axe looks at one file of the package and one of the tests.
+CODE = [name for name in PAGES if name.startswith("_code/")]
+FOR_AXE = {*PAGES} - {*CODE} | {
+    "_code/nnz/engine.html",
+    "_code/tests/test_engine.html",
+}
 
 # Faults of the theme that no setting mends. Each says what it is and why it does no harm here.
 ALLOWED = {
@@ -31,6 +37,7 @@ def test_a_page_is_alone_quiet_narrow_and_accessible(
     open_page: Callable[..., Any], name: str
 ) -> None:
     """One visit, as loading costs most: no request, no error, no sideways scroll, nothing that axe finds."""
+    assert set(PAGES) >= FOR_AXE
     visit = open_page(name)
     page = visit.page
     page.wait_for_timeout(200)
@@ -39,7 +46,7 @@ def test_a_page_is_alone_quiet_narrow_and_accessible(
     for width, (w, h) in WIDTHS.items():
         page.set_viewport_size({"width": w, "height": h})
         assert page.evaluate("document.documentElement.scrollWidth") <= w
-        for theme in ("light", "dark"):
+        for theme in ("light", "dark") if name in FOR_AXE else ():
             page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
             page.wait_for_timeout(350)  # the theme's colours fade in
             assert [f"{width}, {theme}: {fault}" for fault in faults(page)] == []
@@ -131,6 +138,39 @@ def brightness(page: Page, png: bytes) -> tuple[int, int, int]:
         base64.b64encode(png).decode(),
     )
     return values[0], values[1], values[2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["wide", "phone"])
+def test_the_backward_pass_can_be_stepped_through(
+    open_page: Callable[..., Any], width: str, theme: str
+) -> None:
+    """By mouse and by arrow keys; the gradients shown are those of the step, and the text can be read."""
+    page = open_page("book/engine.html", theme=theme, width=width).page
+    graph = page.locator("#fig-engine-steps .nnz-graph").first
+    graph.scroll_into_view_if_needed()
+
+    def shown() -> list[str]:
+        return graph.locator("svg text.grad.number").evaluate_all(
+            "texts => texts.filter(t => getComputedStyle(t).display != 'none').map(t => t.textContent)"
+        )
+
+    assert shown() == ["0", "0", "0", "0"]
+    graph.get_by_label("2", exact=True).check()
+    assert shown() == ["0", "1", "1", "1"]
+    assert "c passes on its gradient" in graph.locator(".say").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert shown() == ["1", "2", "1", "1"]
+    assert (
+        graph.locator("rect.lit-3").evaluate("r => getComputedStyle(r).strokeWidth")
+        == "2.6px"
+    )
+    graph.get_by_label("4", exact=True).check()
+    assert shown() == ["5", "2", "1", "1"]
+    page.wait_for_timeout(350)  # the theme's colours fade in
+    light, middle, dark = brightness(page, graph.locator("svg").screenshot())
+    assert light - dark > 130
+    assert middle > 220 if theme == "light" else middle < 60
 
 
 @pytest.mark.parametrize("width", ["wide", "phone"])

@@ -18,6 +18,7 @@ GAP_X, GAP_Y, LANE = (
     14,
 )  # between boxes; and the height that a passing arrow takes
 MARGIN = 6
+SMALLEST = 0.8  # of its size, to which a picture shrinks before it scrolls
 LONGEST_HEAD = 15  # characters that fit into a box
 MOST_STEPS = 24  # for which the style below has rules
 
@@ -29,7 +30,7 @@ html[data-theme="dark"] .nnz-graph, [data-jp-theme-light="false"] .nnz-graph {
   --nnz-ink: #dcdfe3; --nnz-grad: #f2a977; --nnz-line: #7d8793; --nnz-lit: #84b6ea; --nnz-box: #1f242b;
   --nnz-page: #15191e; }
 .nnz-graph .picture { overflow-x: auto; }
-.nnz-graph .picture svg { display: block; max-width: none; height: auto; }
+.nnz-graph .picture svg { display: block; max-width: 100%; height: auto; }
 .nnz-graph rect { fill: var(--nnz-box); stroke: var(--nnz-line); }
 .nnz-graph path { fill: none; stroke: var(--nnz-line); stroke-width: 1.4; }
 .nnz-graph .tip { fill: var(--nnz-line); stroke: none; }
@@ -43,7 +44,7 @@ html[data-theme="dark"] .nnz-graph, [data-jp-theme-light="false"] .nnz-graph {
   gap: 0.3rem 0.1rem; }
 .nnz-graph legend { float: left; padding: 0 0.6rem 0 0; font-size: 1em; width: auto; margin: 0; }
 .nnz-graph label { padding: 0 0.5rem 0 0.15rem; cursor: pointer; }
-.nnz-graph .say { margin: 0.6rem 0 0; min-height: 3.2em; font-size: 1em; line-height: 1.5; }
+.nnz-graph .say { text-align: left; margin: 0.6rem 0 0; min-height: 3.2em; font-size: 1em; line-height: 1.5; }
 .nnz-graph .at { display: none; }
 """
 STEP_STYLE = "".join(
@@ -201,7 +202,8 @@ def picture(
     shapes += [_box(box, middle[key]) for key, box in boxes.items()]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" class="nnz-graph" role="img" aria-label="{escape(text)}">'
+        f'viewBox="0 0 {width} {height}" class="nnz-graph" '
+        f'style="min-width: {width * SMALLEST:.0f}px" role="img" aria-label="{escape(text)}">'
         f"<style>{style}</style>"
     )
     return head + "".join(shapes) + "</svg>"

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from nnz.moons import two_moons
 from nnz.nn import MLP
 
 ENGINES = ("nnz", "micrograd")
+SWITCHES = frozenset({"uncollected", "uncircled"})
 SIZES = (
     2,
     [16, 16, 1],
@@ -38,8 +39,10 @@ class Run:
         seconds: for each training step, how long it took.
         collecting: of these, the seconds spent in the garbage collector.
         losses: the loss at each step.
-        freed: objects that the collector found unreachable, at each step.
+        collections: how often the collector ran, at each step.
+        freed: objects that it found unreachable, at each step.
         nodes: how many nodes the loss was computed from.
+        watched_per_node: objects that the collector has to look after, for a node of the graph.
         bytes_per_node: what the graph of one loss takes, over its nodes.
     """
 
@@ -47,8 +50,10 @@ class Run:
     seconds: list[float]
     collecting: list[float]
     losses: list[float]
+    collections: list[int]
     freed: list[int]
     nodes: int
+    watched_per_node: float
     bytes_per_node: float
 
     @property
@@ -57,21 +62,23 @@ class Run:
         return min(self.seconds[1:])
 
 
-def measure(engine: str, steps: int, collector: bool = True) -> Run:
+def measure(engine: str, steps: int, *switches: str) -> Run:
     """Measure one engine in a new process.
 
     Args:
         engine: "nnz" or "micrograd".
         steps: how many training steps; at least 2.
-        collector: whether Python's garbage collector is on.
+        switches: "uncollected" turns Python's garbage collector off; "uncircled" takes from micrograd's graph,
+            after each step, the functions through which its nodes refer to themselves.
 
     Raises:
-        ValueError: the engine is unknown, or there are fewer than 2 steps.
+        ValueError: the engine or a switch is unknown, or there are fewer than 2 steps.
         RuntimeError: the process failed; the message is what it said.
     """
-    if engine not in ENGINES or steps < 2:
+    if engine not in ENGINES or steps < 2 or not SWITCHES.issuperset(switches):
         raise ValueError(
-            f"expected an engine of {ENGINES} and at least 2 steps; got {engine!r} and {steps}."
+            f"expected an engine of {ENGINES}, at least 2 steps, and switches of {sorted(SWITCHES)}; "
+            f"got {engine!r}, {steps} and {switches}."
         )
     command = [
         sys.executable,
@@ -79,7 +86,7 @@ def measure(engine: str, steps: int, collector: bool = True) -> Run:
         "nnz.support.peer",
         engine,
         str(steps),
-        str(int(collector)),
+        *switches,
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -125,7 +132,7 @@ def total_loss(
     )
 
 
-def train_step(model: Any, loss: Any, k: int) -> None:
+def train_step(model: Any, loss: Any, k: float) -> None:
     """Take the demo's step number `k`, whose rate falls from 1 to 0.1 over a hundred steps."""
     model.zero_grad()
     loss.backward()
@@ -147,60 +154,88 @@ def build(engine: str) -> tuple[Any, Any]:
     return importlib.import_module("micrograd.engine").Value, model
 
 
-def count_nodes(root: Any) -> int:
-    """Count the nodes of a graph of either engine."""
-    seen, stack = {id(root)}, [root]
+def graph(root: Any) -> list[Any]:
+    """Return every node of a graph of either engine."""
+    found, stack = {id(root): root}, [root]
     while stack:
         node = stack.pop()
-        before = (
-            [operand for operand, _ in node.operands]
-            if hasattr(node, "operands")
-            else node._prev
-        )
-        fresh = [operand for operand in before if id(operand) not in seen]
-        seen.update(map(id, fresh))
-        stack += {id(operand): operand for operand in fresh}.values()
-    return len(seen)
+        ours = hasattr(node, "operands")
+        for operand in [o for o, _ in node.operands] if ours else node._prev:
+            if id(operand) not in found:
+                found[id(operand)] = operand
+                stack.append(operand)
+    return list(found.values())
 
 
-def _main(engine: str, steps: int, collector: bool) -> None:
+def _cut(root: Any) -> None:
+    """Take from micrograd's inner nodes the functions that refer to them."""
+    for node in graph(root):
+        if node._prev:
+            node._backward = None
+
+
+class _Watch:
+    """Counts what the garbage collector does."""
+
+    def __init__(self) -> None:
+        self.seconds, self.runs, self.freed, self._began = 0.0, 0, 0, 0.0
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = time.perf_counter()
+        else:
+            self.seconds += time.perf_counter() - self._began
+            self.runs += 1
+            self.freed += info["collected"]
+
+
+def _footprint(loss_of: Callable[[], Any]) -> tuple[int, float, float]:
+    """Return how many nodes a graph has, and for each the objects that the collector watches and the bytes."""
+    gc.collect()
+    before = len(gc.get_objects())
+    tracemalloc.start()
+    loss = loss_of()
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    watched = len(gc.get_objects()) - before
+    nodes = len(graph(loss))
+    return nodes, watched / nodes, used / nodes
+
+
+def _main(engine: str, steps: int, switches: Sequence[str]) -> None:
     value, model = build(engine)
     points, labels = two_moons(POINTS, NOISE, random.Random(SEED))
-    spent, freed = [0.0], [0]
-    began = 0.0
-
-    def watch(phase: str, info: dict[str, int]) -> None:
-        nonlocal began
-        if phase == "start":
-            began = time.perf_counter()
-        else:
-            spent[-1] += time.perf_counter() - began
-            freed[-1] += info["collected"]
-
-    gc.callbacks.append(watch)
-    if not collector:
+    if "uncollected" in switches:
         gc.disable()
-    seconds, losses = [], []
+    seconds, losses, watches = [], [], []
     for k in range(steps):
+        watches.append(watch := _Watch())
+        gc.callbacks.append(watch)
         start = time.perf_counter()
         loss = total_loss(model, value, points, labels)
         train_step(model, loss, k)
         seconds.append(time.perf_counter() - start)
+        gc.callbacks.remove(watch)
         losses.append(loss.data)
-        spent.append(0.0)
-        freed.append(0)
-    gc.callbacks.remove(watch)
+        if "uncircled" in switches:
+            _cut(loss)
     del loss
-    gc.collect()
-    tracemalloc.start()
-    loss = total_loss(model, value, points, labels)
-    nodes = count_nodes(loss)
-    gc.collect()
-    used = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    run = Run(engine, seconds, spent[:-1], losses, freed[:-1], nodes, used / nodes)
+    nodes, watched, used = _footprint(
+        lambda: total_loss(model, value, points, labels)
+    )
+    run = Run(
+        engine,
+        seconds,
+        [watch.seconds for watch in watches],
+        losses,
+        [watch.runs for watch in watches],
+        [watch.freed for watch in watches],
+        nodes,
+        watched,
+        used,
+    )
     json.dump(run.__dict__, sys.stdout)
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1")
+    _main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

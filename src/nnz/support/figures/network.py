@@ -87,8 +87,8 @@ def losses(curves: Mapping[str, Sequence[float]], label: str) -> Figure:
     return figure
 
 
-def sizes(results: Mapping[int, Sequence[float]]) -> Figure:
-    """Draw the accuracy of each run over the number of hidden neurons, and the mean of each number."""
+def sizes(results: Mapping[object, Sequence[float]]) -> Figure:
+    """Draw the accuracy of each run for each number of hidden neurons, and the mean."""
     figure, axes = new_figure(NORMAL, 3.2)
     places = range(len(results))
     for place, accuracies in zip(places, results.values(), strict=True):
@@ -103,7 +103,9 @@ def sizes(results: Mapping[int, Sequence[float]]) -> Figure:
     means = [
         100 * sum(accuracies) / len(accuracies) for accuracies in results.values()
     ]
-    axes.plot(places, means, color=PALETTE["orange"], linewidth=1.5, label="mean")
+    axes.plot(
+        places, means, "_", color=PALETTE["orange"], markersize=22, label="mean"
+    )
     axes.set_xticks(places, [str(n) for n in results])
     axes.set_xlabel("hidden neurons")
     axes.set_ylabel("accuracy on new points (%)")
