@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from nnz.data import LETTERS
 from nnz.support.figures import bigram as figures
+from nnz.support.figures import engine, network
 
 pytestmark = pytest.mark.support
 
@@ -63,3 +64,60 @@ def test_the_same_data_gives_the_same_file() -> None:
     assert (
         b"fill: none" in first or b"fill:none" in first
     )  # no face: the page shows through
+
+
+def test_the_secants_go_through_the_point_with_the_slopes_that_the_legend_says() -> (
+    None
+):
+    axes = engine.secants(lambda x: x * x - 3 * x, 4.0, [1.5, 0.5]).axes[0]
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["h = 1.5: slope 6.5", "h = 0.5: slope 5.5"]
+    for line, slope in zip([axes.lines[1], axes.lines[3]], (6.5, 5.5), strict=True):
+        xs, ys = line.get_data()
+        assert (ys[-1] - ys[0]) / (xs[-1] - xs[0]) == pytest.approx(slope)
+        assert ys[0] + slope * (4.0 - xs[0]) == pytest.approx(4.0)
+
+
+def test_the_errors_are_drawn_over_shrinking_steps() -> None:
+    axes = engine.difference_errors([1, 0.1], [1e-1, 1e-2], [1e-2, 1e-4]).axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [
+        [1e-1, 1e-2],
+        [1e-2, 1e-4],
+    ]
+    left, right = axes.get_xlim()
+    assert left > right
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+
+
+def test_a_region_panel_shows_each_point_with_its_kind_and_the_border() -> None:
+    grid = ([0.0, 1.0], [0.0, 1.0], [[-1.0, 1.0], [-1.0, 1.0]])
+    points, labels = [[0.1, 0.2], [0.9, 0.3], [0.8, 0.8]], [-1, 1, 1]
+    figure = network.regions(points, labels, {"before": grid, "after": grid})
+    assert [axes.get_title() for axes in figure.axes] == ["before", "after"]
+    dots = [
+        c
+        for c in figure.axes[0].collections
+        if len(c.get_offsets()) and c.get_label() in ("+1", "-1")
+    ]
+    assert {dot.get_label(): dot.get_offsets().tolist() for dot in dots} == {
+        "+1": [[0.9, 0.3], [0.8, 0.8]],
+        "-1": [[0.1, 0.2]],
+    }
+
+
+def test_a_model_that_never_changes_its_mind_can_be_drawn() -> None:
+    grid = ([0.0, 1.0], [0.0, 1.0], [[1.0, 1.0], [1.0, 1.0]])
+    assert svg(network.regions([[0.1, 0.2]], [1], {"one": grid}))
+
+
+def test_losses_and_sizes_show_their_data() -> None:
+    axes = network.losses({"a": [3.0, 2.0], "b": [1.0]}, "loss").axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[3.0, 2.0], [1.0]]
+    assert axes.get_yscale() == "log"
+    axes = network.sizes({1: [0.5, 0.7], "more": [0.9]}).axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [
+        [50.0, 70.0],
+        [90.0],
+    ]
+    assert list(axes.lines[2].get_ydata()) == pytest.approx([60.0, 90.0])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "more"]

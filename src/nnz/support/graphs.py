@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
-BOX_WIDTH, BOX_HEIGHT = 102, 60
+BOX_WIDTH, BOX_HEIGHT = 110, 60
 GAP_X, GAP_Y, LANE = (
-    46,
+    42,
     16,
     14,
 )  # between boxes; and the height that a passing arrow takes
 MARGIN = 6
-SMALLEST = 0.8  # of its size, to which a picture shrinks before it scrolls
+SMALLEST = 0.78  # of its size, to which a picture shrinks before it scrolls
 LONGEST_HEAD = 15  # characters that fit into a box
 MOST_STEPS = 24  # for which the style below has rules
 
