@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -142,3 +143,31 @@ def test_serving_a_taken_port_or_no_book_says_what_to_do(built: Path) -> None:
     assert "cannot be used" in run([*serve, "70000"], built).stderr
     (built / "_build" / "html" / "index.html").unlink()
     assert "Run `make book` first" in run([*serve, "0"], built).stderr
+
+
+@pytest.mark.parametrize(("speed", "code"), [(20.0, 0), (14.0, 1)])
+def test_the_benchmark_prints_its_ratios_and_fails_below_the_claim(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    speed: float,
+    code: int,
+) -> None:
+    from nnz.support import peer
+
+    def run(engine: str, seconds: float, size: float) -> peer.Run:
+        steps = [seconds, seconds]
+        return peer.Run(
+            engine, steps, [0, 0], [1.0, 0.5], [0, 0], [0, 0], 10, 1.0, size
+        )
+
+    runs = {
+        "nnz": run("nnz", 0.05, 100),
+        "micrograd": run("micrograd", 0.05 * speed, 700),
+    }
+    monkeypatch.setattr(peer, "compare", lambda: runs)
+    space = runpy.run_path(str(root / "tools" / "bench.py"))
+    assert space["main"]() == code
+    out = capsys.readouterr().out
+    assert f"engine.speed   {speed:.3g}  (claimed: at least 15" in out
+    assert ("DOES NOT HOLD" in out) == bool(code)
