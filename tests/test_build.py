@@ -34,6 +34,14 @@ claim("tiny.one", 1)
 claim("tiny.half", 0.5)
 ```
 
+```{code-cell}
+import time
+
+print("cut", end=" ", flush=True)
+time.sleep(0.4)
+print("in two")
+```
+
 The half is {glue:text}`tiny.half`.
 
 ```{outline}
@@ -118,6 +126,8 @@ def test_the_small_book_builds(build: Build) -> None:
     assert "thebe" not in page.lower()
     assert (built / "html" / "_static" / "mathjax" / "tex-svg.js").is_file()
     assert "tiny.half" in (built / "html" / "book" / "index.html").read_text()
+    # What is printed in pieces stays one line.
+    assert "cut in two\n" in re.sub("<[^>]*>", "", page)
 
 
 @pytest.mark.parametrize(

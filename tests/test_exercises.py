@@ -180,7 +180,7 @@ class Hostile:
     def __eq__(self, other: object) -> bool:
         raise RuntimeError("no comparison")
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class Unprintable(Exception):
@@ -571,7 +571,7 @@ def test_a_file_is_read_anew_each_time(
 
 def test_stubs_are_for_one_chapter_or_all(run: Run) -> None:
     _, out, _ = run("stub", "network")
-    names = [node.name for node in ast.parse(out).body]  # type: ignore[attr-defined]
+    names = [node.name for node in ast.parse(out).body]
     assert names == list(CONTENTS["network"])
     assert len(ast.parse(run("stub")[1]).body) == len(EXERCISES)
 

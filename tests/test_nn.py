@@ -184,7 +184,7 @@ def test_gradient_descent_learns_xor() -> None:
     def loss() -> Value:
         total = sum(
             (model(x) - y) ** 2 for x, y in zip(inputs, targets, strict=True)
-        )  # type: ignore[operator]
+        )
         assert isinstance(total, Value)
         return total
 

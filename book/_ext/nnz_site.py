@@ -7,6 +7,8 @@ What the stock stack gets wrong, and what is done about it here:
 - Two extensions that are safe to run in parallel do not say so, which makes Sphinx read serially
   and warn, and the domain of sphinx-proof, which keeps its data elsewhere, does not say that it has
   nothing to merge.
+- What a cell prints arrives in pieces, cut by chance, and MyST-NB ends a line at each cut; the pieces
+  are joined as they are.
 - MathJax would come from another host; it is copied from the installed package sphinx-mathjax-
   offline. The typeface, Source Serif, is cut down to what a book in English needs from the
   installed package font-source-serif-pro.
@@ -24,6 +26,8 @@ from typing import Any
 
 from docutils import nodes
 from fontTools import subset
+from myst_nb.core import render
+from myst_nb.core.utils import coalesce_streams
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
@@ -203,11 +207,26 @@ def given(
     return [nodes.inline(rawtext, text, classes=["given"])], []
 
 
+def whole_streams(outputs: list[Any]) -> list[Any]:
+    """Join the pieces of what a cell printed before MyST-NB does."""
+    first: dict[str, Any] = {}
+    joined = []
+    for output in outputs:
+        if output["output_type"] == "stream" and output["name"] in first:
+            first[output["name"]]["text"] += output["text"]
+            continue
+        if output["output_type"] == "stream":
+            first[output["name"]] = output
+        joined.append(output)
+    return coalesce_streams(joined)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect all of the above."""
     app.setup_extension("sphinx_proof")
     app.add_domain(MergeableProofDomain, override=True)
     app.add_role("given", given)
+    render.coalesce_streams = whole_streams
     app.connect("config-inited", prepare, priority=900)
     app.connect("builder-inited", before_reading)
     app.connect("html-page-context", mend_page, priority=900)

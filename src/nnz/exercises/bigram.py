@@ -426,7 +426,8 @@ _RELATIVE = Exercise(
 
 
 def _losses_rise(args: Sequence[Any], parts: Parts) -> str:
-    pairs = sorted(zip(args[1], parts[RESULT], strict=True))  # type: ignore[call-overload]
+    losses: Any = parts[RESULT]
+    pairs = sorted(zip(args[1], losses, strict=True))
     for (k, loss), (larger, other) in pairwise(pairs):
         if other < loss - 1e-9:
             return f"the loss with k = {larger} is below that with k = {k}, which cannot be"

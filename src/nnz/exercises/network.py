@@ -65,7 +65,8 @@ def _as_built(args: Sequence[Any], parts: Parts) -> str:
     if sum(n_outs) > 50:
         return ""  # large ones take long to build
     built = len(MLP(n_in, n_outs, generator=random.Random(0)).parameters())
-    off = parts[RESULT] - built  # type: ignore[operator]
+    yours: Any = parts[RESULT]
+    off = yours - built
     few = "too few" if off < 0 else "too many"
     return f"the network, once built, has others: {abs(off)} {few}" if off else ""
 
@@ -125,13 +126,13 @@ def _network_with(*numbers: float) -> Callable[[], MLP]:
 
 
 def _sign_of_output(answer: Answer, args: Sequence[object]) -> Parts:
-    network = answer()
+    network: Any = answer()
     if network is None or network is ...:
         return {RESULT: network}
     built = str(network) if isinstance(network, MLP) else kind(network)
     if built != str(xor()):
         return {RESULT: built, SIGN: "not looked at"}
-    output: Any = network(args)  # type: ignore[operator]
+    output = network(args)
     sign = "positive" if output > 0 else "negative" if output < 0 else "zero"
     return {RESULT: built, SIGN: sign}
 
