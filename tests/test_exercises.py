@@ -713,7 +713,7 @@ def test_the_likeliest_names_are_those_of_a_search_through_all(k: float) -> None
 def test_the_inputs_of_the_likeliest_name_have_no_ties() -> None:
     for given in ex.likeliest.inputs:
         model, n = given.fresh()
-        found = bigram.likeliest(model, n + 1)  # type: ignore[arg-type, operator]
+        found = bigram.likeliest(model, n + 1)
         chances = [chance for _, chance in found]
         gaps = [a - b for a, b in itertools.pairwise(chances)]
         assert all(gap > 1e-6 for gap in gaps), found
