@@ -1,9 +1,10 @@
-"""Language models made by counting: none, one, and two characters at a time."""
+"""Language models of none, one, and two characters: made by counting, and the last also by gradient descent."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -98,3 +99,124 @@ class BigramCounts:
         """Look the rows of `probs` up and return their logarithms; see `nnz.contract.LanguageModel`."""
         check_contexts(self, contexts)
         return self.probs().log()[contexts[:, 0]]
+
+
+def log_softmax(logits: Tensor) -> Tensor:
+    """Return log P for P = exp(z) / Σ exp(z): z - log Σ exp(z), without overflow.
+
+    The largest logit of each row is subtracted first: P is the same, and no exponential is above 1.
+
+    Args:
+        logits: float of shape (B, V), finite.
+
+    Returns:
+        float of shape (B, V); the exponentials of each row sum to 1.
+
+    Example:
+        >>> log_softmax(torch.tensor([[1000.0, 1000.0]])).exp()
+        tensor([[0.5000, 0.5000]])
+    """
+    shifted = logits - logits.max(dim=1, keepdim=True).values  # (B, V), 0 at most
+    return shifted - shifted.exp().sum(dim=1, keepdim=True).log()
+
+
+def cross_entropy(logits: Tensor, Y: Tensor) -> Tensor:
+    """Return the average negative log-likelihood of the characters Y under softmax(logits), in nats.
+
+    Args:
+        logits: float of shape (B, V), finite.
+        Y: int64 of shape (B,), the character that followed each context.
+
+    Returns:
+        A scalar through which gradients flow: (P - onehot(Y)) / B for the logits.
+    """
+    return -log_softmax(logits).gather(1, Y[:, None]).mean()
+
+
+def tally(X: Tensor, Y: Tensor, V: int) -> tuple[Tensor, Tensor]:
+    """Return each distinct context once, and how often each character follows it.
+
+    Args:
+        X: int64 of shape (N, block_size), the contexts.
+        Y: int64 of shape (N,), what follows them.
+        V: the number of characters.
+
+    Returns:
+        The contexts, int64 of shape (U, block_size), sorted; and counts, int64 of shape (U, V), with sum N.
+    """
+    contexts, row = X.unique(dim=0, return_inverse=True)  # (U, block_size), (N,)
+    counts = torch.bincount(row * V + Y, minlength=len(contexts) * V)
+    return contexts, counts.view(-1, V)
+
+
+class BigramNet:
+    """The bigram as one linear layer: P(b | a) = softmax(W[a])_b, with W found by gradient descent.
+
+    A one-hot vector times W is a row of W, so the row is taken and nothing is multiplied.
+
+    Args:
+        generator: the source of the first weights, which are standard normal.
+        vocabulary: the alphabet; a to z by default.
+
+    Attributes:
+        W: float32 of shape (V, V), the logits; row first, column next.
+        losses: the training loss before each step so far, without the charge for large weights.
+    """
+
+    block_size = 1
+
+    def __init__(
+        self, *, generator: torch.Generator, vocabulary: Vocabulary = LETTERS
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.losses: list[float] = []
+        V = len(vocabulary)
+        self.W = torch.randn(V, V, generator=generator, requires_grad=True)
+
+    def logits(self, contexts: Tensor) -> Tensor:
+        """Return the rows of W that the contexts ask for, of shape (B, V)."""
+        return self.W[contexts[:, 0]]
+
+    def fit(
+        self,
+        names: Sequence[str],
+        *,
+        steps: int,
+        rate: float = 50.0,
+        decay: float = 0.0,
+    ) -> Self:
+        """Take gradient steps on the loss over all of `names` at once, from the weights as they are.
+
+        Equal windows have equal logits and are computed once, weighted by how often they occur: `tally`.
+
+        Args:
+            names: what to learn from.
+            steps: how many gradient steps.
+            rate: the learning rate.
+            decay: the charge for large weights: decay · ΣW² is added to what is minimised.
+
+        Raises:
+            ValueError: names is empty, steps or decay is negative, or rate is not above 0.
+        """
+        if steps < 0 or not 0 < rate < math.inf or not 0 <= decay < math.inf:
+            given = f"steps {steps}, rate {rate}, decay {decay}"
+            raise ValueError(
+                f"steps and decay are 0 or more, rate above 0: {given}."
+            )
+        X, Y = windows(names, self.block_size, self.vocabulary)
+        contexts, counts = tally(X, Y, len(self.vocabulary))
+        shares = counts / len(Y)  # (U, V), sums to 1
+        for _ in range(steps):
+            loss = -(shares * log_softmax(self.logits(contexts))).sum()
+            self.losses.append(loss.item())
+            charged = loss + decay * self.W.square().sum()
+            (slopes,) = torch.autograd.grad(charged, self.W)
+            with torch.no_grad():
+                self.W -= rate * slopes
+        return self
+
+    @torch.no_grad()
+    def log_probs(self, contexts: Tensor) -> Tensor:
+        """Return log softmax of the rows asked for; see `nnz.contract.LanguageModel`."""
+        check_contexts(self, contexts)
+        return log_softmax(self.logits(contexts))

@@ -1,0 +1,331 @@
+"""Longer contexts: tables of n-grams, trigrams as networks, and smoothing from add-k to Kneser and Ney."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from nnz.bigram import BigramNet
+from nnz.contract import check_contexts
+from nnz.data import LETTERS, Vocabulary, windows
+
+
+def keys_of(contexts: Tensor, V: int) -> Tensor:
+    """Return each row of characters as one number, its digits in base V.
+
+    Args:
+        contexts: int64 of shape (B, n) with entries from 0 to V - 1, and V^n below 2^63.
+        V: the number of characters.
+
+    Returns:
+        int64 of shape (B,); different rows have different keys.
+
+    Example:
+        >>> keys_of(torch.tensor([[1, 0, 2]]), 10)
+        tensor([102])
+    """
+    keys = torch.zeros(len(contexts), dtype=torch.int64)
+    for column in contexts.T:
+        keys = keys * V + column
+    return keys
+
+
+class NGramTable:
+    """How often each character follows each context, with a row for those contexts alone that occur.
+
+    Args:
+        grams: int64 of shape (N,), the keys of n-grams, one for each occurrence; the last digit is what follows.
+        V: the number of characters.
+
+    Attributes:
+        keys: int64 of shape (U,), the keys of the contexts that occur, sorted.
+        counts: int64 of shape (U, V).
+    """
+
+    def __init__(self, grams: Tensor, V: int) -> None:
+        self.V = V
+        self.keys, row = (grams // V).unique(return_inverse=True)  # (U,), (N,)
+        self.counts = torch.bincount(
+            row * V + grams % V, minlength=len(self.keys) * V
+        ).view(-1, V)
+
+    def rows(self, contexts: Tensor) -> Tensor:
+        """Return the counts after each context, int64 of shape (B, V); zeros if it never occurred."""
+        keys = keys_of(contexts, self.V)
+        places = torch.searchsorted(self.keys, keys).clamp(max=len(self.keys) - 1)
+        found = self.keys[places] == keys  # (B,)
+        counts: Tensor = self.counts[places] * found[:, None]
+        return counts
+
+
+def grams_of(
+    names: Sequence[str], order: int, vocabulary: Vocabulary = LETTERS
+) -> Tensor:
+    """Return the key of every n-gram of that order: each character of each name with those before it.
+
+    Args:
+        names: non-empty strings.
+        order: n, how many characters an n-gram has, the one that is guessed included.
+        vocabulary: gives each character its index.
+
+    Returns:
+        int64 of shape (N,), N being the number of letters plus the number of names.
+
+    Raises:
+        TypeError: order is not a whole number, or names is one string.
+        ValueError: order is below 1 or too large to number the n-grams in 63 bits, or names is empty.
+    """
+    X, Y = windows(names, order - 1, vocabulary)
+    return keys_of(torch.cat([X, Y[:, None]], dim=1), len(vocabulary))
+
+
+def check_order(order: int, vocabulary: Vocabulary) -> None:
+    """Raise a clear error unless `order` is a whole number of characters, few enough for 63 bits."""
+    if not isinstance(order, int) or isinstance(order, bool):
+        raise TypeError(f"order must be a whole number, got {order!r}.")
+    most = int(63 * math.log(2) / math.log(len(vocabulary)))
+    if not 1 <= order <= most:
+        reason = f"it counts the characters of an n-gram, so 1 to {most} here"
+        raise ValueError(f"order is {order}; {reason}.")
+
+
+class NGramCounts:
+    """How often each character follows each n - 1 others: P(y | c) = (N(cy) + k) / (N(c·) + kV).
+
+    After a context that never occurred every character gets 1/V. With k = 0 whatever never followed a context
+    that did occur has probability zero, and the loss of a name with it is infinite.
+
+    Args:
+        order: n, the characters of an n-gram: 1 for the unigram, 2 for the bigram, 3 for the trigram.
+        k: how many times each n-gram is counted before any name is read; finite and not negative.
+        vocabulary: the alphabet; a to z by default.
+
+    Raises:
+        TypeError: order is not a whole number.
+        ValueError: order is below 1 or above what 63 bits can number, or k is negative, infinite or NaN.
+
+    Example:
+        >>> from nnz.evaluate import nll
+        >>> round(nll(NGramCounts(order=3).fit(["ava", "eva"]), ["ava"]), 4)  # log 2, once in four characters
+        0.1733
+    """
+
+    def __init__(
+        self, order: int, k: float = 0, vocabulary: Vocabulary = LETTERS
+    ) -> None:
+        check_order(order, vocabulary)
+        if not 0 <= k < math.inf:
+            raise ValueError(f"k is {k}; it is added to counts, so 0 or more.")
+        self.order, self.k, self.vocabulary = order, k, vocabulary
+        self.block_size = order - 1
+
+    def fit(self, names: Sequence[str]) -> Self:
+        """Count the n-grams of `names` into `table`."""
+        grams = grams_of(names, self.order, self.vocabulary)
+        self.table = NGramTable(grams, len(self.vocabulary))
+        return self
+
+    def log_probs(self, contexts: Tensor) -> Tensor:
+        """Divide the rows asked for by their sums; see `nnz.contract.LanguageModel`."""
+        check_contexts(self, contexts)
+        counts = self.table.rows(contexts).double() + self.k  # (B, V)
+        totals = counts.sum(dim=1, keepdim=True)
+        return torch.where(totals > 0, counts / totals, 1 / self.table.V).log()
+
+
+class AdditiveTrigramNet(BigramNet):
+    """A linear layer on two one-hot vectors laid end to end: logits = W[a] + W[V + b] for the context ab.
+
+    Args:
+        generator: the source of the first weights, which are standard normal.
+        vocabulary: the alphabet; a to z by default.
+
+    Attributes:
+        W: float32 of shape (2V, V).
+    """
+
+    block_size = 2
+
+    def __init__(
+        self, *, generator: torch.Generator, vocabulary: Vocabulary = LETTERS
+    ) -> None:
+        super().__init__(generator=generator, vocabulary=vocabulary)
+        V = len(vocabulary)
+        self.W = torch.randn(2 * V, V, generator=generator, requires_grad=True)
+
+    def logits(self, contexts: Tensor) -> Tensor:
+        """Return the sum of two rows of W for each context, of shape (B, V)."""
+        V = len(self.vocabulary)
+        return self.W[contexts[:, 0]] + self.W[V + contexts[:, 1]]
+
+
+class TrigramNet(BigramNet):
+    """A linear layer on one one-hot vector for each pair of characters: logits = W[Va + b] for the context ab.
+
+    Args:
+        generator: the source of the first weights, which are standard normal.
+        vocabulary: the alphabet; a to z by default.
+
+    Attributes:
+        W: float32 of shape (V², V).
+    """
+
+    block_size = 2
+
+    def __init__(
+        self, *, generator: torch.Generator, vocabulary: Vocabulary = LETTERS
+    ) -> None:
+        super().__init__(generator=generator, vocabulary=vocabulary)
+        V = len(vocabulary)
+        self.W = torch.randn(V * V, V, generator=generator, requires_grad=True)
+
+    def logits(self, contexts: Tensor) -> Tensor:
+        """Return the row of W that belongs to both characters together, of shape (B, V)."""
+        return self.W[keys_of(contexts, len(self.vocabulary))]
+
+
+class Interpolated:
+    """n-grams of every order up to n, each mixed with the next shorter one; how is up to `mix`.
+
+    The recursion ends below the unigram, at 1/V. A context that never occurred is skipped.
+
+    Args:
+        order: n, the characters of the longest n-grams.
+        vocabulary: the alphabet; a to z by default.
+
+    Raises:
+        TypeError: order is not a whole number.
+        ValueError: order is below 1 or above what 63 bits can number.
+    """
+
+    def __init__(self, order: int, vocabulary: Vocabulary = LETTERS) -> None:
+        check_order(order, vocabulary)
+        self.order, self.vocabulary = order, vocabulary
+        self.block_size = order - 1
+
+    def fit(self, names: Sequence[str]) -> Self:
+        """Count the n-grams of every order into `tables`, the shortest first."""
+        V = len(self.vocabulary)
+        grams = grams_of(names, self.order, self.vocabulary)
+        self.tables = [NGramTable(grams, V)]
+        for length in range(self.order - 1, 0, -1):
+            grams = self.shorten(grams, V**length)
+            self.tables.insert(0, NGramTable(grams, V))
+        return self
+
+    def shorten(self, grams: Tensor, size: int) -> Tensor:
+        """Return what the next lower order counts: here every n-gram without its first character.
+
+        Args:
+            grams: int64 of shape (N,), keys of n-grams.
+            size: V^(n-1), by which the remainder of a key is the key without its first digit.
+        """
+        return grams % size
+
+    def mix(self, counts: Tensor, lower: Tensor) -> Tensor:
+        """Return P(y | c) from the counts after c and from P(y | c without its first character).
+
+        Args:
+            counts: float64 of shape (B, V); rows of zeros may come back as anything.
+            lower: float64 of shape (B, V), rows summing to 1.
+        """
+        raise NotImplementedError
+
+    def log_probs(self, contexts: Tensor) -> Tensor:
+        """Mix the orders from the shortest to the longest; see `nnz.contract.LanguageModel`."""
+        check_contexts(self, contexts)
+        V = len(self.vocabulary)
+        probs = torch.full((len(contexts), V), 1 / V, dtype=torch.float64)
+        for length, table in enumerate(self.tables):
+            counts = table.rows(contexts[:, self.block_size - length :]).double()
+            seen = counts.any(dim=1, keepdim=True)
+            probs = torch.where(seen, self.mix(counts, probs), probs)
+        return probs.log()
+
+
+class JelinekMercer(Interpolated):
+    """P(y | c) = w N(cy) / N(c·) + (1 - w) P(y | c'), c' being c without its first character.
+
+    Jelinek and Mercer (1980), with one weight for all contexts; Chen and Goodman (1999), section 2.3.
+
+    Args:
+        order: n, the characters of the longest n-grams.
+        weight: w, the share of the longer context; above 0, below 1.
+        vocabulary: the alphabet; a to z by default.
+
+    Raises:
+        ValueError: weight is not between 0 and 1, or order is out of range.
+    """
+
+    def __init__(
+        self, order: int, weight: float, vocabulary: Vocabulary = LETTERS
+    ) -> None:
+        super().__init__(order, vocabulary)
+        if not 0 < weight < 1:
+            raise ValueError(f"weight is {weight}; it must be above 0 and below 1.")
+        self.weight = weight
+
+    def mix(self, counts: Tensor, lower: Tensor) -> Tensor:
+        """Return a fixed share of each; shapes as in `Interpolated.mix`."""
+        shares = counts / counts.sum(dim=1, keepdim=True)
+        return self.weight * shares + (1 - self.weight) * lower
+
+
+class AbsoluteDiscounting(Interpolated):
+    """P(y | c) = max(N(cy) - D, 0) / N(c·) + D U(c) / N(c·) P(y | c'), U(c) characters having followed c.
+
+    Ney, Essen and Kneser (1994), interpolated as in Chen and Goodman (1999), section 2.6.
+
+    Args:
+        order: n, the characters of the longest n-grams.
+        discount: D, what every count is lowered by; above 0, at most 1.
+        vocabulary: the alphabet; a to z by default.
+
+    Raises:
+        ValueError: discount is not above 0 and at most 1, or order is out of range.
+    """
+
+    def __init__(
+        self, order: int, discount: float, vocabulary: Vocabulary = LETTERS
+    ) -> None:
+        super().__init__(order, vocabulary)
+        if not 0 < discount <= 1:
+            reason = "it is taken from counts of 1 and more, so above 0, at most 1"
+            raise ValueError(f"discount is {discount}; {reason}.")
+        self.discount = discount
+
+    def mix(self, counts: Tensor, lower: Tensor) -> Tensor:
+        """Return what is left of the counts, and what was taken by `lower`; shapes as in `Interpolated.mix`."""
+        D = self.discount
+        kinds = (counts > 0).to(counts).sum(dim=1, keepdim=True)  # (B, 1)
+        total = counts.sum(dim=1, keepdim=True)  # (B, 1)
+        return ((counts - D).clamp(min=0) + D * kinds * lower) / total
+
+
+class KneserNey(AbsoluteDiscounting):
+    """Absolute discounting in which a shorter n-gram counts once for each different character before it.
+
+    Kneser and Ney (1995), interpolated as in Chen and Goodman (1999), section 2.7, with one discount.
+
+    Args:
+        order: n, the characters of the longest n-grams.
+        discount: D, what every count is lowered by; above 0, at most 1.
+        vocabulary: the alphabet; a to z by default.
+
+    Raises:
+        ValueError: discount is not above 0 and at most 1, or order is out of range.
+
+    Example:
+        >>> model = KneserNey(order=6, discount=0.85).fit(["emma", "ava", "eva"])
+        >>> float(model.log_probs(torch.zeros(1, 5, dtype=torch.int64)).exp().sum().round(decimals=9))
+        1.0
+    """
+
+    def shorten(self, grams: Tensor, size: int) -> Tensor:
+        """Return each distinct n-gram once, without its first character; see `Interpolated.shorten`."""
+        distinct: Tensor = grams.unique()
+        return distinct % size
