@@ -25,14 +25,28 @@ from nnz.data import Vocabulary
 from nnz.engine import Value
 from nnz.evaluate import nll
 from nnz.exercises import __main__ as command
-from nnz.exercises import bigram, engine, network
+from nnz.exercises import (
+    bigram,
+    bigram_network,
+    engine,
+    evaluation,
+    network,
+    ngram,
+)
 from nnz.exercises.contents import CONTENTS
 from nnz.exercises.exercise import Exercise, Slip
 from nnz.nn import MLP
 
 pytestmark = pytest.mark.support
 
-CHAPTERS = {"engine": engine, "network": network, "bigram": bigram}
+CHAPTERS = {
+    "engine": engine,
+    "network": network,
+    "bigram": bigram,
+    "bigram-network": bigram_network,
+    "ngram": ngram,
+    "evaluation": evaluation,
+}
 EXERCISES = [e for module in CHAPTERS.values() for e in module.EXERCISES]
 SLIPS = [(e, slip) for e in EXERCISES for slip in e.slips]
 

@@ -58,6 +58,12 @@ def test_darts_at_the_very_ends_land_inside(
     assert row[outcome] > 0
 
 
+def test_the_darts_do_not_depend_on_the_precision_of_the_model() -> None:
+    """Two models with the same probabilities, one of them in 32 bits, draw the same."""
+    probs = torch.rand(500, 27, generator=seeded(5))
+    assert torch.equal(draw(probs, seeded(6)), draw(probs.double(), seeded(6)))
+
+
 def test_draw_agrees_with_torch_multinomial_in_distribution() -> None:
     generator = seeded(3)
     probs = torch.rand(1, 27, generator=generator, dtype=torch.float64) ** 2

@@ -15,13 +15,13 @@ def draw(probs: Tensor, generator: torch.Generator) -> Tensor:
 
     Args:
         probs: float of shape (B, V), not negative; rows need not sum to 1, only to more than 0.
-        generator: the source of the B uniform numbers used.
+        generator: the source of the B uniform numbers used, the same whatever the dtype of probs.
 
     Returns:
         An int64 tensor of shape (B,), in which outcome i has a chance proportional to column i of probs.
     """
-    edges = probs.cumsum(dim=1)  # (B, V)
-    uniform = torch.rand(len(probs), 1, generator=generator, dtype=probs.dtype)
+    edges = probs.double().cumsum(dim=1)  # (B, V)
+    uniform = torch.rand(len(probs), 1, generator=generator, dtype=torch.float64)
     darts = uniform * edges[:, -1:]  # (B, 1)
     return (edges <= darts).sum(dim=1)
 

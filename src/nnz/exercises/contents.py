@@ -30,6 +30,28 @@ CONTENTS = {
         "relative_loss": "A list of your own",
         "losses_by_k": "Smoothing never helps on the training set",
     },
+    "bigram-network": {
+        "logits_gradient": "The gradient of the logits",
+        "rows_gradient": "A row at a time",
+        "safe_cross_entropy": "A thousand nats",
+        "same_model": "Other weights, same model",
+        "exact_charge": "The charge that is add-k",
+    },
+    "ngram": {
+        "trigram_loss": "A trigram from a dictionary",
+        "best_k": "Choosing the smoothing",
+        "discounted_row": "One row, discounted",
+        "continuations": "How many neighbours",
+        "estimated_discount": "The discount without a dev set",
+        "mixed_log_probs": "Two models together",
+    },
+    "evaluation": {
+        "loss_without_first": "The character that nobody scored",
+        "bits_for_name": "What a name costs to send",
+        "standard_error": "An error bar without drawing",
+        "names_needed": "How many names",
+        "distinct_split": "A split without leaks",
+    },
 }
 
 

@@ -1,0 +1,533 @@
+"""The exercises of the chapter on the bigram as a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from nnz.bigram import log_softmax
+from nnz.exercises._observe import RESULT, Answer, Parts
+from nnz.exercises.exercise import Exercise, Slip
+from nnz.exercises.inputs import Input, call
+
+VERDICT = "the verdict"
+SLOPES = "the gradient of W"
+
+
+def logits_gradient(logits: Tensor, Y: Tensor) -> Tensor:
+    """Return the gradient of the average cross-entropy with respect to the logits, without autograd."""
+    slopes = log_softmax(logits).exp()  # (B, V)
+    slopes[torch.arange(len(Y)), Y] -= 1
+    return slopes / len(Y)
+
+
+def rows_gradient(X: Tensor, slopes: Tensor, V: int) -> Tensor:
+    """Return the gradient of a loss with respect to W, given its gradient with respect to W[X]."""
+    nothing = slopes.new_zeros(V, slopes.shape[1])  # (V, C)
+    return nothing.index_add(0, X, slopes)
+
+
+def safe_cross_entropy(logits: Sequence[float], y: int) -> float:
+    """Return -log softmax(logits)[y] in nats, however large or small the logits."""
+    largest = max(logits)
+    total = sum(math.exp(logit - largest) for logit in logits)
+    return math.log(total) + (largest - logits[y])
+
+
+def same_model(W: Tensor, U: Tensor) -> bool:
+    """Return whether the rows of both tables of logits give the same probabilities, within 1e-6."""
+    P, Q = log_softmax(W).exp(), log_softmax(U).exp()
+    return torch.allclose(P, Q, rtol=0, atol=1e-6)
+
+
+def exact_charge(W: Tensor, k: float, n: int) -> Tensor:
+    """Return the charge that makes add-k smoothing of n pairs the exact minimum, as a scalar tensor."""
+    return -(k / n) * log_softmax(W).sum()
+
+
+def _in_every_row(logits: Tensor, Y: Tensor) -> Tensor:
+    slopes = logits.softmax(dim=1)
+    slopes[:, Y] -= 1
+    return slopes / len(Y)
+
+
+def _gradient_from(
+    probs: Callable[[Tensor], Tensor],
+) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda logits, Y: (probs(logits) - one_hot(Y, logits.shape[1])) / len(Y)
+
+
+def _naive_softmax(logits: Tensor) -> Tensor:
+    powers = logits.exp()
+    return powers / powers.sum(dim=1, keepdim=True)
+
+
+def _rows_sum_to_zero(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    for i, total in enumerate(yours.sum(dim=1).tolist()):
+        if abs(total) > 1e-4:
+            why = "a constant added to a row of logits changes no loss"
+            return f"row {i} sums to {total:.4g}, where every row should sum to 0: {why}"
+    return ""
+
+
+_GRADIENT = Exercise(
+    label="bigram-network-ex-gradient",
+    reference=logits_gradient,
+    task="Write logits_gradient(logits, Y), which returns the gradient of the average cross-entropy with "
+    "respect to the logits, without autograd. logits is float of shape (B, V), Y int64 of shape (B,): the "
+    "character that came in each row. The loss is the mean over the B rows, in nats. The gradient has "
+    "shape (B, V); logits itself is left as it is, and may hold numbers such as 1000.",
+    hints=(
+        "Begin with one row. Its loss is the logarithm of a sum of exponentials, less the logit of the "
+        "character that came. What is the slope of each of the two?",
+        "The first has the probabilities as its slopes. The second is one logit, with a slope of 1 at one "
+        "place of the row.",
+        "A row has only its share in the mean over B rows. And the exponential of 1000 is infinite, but "
+        "that of a log-probability never is.",
+    ),
+    inputs=(
+        call(torch.tensor([[0.0, 0.0]]), torch.tensor([1])),
+        call(
+            torch.tensor([[1.0, 0.0, -1.0], [0.5, 2.0, 0.0]]), torch.tensor([0, 2])
+        ),
+        call(
+            torch.tensor([[0.5, 0.0, 3.0], [0.0, -1.0, 1.5], [2.0, 0.25, 0.0]]),
+            torch.tensor([2, 2, 0]),
+        ),
+        call(
+            torch.tensor([[1000.0, 999.0], [-1000.0, -1000.0], [0.0, 1000.0]]),
+            torch.tensor([1, 0, 1]),
+        ),
+    ),
+    slips=(
+        Slip(
+            "that is the gradient of the sum over the rows; the loss is their mean",
+            lambda logits, Y: logits_gradient(logits, Y) * len(Y),
+        ),
+        Slip(
+            "the sign is turned round: a higher logit for the character that came lowers the loss",
+            lambda logits, Y: -logits_gradient(logits, Y),
+        ),
+        Slip(
+            "nothing is subtracted at the character that came; Y plays no part",
+            lambda logits, Y: logits.softmax(dim=1) / len(Y),
+        ),
+        Slip(
+            "it is divided by all B V entries; the loss is a mean over the B rows alone",
+            lambda logits, Y: logits_gradient(logits, Y) / logits.shape[1],
+        ),
+        Slip(
+            "the softmax goes down the columns; each row is a distribution of its own",
+            _gradient_from(lambda logits: logits.softmax(dim=0)),
+        ),
+        Slip(
+            "those are log-probabilities where the probabilities belong",
+            _gradient_from(lambda logits: logits.log_softmax(dim=1)),
+        ),
+        Slip(
+            "the 1 is subtracted in every row at all the characters of Y; each row has one of its own",
+            _in_every_row,
+        ),
+        Slip(
+            "the exponential of a large logit overflows, and that of a very negative one is 0",
+            _gradient_from(_naive_softmax),
+        ),
+        Slip(
+            "the largest logit of all is subtracted everywhere; a row far below it is left with zeros alone",
+            _gradient_from(lambda logits: _naive_softmax(logits - logits.max())),
+        ),
+    ),
+    properties=(_rows_sum_to_zero,),
+    tolerance=1e-5,
+)
+
+
+def _last_wins(X: Tensor, slopes: Tensor, V: int) -> Tensor:
+    gradient = torch.zeros(V, slopes.shape[1])
+    for x, slope in zip(X.tolist(), slopes, strict=True):
+        gradient[x] = slope
+    return gradient
+
+
+def _averaged(X: Tensor, slopes: Tensor, V: int) -> Tensor:
+    times = X.bincount(minlength=V).clamp(min=1)
+    return rows_gradient(X, slopes, V) / times[:, None]
+
+
+def _no_slope_is_lost(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    if torch.allclose(yours.sum(dim=0).float(), args[1].sum(dim=0), atol=1e-4):
+        return ""
+    return (
+        "its columns do not add up to what those of slopes add up to, as they "
+        "would if each slope were counted once"
+    )
+
+
+_ROWS = Exercise(
+    label="bigram-network-ex-rows",
+    reference=rows_gradient,
+    task="The forward pass took W[X]: row X[i] of a table W of shape (V, C) for example i. Write "
+    "rows_gradient(X, slopes, V), which carries the gradient back, without autograd. X is int64 of shape "
+    "(B,), and slopes, float of shape (B, C), is the gradient of the loss with respect to what was taken. "
+    "Return the gradient of the loss with respect to W, of shape (V, C).",
+    hints=(
+        "A row that nobody took has no influence on the loss. What if one example took it, and what if two "
+        "did?",
+        "Where a number is used several times, its slopes add up. So start from zeros, and add each "
+        "example's slopes to the row that it took.",
+        "A loop over the examples does it; tensors have a method that adds rows at given indices, and "
+        "counts an index as often as it occurs.",
+    ),
+    inputs=(
+        call(
+            torch.tensor([1, 0]),
+            torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
+            2,
+        ),
+        call(torch.tensor([1, 1]), torch.tensor([[0.5], [2.0]]), 2),
+        call(
+            torch.tensor([2, 0, 2]),
+            torch.tensor([[1.0, -0.5, 0.0], [0.5, 0.5, 2.0], [-3.0, 1.0, 0.25]]),
+            3,
+        ),
+        call(
+            torch.tensor([3, 1, 3, 3]),
+            torch.tensor([[1.0, 0.5], [-1.0, 2.0], [0.25, 4.0], [2.0, -0.5]]),
+            6,
+        ),
+    ),
+    slips=(
+        Slip(
+            "where several examples took one row, only the last one counts: writing to rows by index, with = "
+            "or with +=, writes each row once",
+            _last_wins,
+        ),
+        Slip(
+            "the slopes of the examples that took one row are averaged; they add up",
+            _averaged,
+        ),
+        Slip(
+            "it is divided by the number of examples; slopes is already the gradient of the whole loss",
+            lambda X, slopes, V: rows_gradient(X, slopes, V) / len(X),
+        ),
+        Slip(
+            "the result lies on its side: its rows are the rows of W",
+            lambda X, slopes, V: rows_gradient(X, slopes, V).T,
+        ),
+        Slip(
+            "the rows that nobody took are missing; they are rows of zeros",
+            lambda X, slopes, V: rows_gradient(X, slopes, V)[X.unique()],
+        ),
+        Slip(
+            "rows of slopes are taken at X, as rows of W were on the way forward; on the way back row i goes to "
+            "X[i], and a matrix of one-hot rows has to be transposed",
+            lambda X, slopes, V: one_hot(X, V).float() @ slopes,
+        ),
+    ),
+    properties=(_no_slope_is_lost,),
+    tolerance=1e-5,
+)
+
+
+def _naive_loss(logits: Sequence[float], y: int) -> float:
+    return math.log(sum(math.exp(logit) for logit in logits)) - logits[y]
+
+
+def _log_of_quotient(logits: Sequence[float], y: int) -> float:
+    powers = [math.exp(logit - max(logits)) for logit in logits]
+    return -math.log(powers[y] / sum(powers))
+
+
+def _log_total(logits: Sequence[float]) -> float:
+    return math.log(sum(math.exp(logit - max(logits)) for logit in logits))
+
+
+def _is_large_enough(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    logits, y = args
+    if yours == math.inf:
+        return "the loss is infinite only if a probability is 0, and no softmax of finite logits is"
+    if yours < max(logits) - logits[y] - 1e-6:
+        return "the loss cannot be less than the gap from the logit of y up to the largest one"
+    return ""
+
+
+_SAFE = Exercise(
+    label="bigram-network-ex-safe",
+    reference=safe_cross_entropy,
+    task="Write safe_cross_entropy(logits, y) in plain Python, for a list of floats and the index of the "
+    "character that came: the loss, -log softmax(logits)[y], in nats, as a float. It should be right for "
+    "logits such as 1000 or -1000, too: of [1000.0, 0.0] with y = 1 it is 1000.0.",
+    hints=(
+        "A constant added to all logits changes no probability. Which constant leaves no exponential above 1?",
+        "Then one of the exponentials is 1, so their sum has a logarithm. A single probability may still be "
+        "rounded to 0, which has none.",
+        "Write the logarithm of the quotient as a difference first: the logarithm of an exponential needs "
+        "no exponential.",
+    ),
+    inputs=(
+        call([0.0, 0.0], 1),
+        call([1.0, 0.5], 1),
+        call([2.0, -1.0, 0.5], 0),
+        call([1000.0, 0.0], 1),
+        call([-1000.0, -1001.0, -1000.0], 1),
+        call([1000.0, 999.0, -1000.0], 2),
+    ),
+    slips=(
+        Slip(
+            "the exponential is taken of the logits as they are, and that of 1000 is larger than any float",
+            _naive_loss,
+        ),
+        Slip(
+            "the largest is subtracted, but then a probability that was rounded to 0 is given to the logarithm",
+            _log_of_quotient,
+        ),
+        Slip(
+            "the logarithm is to base 10; nats come from the natural one",
+            lambda logits, y: (
+                _log_total(logits) / math.log(10) + (max(logits) - logits[y])
+            ),
+        ),
+        Slip(
+            "the logarithm is to base 2, which gives bits; nats come from the natural one",
+            lambda logits, y: (
+                _log_total(logits) / math.log(2) + (max(logits) - logits[y])
+            ),
+        ),
+        Slip(
+            "the sign: that is the log-probability, and the loss is its negative",
+            lambda logits, y: -safe_cross_entropy(logits, y),
+        ),
+        Slip(
+            "the largest is subtracted within the sum, and not from the logit of y",
+            lambda logits, y: _log_total(logits) - logits[y],
+        ),
+        Slip(
+            "the largest is subtracted once more where it should be added back",
+            lambda logits, y: _log_total(logits) - max(logits) - logits[y],
+        ),
+        Slip(
+            "the logit of y is missing: that is the loss of the likeliest character, whatever y is",
+            lambda logits, y: _log_total(logits),
+        ),
+    ),
+    properties=(_is_large_enough,),
+)
+
+
+def _said(answer: Answer, args: Sequence[object]) -> Parts:
+    result = answer(*args)
+    verdict = str(result) if isinstance(result, bool) else "not looked at"
+    return {VERDICT: verdict, RESULT: result}
+
+
+def _constant(gaps: Tensor, first: Tensor) -> bool:
+    return bool(((gaps - first).abs() < 1e-5).all())
+
+
+def _same_somewhere(W: Tensor, U: Tensor) -> bool:
+    gaps = (W.softmax(dim=1) - U.softmax(dim=1)).abs()
+    return bool((gaps < 1e-6).all(dim=1).any())
+
+
+def _beside(rows: list[list[float]], change: list[list[float]]) -> Input:
+    W = torch.tensor(rows)
+    call_text = f"same_model(W, W + torch.tensor({change}))"
+    text = f"{call_text} where W = torch.tensor({rows})"
+    return Input((W, W + torch.tensor(change)), text)
+
+
+_SAME = Exercise(
+    label="bigram-network-ex-shift",
+    reference=same_model,
+    task="Write same_model(W, U) for two tables of logits, float of shape (V, V). Return True if the softmax "
+    "of each row of W gives the same probabilities as that of the same row of U, within 1e-6, and False "
+    "otherwise.",
+    hints=(
+        "Which changes to a row of logits leave its probabilities as they are? Tables that differ may still "
+        "be the same model.",
+        "There is no need to look for the constants: compare what the tables are for.",
+        "Take the softmax of the rows of both, safely, and ask whether any two entries are further apart "
+        "than rounding explains. The answer is one bool of Python's, not a tensor.",
+    ),
+    inputs=(
+        call(
+            torch.tensor([[1.0, 0.0], [0.0, 2.0]]),
+            torch.tensor([[1.0, 0.0], [0.0, 2.0]]),
+        ),
+        _beside([[1.0, 0.0], [0.0, 2.0]], [[5.0]]),
+        _beside([[1.0, 0.0], [0.0, 2.0]], [[0.1], [-3.3]]),
+        _beside([[1.0, 0.0], [0.0, 2.0]], [[0.5, 0.0]]),
+        _beside([[1.0, 0.0], [0.0, 2.0]], [[0.0, 0.0], [0.0, 0.001]]),
+        _beside([[1.0, 0.0], [0.0, 2.0]], [[-1.0, 1.0], [0.0, 0.0]]),
+        _beside(
+            [[0.3, 1.1, 0.0], [0.0, 2.7, 0.4], [0.9, 0.0, 0.2]],
+            [[0.1], [-3.3], [0.7]],
+        ),
+        _beside(
+            [[0.5, 1.0, 0.0], [0.0, 2.5, 0.5], [1.0, 0.0, 0.5]],
+            [[1000.0], [0.0], [-1000.0]],
+        ),
+    ),
+    slips=(
+        Slip(
+            "the logits themselves are compared; different logits can give the same probabilities",
+            lambda W, U: torch.allclose(W, U),
+        ),
+        Slip(
+            "one constant is allowed for the whole table; each row may have its own",
+            lambda W, U: _constant(W - U, (W - U)[0, 0]),
+        ),
+        Slip(
+            "a constant is allowed for each column, as by a softmax down the columns; the rows are the "
+            "distributions",
+            lambda W, U: _constant(W - U, (W - U)[:1]),
+        ),
+        Slip(
+            "only the likeliest next character of each row is compared; all probabilities count",
+            lambda W, U: torch.equal(W.argmax(dim=1), U.argmax(dim=1)),
+        ),
+        Slip(
+            "one row that agrees is taken for enough; every row has to",
+            _same_somewhere,
+        ),
+        Slip(
+            "that holds for any two tables: the probabilities of a row sum to 1 in both, so their differences "
+            "cancel where they are added up",
+            lambda W, U: (
+                (W.softmax(dim=1) - U.softmax(dim=1)).sum().abs().item() < 1e-4
+            ),
+        ),
+        Slip(
+            "too much is put down to rounding: these probabilities differ by more than 1e-6",
+            lambda W, U: torch.allclose(
+                W.softmax(dim=1), U.softmax(dim=1), atol=1e-2
+            ),
+        ),
+        Slip(
+            "the probabilities are compared to the last digit, and rounding alone makes a difference there",
+            lambda W, U: torch.equal(W.softmax(dim=1), U.softmax(dim=1)),
+        ),
+        Slip(
+            "the exponential of a large logit overflows; what comes of it is nan, which equals nothing",
+            lambda W, U: torch.allclose(
+                _naive_softmax(W), _naive_softmax(U), atol=1e-6
+            ),
+        ),
+    ),
+    drive=_said,
+)
+
+
+def _charge_and_slopes(answer: Answer, args: Sequence[Any]) -> Parts:
+    result = answer(*args)
+    W = args[0]
+    if not (isinstance(result, Tensor) and W.requires_grad):
+        return {RESULT: result}
+    slopes = None
+    if result.requires_grad:
+        (slopes,) = torch.autograd.grad(result.sum(), W, allow_unused=True)
+    return {
+        RESULT: result.detach(),
+        SLOPES: torch.zeros_like(W) if slopes is None else slopes,
+    }
+
+
+def _connected(args: Sequence[Any], parts: Parts) -> str:
+    slopes: Any = parts.get(SLOPES)
+    if slopes is None or slopes.any():
+        return ""
+    return "the result is not connected to W: after backward() its gradient is 0"
+
+
+def _charge_case(rows: list[list[float]], k: float, n: int) -> Input:
+    text = f"exact_charge(W, {k}, {n}) where W = torch.tensor({rows}, requires_grad=True)"
+    return Input((torch.tensor(rows, requires_grad=True), k, n), text)
+
+
+_CHARGE = Exercise(
+    label="bigram-network-ex-charge",
+    reference=exact_charge,
+    task="The average loss over n pairs plus weight decay is only nearly add-k smoothing. Write "
+    "exact_charge(W, k, n), which returns the charge that, added to the average cross-entropy over n "
+    "pairs, in nats, makes the table of add-k smoothing the exact minimum, whatever the names. It has "
+    "no constant part. W is float of shape (V, V), a row of logits for each character; the result is a scalar "
+    "tensor through which gradients flow to W.",
+    hints=(
+        "Add-k smoothing is counting, on a list in which each pair stands k more times than in the names. "
+        "What would the pairs that were put in add to the loss?",
+        "The average cross-entropy is a sum over all pairs of characters: the count of the pair times its "
+        "surprise, over n. Raise each count by k, but leave n as it is.",
+        "What was added is one term for each entry of the table, all with the same factor; the surprise "
+        "is that of the entry in its row.",
+    ),
+    inputs=(
+        call(torch.tensor([[1.0, 0.0], [0.5, -1.0]]), 1, 5),
+        _charge_case([[1.0, 0.0], [2.0, -1.0]], 0.5, 8),
+        _charge_case([[0.5, 2.0, 0.0], [-1.0, 0.0, 1.5], [3.0, 0.25, 0.0]], 2, 10),
+        Input(
+            (
+                torch.randn(
+                    5,
+                    5,
+                    generator=torch.Generator().manual_seed(1),
+                    requires_grad=True,
+                ),
+                3,
+                50,
+            ),
+            "exact_charge(W, 3, 50) where W = torch.randn(5, 5, generator=g, requires_grad=True) "
+            "and g = torch.Generator().manual_seed(1)",
+        ),
+    ),
+    slips=(
+        Slip(
+            "that is weight decay, which is add-k smoothing only nearly",
+            lambda W, k, n: k / (2 * n) * W.square().sum(),
+        ),
+        Slip(
+            "the 2 in the divisor belongs to weight decay, which has half the square of each weight",
+            lambda W, k, n: exact_charge(W, k, n) / 2,
+        ),
+        Slip(
+            "it is not divided by n; the loss that it is added to is an average over n pairs",
+            lambda W, k, n: exact_charge(W, k, n) * n,
+        ),
+        Slip(
+            "that is the mean over the table; each of its pairs is counted k times, so their charges add up",
+            lambda W, k, n: exact_charge(W, k, n) / W.numel(),
+        ),
+        Slip(
+            "that is the mean over the rows, as if each row were one example; all of them add up",
+            lambda W, k, n: exact_charge(W, k, n) / len(W),
+        ),
+        Slip(
+            "the sign: surprises are positive, and so is the charge",
+            lambda W, k, n: -exact_charge(W, k, n),
+        ),
+        Slip(
+            "the softmax goes down the columns; each row is a distribution of its own",
+            lambda W, k, n: exact_charge(W.T, k, n),
+        ),
+        Slip(
+            "it is divided by the n pairs and those that were put in; the loss is divided by n alone",
+            lambda W, k, n: exact_charge(W, k, n) * n / (n + k * W.numel()),
+        ),
+        Slip(
+            "the calculation leaves the graph, as it does with item(), detach() or no_grad()",
+            lambda W, k, n: exact_charge(W.detach(), k, n),
+        ),
+    ),
+    drive=_charge_and_slopes,
+    properties=(_connected,),
+    tolerance=1e-5,
+)
+
+EXERCISES = [_GRADIENT, _ROWS, _SAFE, _SAME, _CHARGE]

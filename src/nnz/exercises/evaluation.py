@@ -1,0 +1,555 @@
+"""The exercises of the chapter on measuring."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nnz.bigram import BigramCounts, Uniform, UnigramCounts
+from nnz.contract import LanguageModel
+from nnz.data import Vocabulary, split_names, windows
+from nnz.evaluate import (
+    bits_per_character,
+    by_name,
+    by_position,
+    nll,
+    surprises,
+)
+from nnz.exercises._observe import RESULT, Parts
+from nnz.exercises.exercise import Exercise, Slip
+from nnz.exercises.inputs import Input, call
+from nnz.ngram import NGramCounts
+
+
+def loss_without_first(model: LanguageModel, names: Sequence[str]) -> float:
+    """Return the mean surprise, in nats, of all but each name's first character."""
+    costs = surprises(model, names)
+    places = torch.cat([torch.arange(len(name) + 1) for name in names])
+    return costs[places > 0].mean().item()
+
+
+def bits_for_name(model: LanguageModel, name: str) -> float:
+    """Return the total surprise of a name, its end included, in bits."""
+    return surprises(model, [name]).sum().item() / math.log(2)
+
+
+def standard_error(totals: Tensor, lengths: Tensor) -> float:
+    """Return the standard error of totals.sum() / lengths.sum(), linearised."""
+    n = len(totals)
+    loss = totals.sum() / lengths.sum()
+    rests = totals - loss * lengths  # sum to 0
+    squares = n / (n - 1) * (rests**2).sum()
+    return (squares.sqrt() / lengths.sum()).item()
+
+
+def names_needed(error: float, n: int, difference: float) -> int:
+    """Return how many names bring two standard errors down to `difference`."""
+    return math.ceil(n * (2 * error / difference) ** 2)
+
+
+def distinct_split(names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Split the names, kept where they first occur, into train, dev and test."""
+    return split_names(list(dict.fromkeys(names)))
+
+
+_READ = ["anna", "noah", "jo"]
+_OWN = ["chloë", "léo"]
+_UNIFORM = "Uniform()", Uniform()
+_UNIGRAM = f"UnigramCounts().fit({_READ})", UnigramCounts().fit(_READ)
+_BIGRAM = f"BigramCounts(k=0.1).fit({_READ})", BigramCounts(k=0.1).fit(_READ)
+_TRIGRAM = f"NGramCounts(3, 0.1).fit({_READ})", NGramCounts(3, 0.1).fit(_READ)
+_ACCENTED = (
+    f"BigramCounts(k=1, vocabulary=Vocabulary(seen)).fit(seen) and seen = {_OWN}",
+    BigramCounts(k=1, vocabulary=Vocabulary(_OWN)).fit(_OWN),
+)
+
+
+def _judging(
+    name: str, model: tuple[str, LanguageModel], given: str | list[str]
+) -> Input:
+    shown, fitted = model
+    return Input((fitted, given), f"{name}(model, {given!r}) where model = {shown}")
+
+
+def _without_ends(model: LanguageModel, names: list[str]) -> float:
+    parts = surprises(model, names).split([len(name) + 1 for name in names])
+    return torch.cat([part[:-1] for part in parts]).mean().item()
+
+
+def _divided_by_all(model: LanguageModel, names: list[str]) -> float:
+    N = sum(len(name) + 1 for name in names)
+    return loss_without_first(model, names) * (N - len(names)) / N
+
+
+def _divided_by_fewer(model: LanguageModel, names: list[str]) -> float:
+    N = sum(len(name) + 1 for name in names)
+    return nll(model, names) * N / (N - len(names))
+
+
+def _where_context(
+    told: Callable[[Tensor], Tensor],
+) -> Callable[[LanguageModel, list[str]], float]:
+    """Average the surprises of the characters whose contexts are told not to be a beginning."""
+
+    def loss(model: LanguageModel, names: list[str]) -> float:
+        X, _ = windows(names, model.block_size, model.vocabulary)
+        return surprises(model, names)[told(X)].mean().item()
+
+    return loss
+
+
+def _average_of_averages(model: LanguageModel, names: list[str]) -> float:
+    return sum(loss_without_first(model, [name]) for name in names) / len(names)
+
+
+_FIRST = Exercise(
+    label="evaluation-ex-first",
+    reference=loss_without_first,
+    task="Some programs never score the first character of a name. Write loss_without_first(model, names) "
+    "for any model of the contract and a list of names: the average surprise, in nats and as a float, of "
+    "every character, the end tokens included, except the first character of each name. surprises(model, "
+    "names) from nnz.evaluate gives the surprises of all N characters, float64 of shape (N,), name after "
+    "name.",
+    hints=(
+        "A name of l letters has l + 1 surprises, and the first of them is left out. At which index does the "
+        "next name begin?",
+        "Number the characters of each name from 0, its end included, and lay these numbers end to end in a "
+        "tensor of shape (N,).",
+        "Pick the surprises whose number is not 0, of all names together, and average those.",
+    ),
+    inputs=(
+        _judging("loss_without_first", _BIGRAM, ["jo"]),
+        _judging("loss_without_first", _BIGRAM, ["jo", "hanna"]),
+        _judging("loss_without_first", _UNIGRAM, ["jo", "a", "hanna"]),
+        _judging("loss_without_first", _TRIGRAM, ["ann", "johanna", "j", "noa"]),
+        _judging("loss_without_first", _ACCENTED, ["cléo", "hé", "léë"]),
+    ),
+    slips=(
+        Slip(
+            "nothing was left out: that is nll",
+            nll,
+        ),
+        Slip(
+            "only the first character of the whole list was left out; each name has a first one",
+            lambda model, names: surprises(model, names)[1:].mean().item(),
+        ),
+        Slip(
+            "the end tokens were left out; they count, and the first characters do not",
+            _without_ends,
+        ),
+        Slip(
+            "the sum was divided by the number of all characters; divide by the number of those that are in it",
+            _divided_by_all,
+        ),
+        Slip(
+            "the first characters are not in the number that was divided by, but they are still in the sum",
+            _divided_by_fewer,
+        ),
+        Slip(
+            "that is the average over names of each name's average, in which the characters of short names "
+            "weigh more",
+            _average_of_averages,
+        ),
+        Slip(
+            "that is the average over positions of each position's average, in which the characters of long "
+            "names weigh more",
+            lambda model, names: by_position(model, names)[0][1:].mean().item(),
+        ),
+        Slip(
+            "the names were shortened before the model read them, so it guessed their second characters as if "
+            "they stood first",
+            lambda model, names: nll(model, [name[1:] for name in names]),
+        ),
+        Slip(
+            "the last character of each context was looked at, and this model reads no context; the names "
+            "tell which characters are first",
+            _where_context(lambda X: X[:, -1] != 0),
+        ),
+        Slip(
+            "empty contexts were taken for the beginning of a name, and this model reads no context, so nothing "
+            "was left; the names tell which characters are first",
+            _where_context(lambda X: (X != 0).any(dim=1)),
+        ),
+    ),
+)
+
+
+_BITS = Exercise(
+    label="evaluation-ex-bits",
+    reference=bits_for_name,
+    task="Write bits_for_name(model, name) for any model of the contract and one name, a string: its total "
+    "surprise, the end token included, in bits, as a float and not rounded. That is what an ideal code made "
+    "from the model needs to send the name.",
+    hints=(
+        "surprises from nnz.evaluate takes a list of names and gives nats. The list may have one name.",
+        "A code has to send every character of the name and that it ends there, so the surprises are added.",
+        "A bit is the surprise of one of two equally likely outcomes. How many nats is that?",
+    ),
+    inputs=(
+        _judging("bits_for_name", _UNIFORM, "noa"),
+        _judging("bits_for_name", _BIGRAM, "hanna"),
+        _judging("bits_for_name", _UNIGRAM, "a"),
+        _judging("bits_for_name", _TRIGRAM, "johanna"),
+        _judging("bits_for_name", _ACCENTED, "cléo"),
+    ),
+    slips=(
+        Slip(
+            "that is in nats; a bit is log 2 nats",
+            lambda model, name: surprises(model, [name]).sum().item(),
+        ),
+        Slip(
+            "the nats were multiplied by what they should be divided by",
+            lambda model, name: bits_for_name(model, name) * math.log(2) ** 2,
+        ),
+        Slip(
+            "that is the average over the characters; the whole name is sent, so add them up",
+            lambda model, name: bits_per_character(model, [name]),
+        ),
+        Slip(
+            "that is nll, the average over the characters in nats; the sum is asked for, in bits",
+            lambda model, name: nll(model, [name]),
+        ),
+        Slip(
+            "the end token was left out; without it nobody knows that the name is over",
+            lambda model, name: (
+                surprises(model, [name])[:-1].sum().item() / math.log(2)
+            ),
+        ),
+        Slip(
+            "the first character was left out; it has to be sent too",
+            lambda model, name: (
+                surprises(model, [name])[1:].sum().item() / math.log(2)
+            ),
+        ),
+        Slip(
+            "that is rounded up to whole bits; leave the fraction, which an ideal code does not waste",
+            lambda model, name: math.ceil(bits_for_name(model, name)),
+        ),
+        Slip(
+            "the average was multiplied by the number of letters; it is an average over one character more, "
+            "the end token",
+            lambda model, name: bits_per_character(model, [name]) * len(name),
+        ),
+        Slip(
+            "each letter was taken for a name of its own; the list has one name",
+            lambda model, name: (
+                surprises(model, list(name)).sum().item() / math.log(2)
+            ),
+        ),
+    ),
+)
+
+
+def _mean_of_ratios(totals: Tensor, lengths: Tensor) -> float:
+    return (totals / lengths).std().item() / math.sqrt(len(totals))
+
+
+def _around_mean_of_ratios(totals: Tensor, lengths: Tensor) -> float:
+    rests = totals - (totals / lengths).mean() * lengths
+    return _of_totals(rests, lengths)
+
+
+def _scaled(power: float) -> Callable[[Tensor, Tensor], float]:
+    """Multiply the right answer by that power of n."""
+    return lambda totals, lengths: (
+        standard_error(totals, lengths) * len(totals) ** power
+    )
+
+
+def _without_correction(totals: Tensor, lengths: Tensor) -> float:
+    n = len(totals)
+    return standard_error(totals, lengths) * math.sqrt((n - 1) / n)
+
+
+def _without_root(totals: Tensor, lengths: Tensor) -> float:
+    return standard_error(totals, lengths) ** 2 * lengths.sum().item()
+
+
+def _of_totals(totals: Tensor, lengths: Tensor) -> float:
+    n = len(totals)
+    return totals.std().item() * math.sqrt(n) / lengths.sum().item()
+
+
+def _by_name_case(*names: str) -> Input:
+    shown, model = _BIGRAM
+    text = f"standard_error(*by_name(model, {list(names)})) where model = {shown}"
+    return Input(by_name(model, names), text)
+
+
+_ERROR = Exercise(
+    label="evaluation-ex-error",
+    reference=standard_error,
+    task="Write standard_error(totals, lengths). The surprises of n names, at least 2, are totals, float64 of "
+    "shape (n,), in nats; their numbers of characters, ends included, are lengths, int64 of shape (n,). The "
+    "loss is r, the sum of totals divided by the sum of lengths. Return its standard error over the choice "
+    "of names, in nats per character, as a float, without drawing: to first order r varies as the mean of "
+    "the rests, totals - r * lengths, divided by the mean length. The variance of the rests has the divisor "
+    "n - 1.",
+    hints=(
+        "Not only the totals vary with the names, their lengths do too. The rest of a name is by how much it "
+        "costs more than r for each of its characters.",
+        "The rests sum to 0, so their variance is the sum of their squares over n - 1. What is the standard "
+        "error of the mean of n numbers?",
+        "A mean length is a sum of lengths over n. Bring the factors n together: one remains, beside n - 1 "
+        "under the root.",
+    ),
+    inputs=(
+        call(
+            torch.tensor([9.0, 14.5], dtype=torch.float64),
+            torch.tensor([3, 7]),
+        ),
+        call(
+            torch.tensor([8.5, 21.0, 12.0], dtype=torch.float64),
+            torch.tensor([4, 8, 5]),
+        ),
+        call(
+            torch.tensor([10.25, 7.5, 30.0, 16.0, 11.5], dtype=torch.float64),
+            torch.tensor([5, 3, 9, 7, 6]),
+        ),
+        _by_name_case("jo", "hanna", "noa", "johanna", "max", "ann"),
+    ),
+    slips=(
+        Slip(
+            "that is the standard error of the mean of the names' own averages; the loss is a ratio of two "
+            "sums, in which long names weigh more",
+            _mean_of_ratios,
+        ),
+        Slip(
+            "r was taken for the mean of the names' own averages; it is the sum of the totals divided by that "
+            "of the lengths",
+            _around_mean_of_ratios,
+        ),
+        Slip(
+            "the lengths were ignored above the line: that is how the totals vary around their mean",
+            _of_totals,
+        ),
+        Slip(
+            "the square root was not taken",
+            _without_root,
+        ),
+        Slip(
+            "that is the square of the standard error, its variance",
+            lambda totals, lengths: standard_error(totals, lengths) ** 2,
+        ),
+        Slip(
+            "that is in nats per name: the standard error of the mean rest, not yet divided by the mean length",
+            lambda totals, lengths: (
+                standard_error(totals, lengths) * lengths.double().mean().item()
+            ),
+        ),
+        Slip(
+            "that is n times too much: the root of the sum was divided by the mean length, not by the sum of "
+            "lengths",
+            _scaled(1),
+        ),
+        Slip(
+            "that is n times too little: the error of the mean rest was divided by the sum of lengths, not by "
+            "their mean",
+            _scaled(-1),
+        ),
+        Slip(
+            "that is how much a single name varies; the mean of n names varies less, by the root of n",
+            _scaled(0.5),
+        ),
+        Slip(
+            "that is too little by the root of n: the standard deviation of the rests was divided by the sum "
+            "of lengths",
+            _scaled(-0.5),
+        ),
+        Slip(
+            "the variance was taken with the divisor n; it is n - 1, since r was found from the same names",
+            _without_correction,
+        ),
+        Slip(
+            "the rests were added before they were squared, and they sum to 0",
+            lambda totals, lengths: 0.0,
+        ),
+    ),
+)
+
+
+def _rounded(
+    rounding: Callable[[float], int], factor: float = 2, power: float = 2
+) -> Callable[[float, int, float], int]:
+    return lambda error, n, difference: rounding(
+        n * (factor * error / difference) ** power
+    )
+
+
+def _just_enough(args: Sequence[Any], parts: Parts) -> str:
+    needed: Any = parts[RESULT]
+    error, n, difference = args
+    if needed % 1 != 0:
+        return "it is not a whole number"
+    if needed < 1:
+        return "it is below 1; the names at hand count too"
+    if (two := 2 * error * math.sqrt(n / needed)) > difference * (1 + 1e-9):
+        return f"two standard errors are then {two:.6g}, more than {difference}"
+    if needed > 1 and 2 * error * math.sqrt(n / (needed - 1)) <= difference:
+        return f"with one name fewer, two standard errors are not more than {difference} either"
+    return ""
+
+
+_NEEDED = Exercise(
+    label="evaluation-ex-needed",
+    reference=names_needed,
+    task="The loss on n names has the standard error `error`, in nats per character, and it falls as one over "
+    "the square root of the number of names. Write names_needed(error, n, difference): the smallest number "
+    "of names, a whole number, at which two standard errors are not more than `difference`, which is in nats "
+    "per character too. All names count, the n at hand among them; fewer than n may be enough.",
+    hints=(
+        "How many times as many names does it take to halve a standard error?",
+        "If two standard errors are c times the difference now, they have to become c times smaller.",
+        "The number grows as the square of that c, and is seldom whole: the next whole number is the first "
+        "that is enough.",
+    ),
+    inputs=(
+        call(0.1, 10, 0.07),
+        call(0.02, 50, 0.13),
+        call(0.011, 30, 0.01),
+        call(0.5, 16, 0.125),
+    ),
+    slips=(
+        Slip(
+            "not squared: the error falls as the root of the number, so to halve it takes four times as many",
+            _rounded(math.ceil, power=1),
+        ),
+        Slip(
+            "that is where one standard error is not more than the difference; two are asked for",
+            _rounded(math.ceil, factor=1),
+        ),
+        Slip(
+            "the 2 was not squared: two standard errors are squared together",
+            lambda error, n, difference: math.ceil(
+                2 * n * (error / difference) ** 2
+            ),
+        ),
+        Slip(
+            "that is how many times as many names; it was not multiplied by n",
+            lambda error, n, difference: names_needed(error, 1, difference),
+        ),
+        Slip(
+            "upside down: a smaller difference takes more names, not fewer",
+            _rounded(math.ceil, power=-2),
+        ),
+        Slip(
+            "rounded down, and that is one name too few",
+            _rounded(math.floor),
+        ),
+        Slip(
+            "rounded to the nearest whole number, which may be one name too few",
+            _rounded(round),
+        ),
+        Slip(
+            "one name is added even where the number is whole already",
+            _rounded(lambda number: math.floor(number) + 1),
+        ),
+        Slip(
+            "those are only the names to be added; the n at hand count too",
+            lambda error, n, difference: names_needed(error, n, difference) - n,
+        ),
+    ),
+    properties=(_just_enough,),
+)
+
+
+def _each_part(change: Callable[[list[str]], list[str]]) -> Callable[..., object]:
+    return lambda names: tuple(change(part) for part in split_names(names))
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _train_taken_out(names: list[str]) -> tuple[list[str], ...]:
+    train, dev, test = split_names(names)
+    known = {*train}
+    rest = [[name for name in part if name not in known] for part in (dev, test)]
+    return train, *rest
+
+
+def _from_one_part_to_the_next(names: list[str]) -> tuple[list[str], ...]:
+    train, dev, test = (_distinct(part) for part in split_names(names))
+    dev = [name for name in dev if name not in train]
+    return train, dev, [name for name in test if name not in {*train, *dev}]
+
+
+def _each_in_place(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    there = {name for part in yours for name in part}
+    if lost := [name for name in args[0] if name not in there]:
+        return f"{lost[0]!r} stands in no part"
+    if list(map(list, yours)) != list(map(list, distinct_split(args[0]))):
+        return "each name stands once, but not where split_names puts it if the list keeps its order"
+    return ""
+
+
+def _words_case(words: str) -> Input:
+    return Input((words.split(),), f"distinct_split({words!r}.split())")
+
+
+_LEAK = Exercise(
+    label="evaluation-ex-leak",
+    reference=distinct_split,
+    task="A name that stands twice in a list may fall into train and into test. Write distinct_split(names), "
+    "for a list with at least 6 different names: remove the repetitions, keeping the first occurrence of "
+    "each name in the order of the list, then return (train, dev, test), the three lists that split_names "
+    "from nnz.data makes of what remains. No name stands in two parts, and none twice.",
+    hints=(
+        "Once the list is split, it is too late: take the repetitions out first.",
+        "A set has no order that can be relied on, and the split depends on the order of the list.",
+        "The keys of a dict are distinct, and stay in the order in which they first came.",
+    ),
+    inputs=(
+        _words_case("ava eva mia ava noa ida lea"),
+        _words_case("noa ida noa lea ada ida eli ava eva zoe mia ian"),
+        Input(
+            ([a + b for a in "nml" for b in "iaeou"] * 2 + ["jo", "al"],),
+            "distinct_split([a + b for a in 'nml' for b in 'iaeou'] * 2 + ['jo', 'al'])",
+        ),
+    ),
+    slips=(
+        Slip(
+            "nothing was removed",
+            split_names,
+        ),
+        Slip(
+            "the list was split first, and the repetitions removed within each part: a name can still stand "
+            "in two parts",
+            _each_part(_distinct),
+        ),
+        Slip(
+            "the list was split first, and what train has was taken out of dev and test: they are no longer a "
+            "tenth each, and names still stand twice",
+            _train_taken_out,
+        ),
+        Slip(
+            "the list was split first, and each part cleared of what it or an earlier one has: no name stands "
+            "twice, but the parts are no longer 80, 10 and 10 %",
+            _from_one_part_to_the_next,
+        ),
+        Slip(
+            "names that occur more than once were dropped altogether; their first occurrence stays",
+            lambda names: split_names([n for n in names if names.count(n) == 1]),
+        ),
+        Slip(
+            "the distinct names were sorted, and another order gives another split",
+            lambda names: split_names(sorted(set(names))),
+        ),
+        Slip(
+            "the last occurrence of each name was kept; the first one stays",
+            lambda names: split_names(_distinct(names[::-1])[::-1]),
+        ),
+        Slip(
+            "those are the right names, but the parts are in another order: train, dev, test",
+            lambda names: distinct_split(names)[::2] + distinct_split(names)[1:2],
+        ),
+    ),
+    properties=(_each_in_place,),
+)
+
+EXERCISES = [_FIRST, _BITS, _ERROR, _NEEDED, _LEAK]
