@@ -8,9 +8,24 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from nnz.bigram import BigramCounts, Uniform, UnigramCounts
+from nnz.bigram import BigramCounts, BigramNet, Uniform, UnigramCounts
 from nnz.contract import LanguageModel, check_contexts
 from nnz.data import LETTERS, Vocabulary
+from nnz.evaluate import bits_per_character, bootstrap, by_position, novelty
+from nnz.ngram import (
+    AbsoluteDiscounting,
+    AdditiveTrigramNet,
+    JelinekMercer,
+    KneserNey,
+    NGramCounts,
+    TrigramNet,
+)
+from nnz.sample import sample_names
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(1)
+
 
 MODELS: dict[str, Callable[[list[str]], LanguageModel]] = {
     "Uniform": lambda names: Uniform(),
@@ -18,6 +33,18 @@ MODELS: dict[str, Callable[[list[str]], LanguageModel]] = {
     "BigramCounts": lambda names: BigramCounts().fit(names),
     "BigramCounts, k=0.5": lambda names: BigramCounts(k=0.5).fit(names),
     "BigramCounts, unseen rows": lambda names: BigramCounts().fit(["ann", "nan"]),
+    "BigramNet": lambda names: BigramNet(generator=seeded()).fit(names, steps=50),
+    "AdditiveTrigramNet": lambda names: AdditiveTrigramNet(generator=seeded()),
+    "TrigramNet": lambda names: TrigramNet(generator=seeded()),
+    "NGramCounts, n=1": lambda names: NGramCounts(1).fit(names),
+    "NGramCounts, n=8": lambda names: NGramCounts(8, 0.1).fit(names),
+    "JelinekMercer": lambda names: JelinekMercer(4, 0.6).fit(names),
+    "AbsoluteDiscounting": lambda names: AbsoluteDiscounting(4, 0.8).fit(names),
+    "KneserNey, n=1": lambda names: KneserNey(1, 0.85).fit(names),
+    "KneserNey, n=8": lambda names: KneserNey(8, 0.85).fit(names),
+    "KneserNey, own alphabet": lambda names: KneserNey(
+        3, 0.8, vocabulary=Vocabulary(["zoé"])
+    ).fit(["zoé"]),
     "BigramCounts, own alphabet": lambda names: BigramCounts(
         vocabulary=Vocabulary(["zoé"])
     ).fit(["zoé"]),
@@ -54,6 +81,19 @@ def test_the_answer_for_a_context_does_not_depend_on_the_others(
     together = model.log_probs(contexts)
     alone = torch.cat([model.log_probs(context[None]) for context in contexts])
     assert torch.equal(together, alone)
+
+
+def test_everything_built_on_the_contract_works_for_every_model(
+    model: LanguageModel, sample: list[str]
+) -> None:
+    own = model.vocabulary is not LETTERS
+    names = ["zoé", "oz"] if own else sample[:200]
+    assert len(sample_names(model, 5, generator=seeded(), top_k=3)) == 5
+    assert bits_per_character(model, names) > 0
+    assert int(by_position(model, names)[1][0]) == len(names)
+    assert 0 <= novelty(model, names, generator=seeded(), n=20) <= 1
+    if math.isfinite(bits_per_character(model, names)):
+        assert bootstrap(model, names, generator=seeded()).standard_error >= 0
 
 
 def test_contexts_are_not_changed(model: LanguageModel) -> None:

@@ -128,7 +128,7 @@ def cross_entropy(logits: Tensor, Y: Tensor) -> Tensor:
         Y: int64 of shape (B,), the character that followed each context.
 
     Returns:
-        A scalar through which gradients flow: (P - onehot(Y)) / B for the logits.
+        A scalar through which gradients flow; those of the logits are (P - onehot(Y)) / B.
     """
     return -log_softmax(logits).gather(1, Y[:, None]).mean()
 
@@ -137,7 +137,7 @@ def tally(X: Tensor, Y: Tensor, V: int) -> tuple[Tensor, Tensor]:
     """Return each distinct context once, and how often each character follows it.
 
     Args:
-        X: int64 of shape (N, block_size), the contexts.
+        X: int64 of shape (N, block_size), the contexts; block_size at least 1.
         Y: int64 of shape (N,), what follows them.
         V: the number of characters.
 

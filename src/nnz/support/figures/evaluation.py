@@ -13,13 +13,17 @@ MARKERS = ["o-", "s--", "^-."]
 HATCHES = ["", "////"]
 
 
-def positions(curves: Mapping[str, Sequence[float]], counts: Sequence[int]) -> Figure:
+def positions(
+    curves: Mapping[str, Sequence[float]], counts: Sequence[int]
+) -> Figure:
     """Draw the average surprise at each position of a name, and below it how many names have that position."""
     figure, (top, bottom) = new_figure(
         NORMAL, 4.0, nrows=2, sharex=True, height_ratios=[3, 1]
     )
     for (label, values), style in zip(curves.items(), MARKERS, strict=False):
-        top.plot(range(1, len(values) + 1), values, style, markersize=5, label=label)
+        top.plot(
+            range(1, len(values) + 1), values, style, markersize=5, label=label
+        )
     top.set_ylabel("surprise (nats)")
     top.set_ylim(bottom=0)
     top.legend()
@@ -29,7 +33,9 @@ def positions(curves: Mapping[str, Sequence[float]], counts: Sequence[int]) -> F
     return figure
 
 
-def resamples(values: Tensor, measured: float, interval: tuple[float, float]) -> Figure:
+def resamples(
+    values: Tensor, measured: float, interval: tuple[float, float]
+) -> Figure:
     """Draw how resampled losses are spread, with the measured one and the interval that holds 95 % of them."""
     figure, axes = new_figure(NORMAL, 3.0)
     axes.hist(values.numpy(), bins=40, color=PALETTE["blue"], alpha=0.8)

@@ -40,9 +40,7 @@ def over_k(
         NORMAL, 3.0, ncols=len(dev), sharey=True, squeeze=False
     )
     for axes, label in zip(row[0], dev, strict=True):
-        axes.plot(
-            ks, train[label], "--", color=PALETTE["orange"], label="training"
-        )
+        axes.plot(ks, train[label], "--", color=PALETTE["orange"], label="training")
         axes.plot(ks, dev[label], color=PALETTE["blue"], label="dev")
         best = min(range(len(ks)), key=lambda i: dev[label][i])
         axes.plot(ks[best], dev[label][best], "o", color=PALETTE["blue"])
@@ -66,9 +64,7 @@ def explosion(
     `inner` is the share among those whose context has no full stop.
     """
     figure, (left, right) = new_figure(NORMAL, 3.0, ncols=2)
-    left.plot(
-        orders, possible, "s--", color=PALETTE["orange"], label="could occur"
-    )
+    left.plot(orders, possible, "s--", color=PALETTE["orange"], label="could occur")
     left.plot(orders, seen, "o-", color=PALETTE["blue"], label="occur")
     left.set_yscale("log")
     left.set_ylabel("contexts")
@@ -86,7 +82,7 @@ def explosion(
 
 
 def held_out(counts: Sequence[int], lines: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw how often n-grams occur in other names over how often they occurred in training, a line for each order."""
+    """Draw how often n-grams occur in other names over how often they did in training, a line for each order."""
     figure, axes = new_figure(NORMAL, 3.2)
     axes.plot(counts, counts, color=FAINT, linewidth=1, label="as often")
     for (label, values), marker, line in zip(
