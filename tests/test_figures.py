@@ -11,7 +11,13 @@ from matplotlib.figure import Figure
 
 from nnz.data import LETTERS
 from nnz.support.figures import bigram as figures
-from nnz.support.figures import engine, network
+from nnz.support.figures import (
+    bigram_network,
+    engine,
+    evaluation,
+    network,
+    ngram,
+)
 
 pytestmark = pytest.mark.support
 
@@ -121,3 +127,87 @@ def test_losses_and_sizes_show_their_data() -> None:
     ]
     assert list(axes.lines[2].get_ydata()) == pytest.approx([60.0, 90.0])
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "more"]
+
+
+def test_the_descent_shows_every_run_and_the_floor() -> None:
+    runs = {"rate 1": [3.0, 2.8, 2.6], "rate 2": [3.0, 2.5, 2.5]}
+    axes = bigram_network.descent(runs, 2.4, highest=3.1).axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == list(
+        runs.values()
+    )
+    assert axes.lines[2].get_ydata()[0] == 2.4
+    assert axes.get_ylim()[0] < 2.4
+    assert "nats" in axes.get_ylabel()
+
+
+def test_two_tables_share_a_scale_and_leave_out_what_is_not_finite() -> None:
+    first = torch.tensor([[0.0, 1.0], [-math.inf, 2.0]])
+    second = torch.tensor([[5.0, 1.0], [-7.0, 2.0]])
+    figure = bigram_network.two_tables({"a": first, "b": second}, ".x")
+    left, right = (axes.images[0] for axes in figure.axes[:2])
+    assert left.norm.vmin == right.norm.vmin == -7
+    assert left.norm.vmax == right.norm.vmax == 5
+    assert left.get_array().mask.tolist() == [[False, False], [True, False]]
+
+
+def test_the_smoothing_shows_both_ways() -> None:
+    curves = {"add-k": [2.5, 2.4], "weight decay": [2.6, 2.3]}
+    axes = bigram_network.smoothing([1, 10], curves).axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines] == list(curves.values())
+    assert axes.get_xscale() == "log"
+
+
+def test_the_nets_have_their_floors() -> None:
+    axes = ngram.nets({"one": [4.0, 3.0], "two": [4.0, 2.5]}, [2.9, 2.2]).axes[0]
+    lines = [list(line.get_ydata()) for line in axes.lines]
+    assert lines == [[4.0, 3.0], [2.9, 2.9], [4.0, 2.5], [2.2, 2.2]]
+
+
+def test_the_best_k_is_marked_in_each_panel() -> None:
+    train = {"n = 2": [2.0, 2.1, 2.2], "n = 3": [1.7, 1.8, 1.9]}
+    dev = {"n = 2": [2.4, 2.3, 2.5], "n = 3": [2.5, 2.6, 2.7]}
+    figure = ngram.over_k([0.1, 1, 10], train, dev)
+    marks = [tuple(axes.lines[2].get_xydata()[0]) for axes in figure.axes]
+    assert marks == [(1, 2.3), (0.1, 2.5)]
+
+
+def test_the_explosion_shows_all_four_series() -> None:
+    figure = ngram.explosion([1, 2], [1, 27], [1, 20], [1.0, 0.9], [1.0, 0.8])
+    shown = [list(line.get_ydata()) for axes in figure.axes for line in axes.lines]
+    assert shown == [[1, 27], [1, 20], [1.0, 0.9], [1.0, 0.8]]
+    assert figure.axes[0].get_yscale() == "log"
+
+
+def test_held_out_counts_stand_beside_the_diagonal() -> None:
+    axes = ngram.held_out([1, 2], {"n = 4": [0.8, 1.7]}).axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[1, 2], [0.8, 1.7]]
+
+
+def test_the_orders_show_every_way_and_the_best_of_the_last() -> None:
+    axes = ngram.orders([1, 2], {"a": [2.8, 2.5], "b": [2.8, 2.4]}).axes[0]
+    shown = [list(line.get_ydata()) for line in axes.lines]
+    assert shown == [[2.8, 2.5], [2.8, 2.4], [2.4, 2.4]]
+
+
+def test_positions_begin_with_one() -> None:
+    figure = evaluation.positions({"m": [2.9, 1.8]}, [30, 20])
+    top, bottom = figure.axes
+    assert top.lines[0].get_xydata().tolist() == [[1, 2.9], [2, 1.8]]
+    assert [bar.get_height() for bar in bottom.patches] == [30, 20]
+
+
+def test_the_resamples_are_all_counted() -> None:
+    values = torch.arange(100, dtype=torch.float64)
+    axes = evaluation.resamples(values, 50.0, (2.0, 97.0)).axes[0]
+    assert sum(bar.get_height() for bar in axes.patches) == 100
+    assert [line.get_xdata()[0] for line in axes.lines[:3]] == [50.0, 2.0, 97.0]
+
+
+def test_the_pair_shows_both_losses_and_the_difference() -> None:
+    a, b = torch.arange(60.0), torch.arange(60.0) + 5
+    figure = evaluation.pair({"a": a, "b": b}, b - a)
+    heights = [
+        sum(patch.get_height() for patch in axes.patches) for axes in figure.axes
+    ]
+    assert heights == [120, 60]
+    assert "difference" in figure.axes[1].get_xlabel()

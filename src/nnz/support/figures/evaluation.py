@@ -50,13 +50,13 @@ def resamples(
 
 
 def pair(losses: Mapping[str, Tensor], difference: Tensor) -> Figure:
-    """Draw how two losses are spread over resampled lists, and beside it how their difference is."""
-    figure, (left, right) = new_figure(NORMAL, 3.0, ncols=2)
+    """Draw how two losses are spread over resampled lists, and below it how their difference is."""
+    figure, (top, bottom) = new_figure(NORMAL, 4.8, nrows=2)
     colours = (PALETTE["blue"], PALETTE["orange"])
     for (label, values), colour, hatch in zip(
         losses.items(), colours, HATCHES, strict=True
     ):
-        left.hist(
+        top.hist(
             values.numpy(),
             bins=30,
             color=colour,
@@ -64,10 +64,10 @@ def pair(losses: Mapping[str, Tensor], difference: Tensor) -> Figure:
             hatch=hatch,
             label=label,
         )
-    left.set_xlabel("loss (nats)")
-    left.set_ylabel("resampled lists")
-    left.legend(fontsize=9)
-    right.hist(difference.numpy(), bins=30, color=PALETTE["green"], alpha=0.8)
-    right.axvline(0, color=INK, linewidth=1)
-    right.set_xlabel("difference (nats)")
+    top.set_xlabel("loss (nats)")
+    top.set_ylabel("resampled lists")
+    top.legend(fontsize=9)
+    bottom.hist(difference.numpy(), bins=30, color=PALETTE["green"], alpha=0.8)
+    bottom.axvline(0, color=INK, linewidth=1)
+    bottom.set_xlabel("difference (nats)")
     return figure

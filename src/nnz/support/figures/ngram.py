@@ -36,19 +36,22 @@ def over_k(
     dev: Mapping[str, Sequence[float]],
 ) -> Figure:
     """Draw training and dev loss over k, a panel for each order; the best k on dev is marked."""
-    figure, row = new_figure(
-        NORMAL, 3.0, ncols=len(dev), sharey=True, squeeze=False
+    rows = (len(dev) + 1) // 2
+    figure, grid = new_figure(
+        NORMAL, 2.3 * rows, nrows=rows, ncols=2, sharex=True, squeeze=False
     )
-    for axes, label in zip(row[0], dev, strict=True):
+    for axes, label in zip(grid.flat, dev, strict=False):
         axes.plot(ks, train[label], "--", color=PALETTE["orange"], label="training")
         axes.plot(ks, dev[label], color=PALETTE["blue"], label="dev")
         best = min(range(len(ks)), key=lambda i: dev[label][i])
         axes.plot(ks[best], dev[label][best], "o", color=PALETTE["blue"])
         axes.set_xscale("log")
+        axes.set_ylim(1.55, 2.85)
         axes.set_title(label)
+    for axes in grid[-1]:
         axes.set_xlabel("k")
-    row[0][0].set_ylabel("loss (nats per character)")
-    row[0][0].legend()
+    figure.supylabel("loss (nats per character)", fontsize=11)
+    grid[-1][-1].legend()
     return figure
 
 
@@ -63,21 +66,20 @@ def explosion(
 
     `inner` is the share among those whose context has no full stop.
     """
-    figure, (left, right) = new_figure(NORMAL, 3.0, ncols=2)
-    left.plot(orders, possible, "s--", color=PALETTE["orange"], label="could occur")
-    left.plot(orders, seen, "o-", color=PALETTE["blue"], label="occur")
-    left.set_yscale("log")
-    left.set_ylabel("contexts")
-    left.legend()
-    right.plot(orders, covered, "o-", color=PALETTE["blue"], label="all")
-    right.plot(orders, inner, "s--", color=PALETTE["green"], label="letters only")
-    right.legend()
-    right.set_ylim(0, 1.02)
-    right.yaxis.set_major_formatter(PercentFormatter(1.0))
-    right.set_ylabel("dev guesses with known context")
-    for axes in (left, right):
-        axes.set_xlabel("order n")
-        axes.set_xticks(list(orders))
+    figure, (top, bottom) = new_figure(NORMAL, 3.0, ncols=2)
+    top.plot(orders, possible, "s--", color=PALETTE["orange"], label="could occur")
+    top.plot(orders, seen, "o-", color=PALETTE["blue"], label="occur")
+    top.set_yscale("log")
+    top.set_ylabel("contexts")
+    top.legend()
+    bottom.plot(orders, covered, "o-", color=PALETTE["blue"], label="all")
+    bottom.plot(orders, inner, "s--", color=PALETTE["green"], label="letters only")
+    bottom.legend()
+    bottom.set_ylim(0, 1.02)
+    bottom.yaxis.set_major_formatter(PercentFormatter(1.0))
+    bottom.set_ylabel("known contexts")
+    bottom.set_xlabel("order n")
+    bottom.set_xticks(list(orders))
     return figure
 
 
