@@ -167,8 +167,10 @@ def test_the_best_k_is_marked_in_each_panel() -> None:
     train = {"n = 2": [2.0, 2.1, 2.2], "n = 3": [1.7, 1.8, 1.9]}
     dev = {"n = 2": [2.4, 2.3, 2.5], "n = 3": [2.5, 2.6, 2.7]}
     figure = ngram.over_k([0.1, 1, 10], train, dev)
-    marks = [tuple(axes.lines[2].get_xydata()[0]) for axes in figure.axes]
+    lines = figure.axes[0].lines
+    marks = [tuple(lines[i].get_xydata()[0]) for i in (2, 5)]
     assert marks == [(1, 2.3), (0.1, 2.5)]
+    assert list(lines[3].get_ydata()) == train["n = 3"]
 
 
 def test_the_explosion_shows_all_four_series() -> None:

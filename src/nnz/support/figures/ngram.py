@@ -35,23 +35,27 @@ def over_k(
     train: Mapping[str, Sequence[float]],
     dev: Mapping[str, Sequence[float]],
 ) -> Figure:
-    """Draw training and dev loss over k, a panel for each order; the best k on dev is marked."""
-    rows = (len(dev) + 1) // 2
-    figure, grid = new_figure(
-        NORMAL, 2.3 * rows, nrows=rows, ncols=2, sharex=True, squeeze=False
-    )
-    for axes, label in zip(grid.flat, dev, strict=False):
-        axes.plot(ks, train[label], "--", color=PALETTE["orange"], label="training")
-        axes.plot(ks, dev[label], color=PALETTE["blue"], label="dev")
+    """Draw training (dashed) and dev loss over k, a colour for each order; the best k on dev is marked."""
+    figure, axes = new_figure(NORMAL, 4.0)
+    rows = zip(dev, PALETTE.values(), MARKERS, strict=False)
+    for label, colour, marker in rows:
+        axes.plot(ks, train[label], "--", color=colour, linewidth=1.4)
+        axes.plot(ks, dev[label], color=colour)
         best = min(range(len(ks)), key=lambda i: dev[label][i])
-        axes.plot(ks[best], dev[label][best], "o", color=PALETTE["blue"])
-        axes.set_xscale("log")
-        axes.set_ylim(1.55, 2.85)
-        axes.set_title(label)
-    for axes in grid[-1]:
-        axes.set_xlabel("k")
-    figure.supylabel("loss (nats per character)", fontsize=11)
-    grid[-1][-1].legend()
+        axes.plot(
+            ks[best],
+            dev[label][best],
+            marker,
+            color=colour,
+            markersize=8,
+            label=label,
+        )
+    axes.plot([], [], color=INK, label="dev")
+    axes.plot([], [], "--", color=INK, linewidth=1.4, label="training")
+    axes.set_xscale("log")
+    axes.set_xlabel("k")
+    axes.set_ylabel("loss (nats per character)")
+    axes.legend(ncols=2)
     return figure
 
 
