@@ -340,6 +340,22 @@ def test_an_order_out_of_range_is_refused(order: int) -> None:
             make(order)
 
 
+def test_interpolation_gives_the_longer_context_the_weight() -> None:
+    """By hand: after a came n twice and b once; of the nine characters, ends included, two are n."""
+    names = ["an", "an", "ab"]
+    model = JelinekMercer(2, 0.9).fit(names)
+    unigram = 0.9 * 2 / 9 + 0.1 / 27
+    row = model.log_probs(context("a", 1)).exp()[0]
+    assert row[index("n")].item() == pytest.approx(0.9 * 2 / 3 + 0.1 * unigram)
+
+
+def test_an_alphabet_of_two_allows_sixty_three_characters() -> None:
+    vocabulary = Vocabulary(["a"])
+    assert NGramCounts(63, vocabulary=vocabulary).block_size == 62
+    with pytest.raises(ValueError, match=r"order is 64; it counts .* so 1 to 63"):
+        NGramCounts(64, vocabulary=vocabulary)
+
+
 def test_the_largest_order_has_keys_of_its_own() -> None:
     """27^13 is below 2^63; one more digit would wrap round and mix contexts up."""
     name = "zzzzzzzzzzzzz"

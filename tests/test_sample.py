@@ -64,6 +64,16 @@ def test_the_darts_do_not_depend_on_the_precision_of_the_model() -> None:
     assert torch.equal(draw(probs, seeded(6)), draw(probs.double(), seeded(6)))
 
 
+def test_small_outcomes_behind_a_large_one_are_not_rounded_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sums in 32 bits would stay at 2^24, and the last outcome would never be drawn."""
+    last = torch.tensor([[0.999_999_99]], dtype=torch.float64)
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: last)
+    probs = torch.tensor([[2.0**24, *[1.0] * 9]])
+    assert int(draw(probs, seeded())[0]) == 9
+
+
 def test_draw_agrees_with_torch_multinomial_in_distribution() -> None:
     generator = seeded(3)
     probs = torch.rand(1, 27, generator=generator, dtype=torch.float64) ** 2
