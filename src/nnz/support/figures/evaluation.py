@@ -45,7 +45,7 @@ def resamples(
     axes.plot([], [], color=PALETTE["orange"], linestyle="--", label="95 % between")
     axes.set_xlabel("loss (nats per character)")
     axes.set_ylabel("resampled lists")
-    axes.legend()
+    axes.legend(loc="upper left", fontsize=9)
     return figure
 
 

@@ -70,7 +70,7 @@ def explosion(
 
     `inner` is the share among those whose context has no full stop.
     """
-    figure, (top, bottom) = new_figure(NORMAL, 3.0, ncols=2)
+    figure, (top, bottom) = new_figure(NORMAL, 4.8, nrows=2, sharex=True)
     top.plot(orders, possible, "s--", color=PALETTE["orange"], label="could occur")
     top.plot(orders, seen, "o-", color=PALETTE["blue"], label="occur")
     top.set_yscale("log")
