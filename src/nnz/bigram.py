@@ -170,8 +170,12 @@ class BigramNet:
     ) -> None:
         self.vocabulary = vocabulary
         self.losses: list[float] = []
-        V = len(vocabulary)
-        self.W = torch.randn(V, V, generator=generator, requires_grad=True)
+        size = (self.rows(), len(vocabulary))
+        self.W = torch.randn(size, generator=generator, requires_grad=True)
+
+    def rows(self) -> int:
+        """Return how many rows W has: one for each character that may stand before."""
+        return len(self.vocabulary)
 
     def logits(self, contexts: Tensor) -> Tensor:
         """Return the rows of W that the contexts ask for, of shape (B, V)."""

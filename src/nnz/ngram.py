@@ -150,12 +150,9 @@ class AdditiveTrigramNet(BigramNet):
 
     block_size = 2
 
-    def __init__(
-        self, *, generator: torch.Generator, vocabulary: Vocabulary = LETTERS
-    ) -> None:
-        super().__init__(generator=generator, vocabulary=vocabulary)
-        V = len(vocabulary)
-        self.W = torch.randn(2 * V, V, generator=generator, requires_grad=True)
+    def rows(self) -> int:
+        """Return how many rows W has: V for the character before last, and V for the last."""
+        return 2 * len(self.vocabulary)
 
     def logits(self, contexts: Tensor) -> Tensor:
         """Return the sum of two rows of W for each context, of shape (B, V)."""
@@ -176,12 +173,9 @@ class TrigramNet(BigramNet):
 
     block_size = 2
 
-    def __init__(
-        self, *, generator: torch.Generator, vocabulary: Vocabulary = LETTERS
-    ) -> None:
-        super().__init__(generator=generator, vocabulary=vocabulary)
-        V = len(vocabulary)
-        self.W = torch.randn(V * V, V, generator=generator, requires_grad=True)
+    def rows(self) -> int:
+        """Return how many rows W has: one for each pair of characters."""
+        return len(self.vocabulary) ** 2
 
     def logits(self, contexts: Tensor) -> Tensor:
         """Return the row of W that belongs to both characters together, of shape (B, V)."""
