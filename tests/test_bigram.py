@@ -314,7 +314,7 @@ def test_settings_of_the_descent_are_checked(setting: dict[str, float]) -> None:
     with pytest.raises(
         ValueError, match="steps and decay are 0 or more, rate above"
     ):
-        net.fit(["ann"], **setting)  # type: ignore[arg-type]
+        net.fit(["ann"], **setting)
     assert torch.equal(net.W, before)
     assert net.losses == []
 

@@ -226,6 +226,7 @@ def test_an_estimate_says_value_error_and_interval() -> None:
     estimate = Estimate(50.0, values)
     assert estimate.standard_error == pytest.approx(values.std().item())
     assert estimate.interval == pytest.approx((2.5, 97.5))
+    assert estimate != Estimate(50.0, values)  # two measurements, not one
     assert str(estimate) == "50.0000 ± 29.3002 (95 %: 2.5000 to 97.5000)"
 
 

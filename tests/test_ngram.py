@@ -369,7 +369,16 @@ def test_the_largest_order_has_keys_of_its_own() -> None:
 def test_an_order_that_is_no_whole_number_is_refused(order: object) -> None:
     for make in SMOOTHED.values():
         with pytest.raises(TypeError, match="order must be a whole number, got"):
-            make(order)  # type: ignore[arg-type]
+            make(order)
+
+
+def test_grams_that_would_not_fit_their_keys_are_refused() -> None:
+    """Fourteen characters make keys that wrap round, silently; so the function that makes them refuses too."""
+    assert len(grams_of(["emma"], 13)) == 5
+    with pytest.raises(ValueError, match="order is 14; it counts"):
+        grams_of(["emma"], 14)
+    with pytest.raises(TypeError, match=r"order must be a whole number, got 2\.5"):
+        grams_of(["emma"], 2.5)
 
 
 @pytest.mark.parametrize("k", [-1, -1e-9, math.inf, math.nan])

@@ -108,7 +108,7 @@ def by_position(
     return place.bincount(weights=costs) / counts, counts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Estimate:
     """A measured number with what chance does to it.
 

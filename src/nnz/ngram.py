@@ -79,6 +79,7 @@ def grams_of(
         TypeError: order is not a whole number, or names is one string.
         ValueError: order is below 1 or too large to number the n-grams in 63 bits, or names is empty.
     """
+    check_order(order, vocabulary)
     X, Y = windows(names, order - 1, vocabulary)
     return keys_of(torch.cat([X, Y[:, None]], dim=1), len(vocabulary))
 
