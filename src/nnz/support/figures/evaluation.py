@@ -45,7 +45,7 @@ def resamples(
     axes.plot([], [], color=PALETTE["orange"], linestyle="--", label="95 % between")
     axes.set_xlabel("loss (nats per character)")
     axes.set_ylabel("resampled lists")
-    axes.legend(loc="upper left", fontsize=9)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure
 
 
