@@ -145,11 +145,24 @@ def windows(
     gap = max(block_size, 1)
     padding = END * gap
     text = padding + padding.join(names) + padding
-    indices = torch.tensor(vocabulary.encode(text))
+    indices = _encode_fast(text, vocabulary)  # as vocabulary.encode does
     rows = indices.unfold(0, gap + 1, 1)  # (len(text) - gap, gap + 1)
     rows = rows[(rows[:, -1] != 0) | (rows[:, -2] != 0)]  # (N, gap + 1)
     X, Y = rows[:, gap - block_size : gap], rows[:, -1]
     return X.contiguous(), Y.contiguous()
+
+
+def _encode_fast(text: str, vocabulary: Vocabulary) -> Tensor:
+    """Return `vocabulary.encode(text)` as a tensor, by way of a table from code points to indices."""
+    codes = torch.frombuffer(bytearray(text, "utf-32-le"), dtype=torch.int32)
+    table = torch.full((int(codes.max()) + 1,), -1)
+    for index, char in enumerate(vocabulary.chars):
+        if ord(char) < len(table):
+            table[ord(char)] = index
+    indices = table[codes]
+    if (indices < 0).any():
+        vocabulary.encode(text)  # raises, and says what is unknown
+    return indices
 
 
 def _check_names(names: Sequence[str]) -> None:
