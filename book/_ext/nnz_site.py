@@ -7,6 +7,8 @@ What the stock stack gets wrong, and what is done about it here:
 - Two extensions that are safe to run in parallel do not say so, which makes Sphinx read serially
   and warn, and the domain of sphinx-proof, which keeps its data elsewhere, does not say that it has
   nothing to merge.
+- Sphinx hands the pages to its processes in the order of the alphabet; they are dealt out by their
+  budgets in chapters.toml, so that all processes end at about the same time.
 - What a cell prints arrives in pieces, cut by chance, and MyST-NB ends a line at each cut; the pieces
   are joined as they are.
 - MathJax would come from another host; it is copied from the installed package sphinx-mathjax-
@@ -30,10 +32,14 @@ from myst_nb.core import render
 from myst_nb.core.utils import coalesce_streams
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
+from sphinx.util.parallel import make_chunks
 from sphinx_proof.domain import ProofDomain
 
 from nnz.support import datasets
+from nnz.support.balance import balanced
+from nnz.support.house import chapters
 
 PARALLEL_SAFE = ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex")
 FONTS = (
@@ -145,6 +151,16 @@ def before_reading(app: Sphinx) -> None:
     import matplotlib.font_manager  # noqa: F401  (importing it makes the cache)
 
 
+def deal_out(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Reorder the pages to be read such that Sphinx's processes have about equally much to execute."""
+    table = chapters(Path(app.srcdir))
+    cost = {
+        f"book/{name}": float(entry["seconds"]) for name, entry in table.items()
+    }
+    sizes = [len(chunk) for chunk in make_chunks(docnames, app.parallel)]
+    docnames[:] = balanced(docnames, sizes, app.parallel, cost)
+
+
 class MergeableProofDomain(ProofDomain):  # type: ignore[misc]
     """The domain of theorems and definitions, for a build in parallel processes."""
 
@@ -229,6 +245,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     render.coalesce_streams = whole_streams
     app.connect("config-inited", prepare, priority=900)
     app.connect("builder-inited", before_reading)
+    app.connect("env-before-read-docs", deal_out)
     app.connect("html-page-context", mend_page, priority=900)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
