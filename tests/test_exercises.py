@@ -30,8 +30,10 @@ from nnz.exercises import (
     bigram_network,
     engine,
     evaluation,
+    mlp,
     network,
     ngram,
+    training,
 )
 from nnz.exercises.contents import CONTENTS
 from nnz.exercises.exercise import Exercise, Slip
@@ -46,6 +48,8 @@ CHAPTERS = {
     "bigram-network": bigram_network,
     "ngram": ngram,
     "evaluation": evaluation,
+    "mlp": mlp,
+    "training": training,
 }
 EXERCISES = [e for module in CHAPTERS.values() for e in module.EXERCISES]
 SLIPS = [(e, slip) for e in EXERCISES for slip in e.slips]

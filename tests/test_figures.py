@@ -15,8 +15,10 @@ from nnz.support.figures import (
     bigram_network,
     engine,
     evaluation,
+    mlp,
     network,
     ngram,
+    training,
 )
 
 pytestmark = pytest.mark.support
@@ -213,3 +215,101 @@ def test_the_pair_shows_both_losses_and_the_difference() -> None:
     ]
     assert heights == [120, 60]
     assert "difference" in figure.axes[1].get_xlabel()
+
+
+def test_the_window_slides_one_place_a_row() -> None:
+    figure = mlp.sliding([("..", "a"), (".a", "b"), ("ab", ".")])
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == [".", ".", "a", ".", "a", "b", *"ab."]
+    x = [text.get_position()[0] for text in figure.axes[0].texts]
+    assert x[3] - x[0] == x[6] - x[3] == 1
+
+
+def test_batch_noise_is_drawn_with_its_law() -> None:
+    figure = mlp.noise([4, 16], [0.6, 0.3], 1.0, [0.1, 0.2])
+    top, bottom = figure.axes
+    assert list(top.lines[0].get_ydata()) == [0.6, 0.3]
+    assert list(top.lines[1].get_ydata()) == [0.5, 0.25]
+    assert list(bottom.lines[0].get_ydata()) == [0.1, 0.2]
+    assert "nats" in top.get_ylabel()
+
+
+def test_the_long_run_shows_means_of_what_it_is_given() -> None:
+    losses = torch.cat([torch.full((1000,), 3.0), torch.full((1000,), 2.0)])
+    axes = mlp.long_run(losses, 1000, {"table": 2.2}).axes[0]
+    assert list(axes.lines[0].get_ydata()) == [3.0] * 10 + [2.0] * 10
+    assert list(axes.lines[1].get_ydata()) == [3.0, 2.0]
+    assert list(axes.lines[1].get_xdata()) == [500.0, 1500.0]
+    assert axes.lines[2].get_ydata()[0] == 2.2
+
+
+def test_direct_connections_are_drawn_with_standard_errors() -> None:
+    plain = torch.tensor([[2.0, 2.2], [1.9, 1.9]])
+    direct = torch.tensor([[1.9, 2.0], [1.9, 1.9]])
+    figure = mlp.direct([10, 20], {"a": plain, "b": direct}, direct - plain)
+    top, bottom = figure.axes
+    means = top.containers[0].lines[0].get_ydata()
+    assert list(means) == pytest.approx([2.1, 1.9])
+    low, high = (line.get_ydata()[0] for line in top.containers[0].lines[1])
+    assert high - low == pytest.approx(2 * 0.1)
+    assert list(bottom.containers[0].lines[0].get_ydata()) == pytest.approx(
+        [-0.15, 0.0]
+    )
+
+
+def test_points_stand_where_they_are_and_some_stand_out() -> None:
+    places = torch.tensor([[0.0, 1.0], [2.0, -1.0]])
+    axes = mlp.points(places, "ab", "a", ("left", "up")).axes[0]
+    assert [text.get_position() for text in axes.texts] == [(0, 1), (2, -1)]
+    colours = [line.get_color() for line in axes.lines]
+    assert colours[0] != colours[1]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("left", "up")
+
+
+def test_a_range_test_is_smoothed_around_each_step() -> None:
+    rates = [10.0**i for i in range(-3, 3)]
+    axes = training.range_test(rates, [3.0, 2.0, 1.0, 2.0, 3.0, 9.0], width=2).axes[
+        0
+    ]
+    assert list(axes.lines[0].get_ydata()) == [3.0, 2.0, 1.0, 2.0, 3.0, 9.0]
+    assert list(axes.lines[1].get_xdata()) == rates[1:-1]
+    assert list(axes.lines[1].get_ydata()) == [2.5, 1.5, 1.5, 2.5]
+    assert axes.get_xscale() == "log"
+
+
+def test_schedules_and_losses_are_drawn_as_given() -> None:
+    axes = training.rates({"a": [1.0, 0.5], "b": [0.1, 0.2]}).axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[1, 0.5], [0.1, 0.2]]
+    axes = training.curves([1, 10], {"train": [3, 2], "dev": [3, 4]}, "names").axes[
+        0
+    ]
+    assert [line.get_label() for line in axes.lines] == ["train", "dev"]
+    assert axes.get_xlabel() == "names"
+    assert training.curves([1], {"a": [1]}, "x", log=False).axes[
+        0
+    ].get_xscale() == ("linear")
+
+
+def test_batch_sizes_show_loss_and_time() -> None:
+    top, bottom = training.batch_sizes([8, 16], [2.0, 2.1], [1.0, 0.5]).axes
+    assert list(top.lines[0].get_ydata()) == [2.0, 2.1]
+    assert list(bottom.lines[0].get_ydata()) == [1.0, 0.5]
+
+
+def test_a_search_stars_its_best() -> None:
+    x, y = torch.tensor([0.1, 1.0]), torch.tensor([0.01, 0.001])
+    losses = torch.tensor([9.0, 2.0])
+    figure = training.searched({"a": (x, y, losses), "b": (y, x, losses)}, most=3.0)
+    for axes, best in zip(
+        figure.axes[:2], [(1.0, 0.001), (0.001, 1.0)], strict=True
+    ):
+        (star,) = axes.lines
+        assert (star.get_xdata()[0], star.get_ydata()[0]) == pytest.approx(best)
+        assert list(axes.collections[0].get_array()) == [3.0, 2.0]
+
+
+def test_a_study_shows_the_best_so_far() -> None:
+    axes = training.study([3.0, 2.0, 2.5, 1.0], guided_from=2).axes[0]
+    assert list(axes.lines[0].get_ydata()) == [3.0, 2.0, 2.5, 1.0]
+    assert list(axes.lines[1].get_ydata()) == [3.0, 2.0, 2.0, 1.0]
+    assert axes.lines[2].get_xdata()[0] == 2.5

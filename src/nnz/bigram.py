@@ -181,6 +181,14 @@ class BigramNet:
         """Return the rows of W that the contexts ask for, of shape (B, V)."""
         return self.W[contexts[:, 0]]
 
+    def parameters(self) -> list[Tensor]:
+        """Return the weights, for an optimiser to change."""
+        return [self.W]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the weights by name, without gradients, in the memory they are in."""
+        return {"W": self.W.detach()}
+
     def fit(
         self,
         names: Sequence[str],

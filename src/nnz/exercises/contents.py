@@ -52,6 +52,20 @@ CONTENTS = {
         "names_needed": "How many names",
         "distinct_split": "A split without leaks",
     },
+    "mlp": {
+        "embed": "Side by side",
+        "bengio_parameters": "How many weights",
+        "quiet_start": "The first loss",
+        "batch_error": "How much a batch says",
+        "best_mixture": "An idea from the paper",
+    },
+    "training": {
+        "warm_cosine": "A schedule of your own",
+        "adamw_step": "A step of AdamW",
+        "log_uniform": "Numbers of every size",
+        "averaged_log_probs": "Three are better than one",
+        "beat_the_table": "Beat the lecture",
+    },
 }
 
 

@@ -1,0 +1,781 @@
+"""The exercises of the chapter on the neural language model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from string import ascii_lowercase
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nnz.bigram import BigramCounts, Uniform
+from nnz.data import LETTERS, Vocabulary
+from nnz.evaluate import surprises
+from nnz.exercises._compare import freeze, is_tensor, mismatch, same
+from nnz.exercises._observe import RESULT, Answer, Parts
+from nnz.exercises.exercise import Exercise, Slip
+from nnz.exercises.inputs import Input, call
+from nnz.mlp import BengioMLP, scores
+
+VERDICT = "the verdict"
+NEAR = 0.05  # nats from log V
+SATURATED = 0.99  # what a hidden activation is beyond if it can hardly learn
+FEW = 0.2  # the share of the hidden activations that may be
+SPREAD = (
+    0.3  # the least standard deviation of a hidden unit, averaged over the units
+)
+
+
+def embed(C: Tensor, contexts: Tensor) -> Tensor:
+    """Return the rows of C for each context's characters, side by side."""
+    rows = C[contexts]  # (B, block_size, n_embd)
+    return rows.flatten(1)
+
+
+def bengio_parameters(
+    V: int, block_size: int, n_embd: int, n_hidden: int, direct: bool
+) -> int:
+    """Return how many weights a BengioMLP has that knows V characters."""
+    n_in = block_size * n_embd
+    embeddings = V * n_embd
+    hidden = (n_in + 1) * n_hidden
+    output = (n_hidden + 1) * V
+    past_hidden = n_in * V if direct else 0
+    return embeddings + hidden + output + past_hidden
+
+
+def quiet_start(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights, scaled for a first loss near log V and an active tanh."""
+    n_in, n_hidden = params["W1"].shape
+    into, out_of = 5 / 3 / math.sqrt(n_in), 0.1 / math.sqrt(n_hidden)
+    factors = {"C": 1, "W1": into, "b1": 0, "W2": out_of, "b2": 0}
+    return {name: factor * params[name] for name, factor in factors.items()}
+
+
+def batch_error(losses: Tensor, batch_size: int) -> float:
+    """Return the standard deviation of the mean loss of a random batch."""
+    spread = losses.std(correction=0)  # of one example
+    return spread.item() / math.sqrt(batch_size)
+
+
+def best_mixture(first: Tensor, second: Tensor) -> tuple[float, float]:
+    """Return the share of the first model in the best mixture, and its loss."""
+    shares = torch.arange(101, dtype=torch.float64)[:, None] / 100  # (101, 1)
+    a, b = first + shares.log(), second + (1 - shares).log()  # (101, N)
+    losses = -torch.logaddexp(a, b).mean(dim=1)  # (101,)
+    best = int(losses.argmin())
+    return best / 100, losses[best].item()
+
+
+def _one_below_the_other(C: Tensor, contexts: Tensor) -> Tensor:
+    return torch.cat([C[column] for column in contexts.T])
+
+
+_EMBED = Exercise(
+    label="mlp-ex-embed",
+    reference=embed,
+    task="Write embed(C, contexts), which returns what the hidden layer reads. C is float of shape (V, n_embd), "
+    "a row for each character; contexts is int64 of shape (B, block_size), the characters of B contexts, the "
+    "oldest first. Return float of shape (B, block_size * n_embd): for each context the rows of its "
+    "characters, whole and side by side, in the same order.",
+    hints=(
+        "A tensor can be indexed with another one: every index is replaced by the row that it stands for. What "
+        "shape has the result, if the indices have shape (B, block_size)?",
+        "Of the three axes the first, the contexts, stays; the other two become one. No number moves in memory.",
+        "Take the sizes from the shapes: other networks read more characters, or have longer rows.",
+    ),
+    inputs=(
+        call(
+            torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+            torch.tensor([[0, 2, 1]]),
+        ),
+        call(
+            torch.tensor([[0.5, -1.0], [0.25, 2.0], [1.5, 0.0]]),
+            torch.tensor([[0, 1], [1, 2]]),
+        ),
+        call(
+            torch.tensor([[0.5, -1.0, 2.0], [0.25, 1.0, 0.0]]),
+            torch.tensor([[0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 0]]),
+        ),
+        call(torch.arange(20.0).view(4, 5) / 4, torch.tensor([[3], [0], [2]])),
+    ),
+    slips=(
+        Slip(
+            "the rows of a context are added, so that nobody can tell which character came first; set them side "
+            "by side",
+            lambda C, contexts: C[contexts].sum(dim=1),
+        ),
+        Slip(
+            "the rows of a context are averaged, and their order is lost; set them side by side",
+            lambda C, contexts: C[contexts].mean(dim=1),
+        ),
+        Slip(
+            "the rows stand in the opposite order: the oldest character comes first",
+            lambda C, contexts: embed(C, contexts.flip(1)),
+        ),
+        Slip(
+            "the rows are still on an axis of their own; make one axis of the last two",
+            lambda C, contexts: C[contexts],
+        ),
+        Slip(
+            "all contexts run together into one long row; the first axis should stay",
+            lambda C, contexts: C[contexts].flatten(),
+        ),
+        Slip(
+            "the characters of a context are one below the other, as if each were a context of its own",
+            lambda C, contexts: C[contexts].flatten(0, 1),
+        ),
+        Slip(
+            "the positions are joined along the first axis, one below the other; join them along the second",
+            _one_below_the_other,
+        ),
+        Slip(
+            "the rows are mixed together: first the first number of every row, then the second. Each row should "
+            "stay whole",
+            lambda C, contexts: C[contexts].transpose(1, 2).flatten(1),
+        ),
+        Slip(
+            "those are the indices of the characters as numbers; each should be replaced by its row of C",
+            lambda C, contexts: contexts.float(),
+        ),
+        Slip(
+            "only the last character of each context is there",
+            lambda C, contexts: C[contexts[:, -1]],
+        ),
+        Slip(
+            "three positions are looked up, whatever the context; there are block_size of them",
+            lambda C, contexts: torch.cat([C[contexts[:, i]] for i in range(3)], 1),
+        ),
+        Slip(
+            "the new shape is written as a fixed number, which fits contexts of three characters; take it from "
+            "the shapes",
+            lambda C, contexts: C[contexts].view(-1, 3 * C.shape[1]),
+        ),
+    ),
+)
+
+
+def _as_built(args: Sequence[Any], parts: Parts) -> str:
+    V, *sizes = args
+    if V > 27:
+        return ""  # there are no more letters, and large ones take long to build
+    model = BengioMLP(
+        *sizes,
+        generator=torch.Generator().manual_seed(0),
+        vocabulary=Vocabulary(ascii_lowercase[: V - 1]),
+    )
+    yours: Any = parts[RESULT]
+    off = yours - sum(p.numel() for p in model.parameters())
+    few = "too few" if off < 0 else "too many"
+    return f"the model, once built, has others: {abs(off)} {few}" if off else ""
+
+
+_Count = Callable[[int, int, int, int, bool], int]
+
+
+def _counted_with(extra: _Count) -> _Count:
+    """Return a count that is off by `extra`."""
+    return lambda *sizes: bengio_parameters(*sizes) + extra(*sizes)
+
+
+_PARAMETERS = Exercise(
+    label="mlp-ex-parameters",
+    reference=bengio_parameters,
+    task="Write bengio_parameters(V, block_size, n_embd, n_hidden, direct), which returns how many weights, "
+    "biases included, a BengioMLP has that reads block_size of V characters, each as n_embd numbers, and has "
+    "n_hidden hidden units; direct, a bool, says whether there are connections from the embeddings past the "
+    "hidden layer to the output. Four whole numbers and a bool go in, and a whole number comes out. Do not "
+    "build the model: V may be the number of words in a language.",
+    hints=(
+        "Write down the shapes of C, W1, b1, W2 and b2, and of W if there is one. A tensor has as many numbers "
+        "as the product of its sizes.",
+        "A character has one row of C, wherever in the context it stands; the hidden layer reads block_size rows "
+        "side by side.",
+        "A hidden unit has a weight for each number that it reads and one bias; an output has a weight for each "
+        "hidden unit and one bias. The direct connections add weights, but no second bias.",
+    ),
+    inputs=(
+        call(11, 3, 2, 5, False),
+        call(11, 3, 2, 5, True),
+        call(5, 1, 4, 2, True),
+        call(27, 3, 10, 200, False),
+        call(17964, 5, 100, 60, True),
+    ),
+    slips=(
+        Slip(
+            "each position has a table of embeddings of its own; the model has one, which all positions share",
+            _counted_with(lambda V, n, m, h, direct: (n - 1) * V * m),
+        ),
+        Slip(
+            "the table of embeddings is left out; it is learned with the rest",
+            _counted_with(lambda V, n, m, h, direct: -V * m),
+        ),
+        Slip(
+            "the biases are left out, those of the hidden units and those of the outputs",
+            _counted_with(lambda V, n, m, h, direct: -h - V),
+        ),
+        Slip(
+            "the biases of the hidden units are left out",
+            _counted_with(lambda V, n, m, h, direct: -h),
+        ),
+        Slip(
+            "the biases of the outputs are left out",
+            _counted_with(lambda V, n, m, h, direct: -V),
+        ),
+        Slip(
+            "there is one bias for each unit, not one for each layer",
+            _counted_with(lambda V, n, m, h, direct: 2 - h - V),
+        ),
+        Slip(
+            "one character too many is read: block_size is the paper's n - 1, not its n",
+            lambda V, n, m, h, direct: bengio_parameters(V, n + 1, m, h, direct),
+        ),
+        Slip(
+            "one character too few is read: block_size is the paper's n - 1 already",
+            lambda V, n, m, h, direct: bengio_parameters(V, n - 1, m, h, direct),
+        ),
+        Slip(
+            "the hidden units read one character; they read all block_size of them",
+            _counted_with(lambda V, n, m, h, direct: -(n - 1) * m * h),
+        ),
+        Slip(
+            "the hidden units read V numbers for each character, as if there were no embeddings",
+            _counted_with(lambda V, n, m, h, direct: n * (V - m) * h),
+        ),
+        Slip(
+            "the direct connections are counted even where there are none",
+            lambda V, n, m, h, direct: bengio_parameters(V, n, m, h, True),
+        ),
+        Slip(
+            "that is the paper's formula with direct connections in any case, and with block_size for its n, "
+            "which is one more",
+            lambda V, n, m, h, direct: bengio_parameters(V, n - 1, m, h, True),
+        ),
+        Slip(
+            "the direct connections are never counted",
+            lambda V, n, m, h, direct: bengio_parameters(V, n, m, h, False),
+        ),
+        Slip(
+            "the direct connections come from one character; they come from the embeddings of all block_size",
+            _counted_with(lambda V, n, m, h, direct: -direct * (n - 1) * m * V),
+        ),
+        Slip(
+            "the direct connections have biases of their own; the outputs have theirs already",
+            _counted_with(lambda V, n, m, h, direct: direct * V),
+        ),
+    ),
+    properties=(_as_built,),
+    tolerance=1e-12,
+)
+
+
+def _malformed(yours: Mapping[str, Any], given: Mapping[str, Tensor]) -> str:
+    """Say why these are not the given tensors times a number each, or nothing if they are."""
+    for name, tensor in given.items():
+        if name not in yours:
+            return f"{name} is missing"
+        if found := mismatch(yours[name], tensor, name):
+            return found
+        mine = yours[name].detach().to(tensor.dtype)
+        factor = (mine * tensor).sum() / (tensor**2).sum()
+        if not torch.allclose(mine, factor * tensor, rtol=1e-3):
+            return f"{name} is not the given one times a number"
+    if more := [name for name in yours if name not in given]:
+        return f"there is {more[0]!r}, which was not given"
+    if not same(yours["C"], given["C"], 1e-6):
+        return "C was scaled; it stays as it is"
+    zero = [name for name in ("W1", "W2") if not yours[name].any()]
+    if zero:
+        return f"{' and '.join(zero)} {'is' if len(zero) == 1 else 'are'} all zero"
+    return ""
+
+
+def _first_step(params: dict[str, Tensor]) -> tuple[dict[str, float], str]:
+    """Measure what a network does before it has learned anything, and sum it up in words."""
+    V, n_embd = params["C"].shape
+    block_size = len(params["W1"]) // n_embd
+    generator = torch.Generator().manual_seed(0)
+    contexts = torch.randint(V, (500, block_size), generator=generator)
+    targets = torch.randint(V, (500,), generator=generator)
+
+    def loss(**changed: Tensor) -> float:
+        return F.cross_entropy(scores(params | changed, contexts), targets).item()
+
+    inputs = embed(params["C"], contexts)
+    hidden = torch.tanh(inputs @ params["W1"] + params["b1"])
+    measured = {
+        "log V": math.log(V),
+        "loss": loss(),
+        "saturated": (hidden.abs() > SATURATED).double().mean().item(),
+        "spread": hidden.std(dim=0, correction=0).mean().item(),
+    }
+    alone = {"b2": loss(W2=0 * params["W2"]), "W2": loss(b2=0 * params["b2"])}
+    to_blame = [name for name, x in alone.items() if x > math.log(V) + NEAR]
+    uneven = f"outputs uneven by {' and '.join(to_blame) or 'both together'}"
+    outputs = uneven if not _is_near(measured) else "outputs even"
+    return measured, f"{outputs}, hidden units {_activity(measured)}"
+
+
+def _is_near(measured: Mapping[str, float]) -> bool:
+    return abs(measured["loss"] - measured["log V"]) <= NEAR
+
+
+def _activity(measured: Mapping[str, float]) -> str:
+    share, spread = measured["saturated"], measured["spread"]
+    if share > FEW:
+        return "saturated" if share > 0.3 else "saturated in part"
+    return "nearly 0" if spread < 0.1 else "small" if spread < SPREAD else "spread"
+
+
+def _in_short(thing: Any) -> Any:
+    return tuple(thing.shape) if is_tensor(thing) else thing
+
+
+def _started(answer: Answer, args: Sequence[Any]) -> Parts:
+    params = args[0]
+    before, given = freeze(params), {n: t.clone() for n, t in params.items()}
+    result: Any = answer(params)
+    if isinstance(result, (list, tuple)):
+        return {RESULT: [_in_short(thing) for thing in result]}
+    if not isinstance(result, Mapping):
+        return {RESULT: result}
+    shapes = {name: _in_short(thing) for name, thing in result.items()}
+    if not same(freeze(params), before):
+        return {
+            RESULT: shapes,
+            VERDICT: "the given dict, or a tensor in it, was changed",
+        }
+    if result is params:
+        return {RESULT: shapes, VERDICT: "that is the given dict, not a new one"}
+    if problem := _malformed(result, given):
+        return {RESULT: shapes, VERDICT: problem}
+    params = {n: t.detach().to(given[n].dtype) for n, t in result.items()}
+    measured, verdict = _first_step(params)
+    shown = {name: round(number, 4) for name, number in measured.items()}
+    return {RESULT: shown, VERDICT: verdict}
+
+
+def _starts_well(args: Sequence[Any], parts: Parts) -> str:
+    measured: Any = parts[RESULT]
+    if "loss" not in measured:
+        return "so no network was started from it"
+    loss, log_V = measured["loss"], measured["log V"]
+    if not _is_near(measured):
+        return f"the first loss is {loss:.4f}, and log V is {log_V:.4f}; they should be within {NEAR}"
+    if (share := measured["saturated"]) > FEW:
+        return f"{share:.0%} of the hidden activations are beyond ±{SATURATED}; at most {FEW:.0%} may be"
+    if (spread := measured["spread"]) < SPREAD:
+        return f"a hidden unit's standard deviation is {spread:.4f} on average; it should be at least {SPREAD}"
+    return ""
+
+
+def _scaled(
+    W1: Callable[[int, int], float] = lambda n_in, n_hidden: 1 / math.sqrt(n_in),
+    W2: Callable[[int, int], float] = lambda n_in, n_hidden: 0.01,
+    b1: float = 0,
+    b2: float = 0,
+    C: float = 1,
+) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
+    """Return an answer that scales with these numbers, those of W1 and W2 from n_in and n_hidden."""
+
+    def scale(params: dict[str, Tensor]) -> dict[str, Tensor]:
+        sizes = params["W1"].shape
+        factors = {"C": C, "W1": W1(*sizes), "b1": b1, "W2": W2(*sizes), "b2": b2}
+        return {name: factor * params[name] for name, factor in factors.items()}
+
+    return scale
+
+
+def _always(number: float) -> Callable[[int, int], float]:
+    return lambda n_in, n_hidden: number
+
+
+def _in_place(params: dict[str, Tensor]) -> dict[str, Tensor]:
+    for name, tensor in quiet_start(params).items():
+        params[name].copy_(tensor)
+    return params
+
+
+def _start_case(
+    block_size: int, n_embd: int, n_hidden: int, seed: int, letters: str = ""
+) -> Input:
+    model = BengioMLP(
+        block_size,
+        n_embd,
+        n_hidden,
+        generator=torch.Generator().manual_seed(seed),
+        vocabulary=Vocabulary(letters) if letters else LETTERS,
+    )
+    own = f", vocabulary=Vocabulary({letters!r})" if letters else ""
+    shown = f"generator=torch.Generator().manual_seed({seed}){own}"
+    made = f"BengioMLP({block_size}, {n_embd}, {n_hidden}, {shown}).state_dict()"
+    return Input(
+        (model.state_dict(),), f"quiet_start(params) where params = {made}"
+    )
+
+
+_QUIET = Exercise(
+    label="mlp-ex-quiet",
+    reference=quiet_start,
+    task="What is the first loss if all V characters are equally likely to the network, and how must its first "
+    "weights be scaled for that? Write quiet_start(params). params is a dict of float tensors, all standard "
+    "normal numbers: C (V, n_embd), W1 (n_in, n_hidden), b1 (n_hidden,), W2 (n_hidden, V) and b2 (V,), where "
+    "n_in is block_size * n_embd. Return a new dict with the same names and shapes: C as it is, and each of "
+    "the others times a number that you choose. Then, on 500 random contexts and targets, the first loss must "
+    f"be within {NEAR} nats of log V; at most a fifth of the hidden activations may be beyond {SATURATED} or "
+    f"-{SATURATED}; the standard deviation of a hidden unit over the contexts, averaged over the units, must be "
+    f"at least {SPREAD}; and neither W1 nor W2 may be all zero. params and its tensors stay as they are.",
+    hints=(
+        "Equal logits make all characters equally likely. A logit is a bias plus a sum of n_hidden terms; how "
+        "large are those at the start?",
+        "The sum of n independent standard normal numbers has variance n, so it spreads like the root of n. What "
+        "enters a hidden unit is such a sum, and should spread by about 1, whatever n_in is.",
+        "So W1 is made smaller by the root of n_in and W2 by the root of n_hidden, and W2 about ten times more "
+        "than that. The biases are not needed at the start.",
+    ),
+    inputs=(
+        _start_case(3, 8, 6, 11, "abcd"),
+        _start_case(2, 2, 8, 4),
+        _start_case(3, 10, 50, 2),
+        _start_case(8, 30, 8, 4, "abcde"),
+    ),
+    slips=(
+        Slip(
+            "nothing was scaled: the network begins sure of itself, and mostly wrong",
+            _scaled(_always(1), _always(1), b1=1, b2=1),
+        ),
+        Slip(
+            "with W1 and W2 both zero the loss is log V, but their gradients are zero too and they never learn",
+            _scaled(_always(0), _always(0)),
+        ),
+        Slip(
+            "with W2 all zero the loss is log V, but no gradient comes back to W1 and C; a small W2 will do",
+            _scaled(W2=_always(0)),
+        ),
+        Slip(
+            "only the output was made quiet: what enters the hidden units is still too large, and most "
+            "of them sit at -1 or 1, where tanh is flat",
+            _scaled(_always(1), b1=1),
+        ),
+        Slip(
+            "W1 is so small that the hidden units hardly answer to the context; what enters them "
+            "should spread by about 1",
+            _scaled(_always(0.01), _always(0.01), b1=0.01, b2=0.01),
+        ),
+        Slip(
+            "W1 is still too large for most sizes: too many hidden units sit where tanh is flat",
+            _scaled(_always(0.6)),
+        ),
+        Slip(
+            "the hidden units are too quiet for most sizes: W1 was scaled by a fixed number, and a small one",
+            _scaled(_always(0.05)),
+        ),
+        Slip(
+            "the embeddings were scaled with the rest; C stays as it is, since W1 can do the same",
+            _scaled(_always(0.01), _always(0.01), b1=0.01, b2=0.01, C=0.01),
+        ),
+        Slip(
+            "b2 was left as it was: it alone makes some characters much likelier than others",
+            _scaled(b2=1),
+        ),
+        Slip(
+            "W2 is still too large: a logit is the sum of n_hidden terms, and should be near 0",
+            _scaled(W2=_always(1)),
+        ),
+        Slip(
+            "the hidden layer is fine, but W2 and b2 are still too large: the logits are far from equal",
+            _scaled(W2=_always(1), b2=1),
+        ),
+        Slip(
+            "the given tensors were overwritten; make new ones",
+            _in_place,
+        ),
+        Slip(
+            "W1 was divided by n_in, which is too much: a sum of n_in such numbers grows only as the root of n_in",
+            _scaled(lambda n_in, n_hidden: 1 / n_in),
+        ),
+        Slip(
+            "W1 was scaled by the number of hidden units; what counts is how many numbers each of them adds up",
+            _scaled(lambda n_in, n_hidden: 5 / 3 / math.sqrt(n_hidden)),
+        ),
+        Slip(
+            "W1 was scaled by a fixed number, which is too large where n_in is; it has to fall as n_in grows",
+            _scaled(_always(0.2)),
+        ),
+        Slip(
+            "W1 was scaled by a fixed number, which is too small where n_in is; it has to rise as n_in falls",
+            _scaled(_always(0.1)),
+        ),
+    ),
+    drive=_started,
+    properties=(_starts_well,),
+    changes=("params",),  # `_started` sees to it, and says so in fewer words
+)
+
+
+def _without_replacement(losses: Tensor, batch_size: int) -> float:
+    N = len(losses)
+    return batch_error(losses, batch_size) * math.sqrt((N - batch_size) / (N - 1))
+
+
+def _exact(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    off = abs(yours / batch_error(*args) - 1)
+    if 1e-5 < off < 0.05:
+        return "that is near, but not exact; if it comes from drawn batches, do without drawing"
+    return ""
+
+
+_BATCH = Exercise(
+    label="mlp-ex-error",
+    reference=batch_error,
+    task="Write batch_error(losses, batch_size). losses is float of shape (N,): the loss of every training "
+    "example at the present weights, in nats. A batch is batch_size examples, a whole number of at least 1, "
+    "each drawn from all N with equal chances, so that one may come twice; its loss is their mean. Return the "
+    "standard deviation of that mean over all such batches, in nats, as a float, without drawing any.",
+    hints=(
+        "Begin with batches of one example. Their losses are the numbers in losses, each as likely as the others.",
+        "The variance of a sum of independent draws is the sum of their variances. What is that of their mean?",
+        "The N losses are all that can be drawn, not a sample of something larger, so their variance is the "
+        "plain mean of the squared distances from their mean.",
+    ),
+    inputs=(
+        call(torch.tensor([0.0, 1.0]), 1),
+        call(torch.tensor([1.0, 2.5, 4.0, 0.5]), 2),
+        call(torch.tensor([2.0, 0.5, 3.25, 2.75, 1.0]), 4),
+        Input(
+            (torch.arange(100.0) / 20, 32),
+            "batch_error(torch.arange(100.0) / 20, 32)",
+        ),
+    ),
+    slips=(
+        Slip(
+            "that is how much the loss of one example varies; the mean of a batch varies less",
+            lambda losses, batch_size: losses.std(correction=0).item(),
+        ),
+        Slip(
+            "it is divided by batch_size, where the root belongs: to halve it takes four times the batch",
+            lambda losses, batch_size: losses.std(correction=0).item() / batch_size,
+        ),
+        Slip(
+            "the variance has the divisor N - 1, which is for a sample; these N are all there are to draw from, "
+            "so the divisor is N",
+            lambda losses, batch_size: losses.std().item() / math.sqrt(batch_size),
+        ),
+        Slip(
+            "it is divided by the root of N; the mean is over a batch, not over all examples",
+            lambda losses, batch_size: batch_error(losses, len(losses)),
+        ),
+        Slip(
+            "that is the variance; the standard deviation is its root",
+            lambda losses, batch_size: batch_error(losses, batch_size) ** 2,
+        ),
+        Slip(
+            "the mean was not subtracted before the losses were squared",
+            lambda losses, batch_size: math.sqrt((losses**2).mean() / batch_size),
+        ),
+        Slip(
+            "the distances from the mean are averaged as they are, where their squares should be",
+            lambda losses, batch_size: (
+                (losses - losses.mean()).abs().mean().item() / math.sqrt(batch_size)
+            ),
+        ),
+        Slip(
+            "that is for batches in which no example comes twice; here each is drawn from all N",
+            _without_replacement,
+        ),
+        Slip(
+            "that is the standard deviation of the batch's sum, which grows with the batch; the mean is asked for",
+            lambda losses, batch_size: batch_error(losses, batch_size) * batch_size,
+        ),
+    ),
+    properties=(_exact,),
+    tolerance=1e-5,
+)
+
+
+def _in_hundredths(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    share = yours[0]
+    if not 0 <= share <= 1:
+        return f"the share, which comes first, is {share:.6g}; it should be between 0 and 1"
+    if abs(100 * share - round(100 * share)) > 1e-6:
+        return f"the share, which comes first, is {share:.6g}; it should be a whole number of hundredths"
+    return ""
+
+
+_Losses = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def _mixture_losses(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    a, b = first + shares.log(), second + (1 - shares).log()
+    return -torch.logaddexp(a, b).mean(dim=1)
+
+
+def _least(
+    losses: _Losses = _mixture_losses,
+    grid: Sequence[int] = range(101),
+    choose: Callable[[Tensor], Tensor] = torch.argmin,
+) -> Callable[[Tensor, Tensor], tuple[float, float]]:
+    """Return an answer that tries these hundredths and chooses by these losses."""
+
+    def best(first: Tensor, second: Tensor) -> tuple[float, float]:
+        shares = torch.tensor(grid, dtype=torch.float64)[:, None] / 100
+        found = losses(shares, first, second)
+        i = int(choose(found))
+        return grid[i] / 100, found[i].item()
+
+    return best
+
+
+def _mixed(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Return the probabilities of the mixtures, of shape (number of shares, N)."""
+    return shares * first.exp() + (1 - shares) * second.exp()
+
+
+def _log_of_mean(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    return -_mixed(shares, first, second).mean(dim=1).log()
+
+
+def _log_of_each(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    return -_mixed(shares, first, second).log().mean(dim=1)
+
+
+def _in_plain_python(first: Tensor, second: Tensor) -> tuple[float, float]:
+    pairs = [*zip(first.exp().tolist(), second.exp().tolist(), strict=True)]
+
+    def loss(share: float) -> float:
+        logs = [math.log(share * p + (1 - share) * q) for p, q in pairs]
+        return -sum(logs) / len(logs)
+
+    share = min((i / 100 for i in range(101)), key=loss)
+    return share, loss(share)
+
+
+def _logs_mixed(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    return -(shares * first + (1 - shares) * second).mean(dim=1)
+
+
+def _logs_weighted(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    return -torch.logaddexp(shares * first, (1 - shares) * second).mean(dim=1)
+
+
+def _changed(
+    change: Callable[[float, float, Tensor], tuple[float, float]],
+) -> Callable[[Tensor, Tensor], tuple[float, float]]:
+    """Return an answer that changes the right share and loss."""
+    return lambda first, second: change(*best_mixture(first, second), first)
+
+
+def _chances_case(first: list[float], second: list[float]) -> Input:
+    text = f"best_mixture(torch.tensor({first}).double().log(), torch.tensor({second}).double().log())"
+    args = (torch.tensor(chances).double().log() for chances in (first, second))
+    return Input(tuple(args), text)
+
+
+def _models_case(read: list[str], names: list[str]) -> Input:
+    models = BigramCounts(k=0.01).fit(read), Uniform()
+    shown = f"a = BigramCounts(k=0.01).fit({read}) and b = Uniform() and names = {names}"
+    text = f"best_mixture(-surprises(a, names), -surprises(b, names)) where {shown}"
+    return Input(tuple(-surprises(model, names) for model in models), text)
+
+
+_MIXTURE = Exercise(
+    label="mlp-ex-mixture",
+    reference=best_mixture,
+    task="The paper's best results come from mixing its network with counts. Write best_mixture(first, second), "
+    "where first and second are float64 of shape (N,), the natural logarithms of the probabilities that two "
+    "models gave to the same N characters, those that came; all are finite. In a mixture each character has "
+    "the probability share * P1 + (1 - share) * P2. Of the shares 0.00, 0.01 and so on up to 1.00 find the one "
+    "with which the mean surprise over the N characters is least, and return (share, loss): that share, and "
+    "that mean in nats, two floats. Log-probabilities such as -800 must do no harm.",
+    hints=(
+        "There are 101 shares, few enough to try them all. For each of them every character has a mixed "
+        "probability, its surprise, and then there is one mean.",
+        "The exponential of -800 is 0 in floating point, so stay with logarithms: a factor on a probability is a "
+        "term added to its logarithm.",
+        "torch has a function for the logarithm of a sum of two exponentials, which minds neither -800 nor the "
+        "-inf that is the logarithm of a share of 0.",
+    ),
+    inputs=(
+        _chances_case([0.9, 0.2], [0.3, 0.75]),
+        _chances_case([0.7, 0.05, 0.4, 0.6, 0.1], [0.2, 0.3, 0.3, 0.1, 0.25]),
+        _chances_case([0.6, 0.5, 0.7], [0.2, 0.1, 0.4]),
+        _chances_case([0.2, 0.1], [0.5, 0.3]),
+        _models_case(["anna", "hanna", "noa"], ["ann", "johanna"]),
+        call(
+            torch.tensor([-800.0, -1.0, -2.0], dtype=torch.float64),
+            torch.tensor([-801.5, -3.0, -0.5], dtype=torch.float64),
+        ),
+    ),
+    slips=(
+        Slip(
+            "that is the better model alone, which comes out of mixing the logarithms; it is the probabilities "
+            "that are mixed",
+            _least(_logs_mixed),
+        ),
+        Slip(
+            "the logarithms are multiplied by the shares, which are factors of the probabilities",
+            _least(_logs_weighted),
+        ),
+        Slip(
+            "the probabilities are averaged over the characters before the logarithm is taken; each character "
+            "has a surprise of its own, and those are averaged",
+            _least(_log_of_mean),
+        ),
+        Slip(
+            "that is the share of the second model; the share of the first is asked for",
+            _changed(lambda share, loss, first: (1 - share, loss)),
+        ),
+        Slip(
+            "that is the share with the largest loss, not the least",
+            _least(choose=torch.argmax),
+        ),
+        Slip(
+            "a probability below the smallest float became 0, and its surprise infinite; stay with logarithms",
+            _least(_log_of_each),
+        ),
+        Slip(
+            "a probability below the smallest float became 0, which has no logarithm; stay with logarithms",
+            _in_plain_python,
+        ),
+        Slip(
+            "that is the sum of the surprises; their mean is asked for",
+            _changed(lambda share, loss, first: (share, loss * len(first))),
+        ),
+        Slip(
+            "the loss is in bits; the natural logarithm gives nats",
+            _changed(lambda share, loss, first: (share, loss / math.log(2))),
+        ),
+        Slip(
+            "that is the mean log-probability, which is negative; the surprise has the opposite sign",
+            _changed(lambda share, loss, first: (share, -loss)),
+        ),
+        Slip(
+            "the share is in per cent; give it as a number from 0 to 1",
+            _changed(lambda share, loss, first: (100 * share, loss)),
+        ),
+        Slip(
+            "the loss stands first; the share comes before it",
+            _changed(lambda share, loss, first: (loss, share)),
+        ),
+        Slip(
+            "the shares go by tenths; go by hundredths",
+            _least(grid=range(0, 101, 10)),
+        ),
+        Slip(
+            "the shares 0 and 1 were not tried, where one model alone may be best",
+            _least(grid=range(1, 100)),
+        ),
+        Slip(
+            "the share 1 was not tried; the last hundredth counts too",
+            _least(grid=range(100)),
+        ),
+    ),
+    properties=(_in_hundredths,),
+)
+
+EXERCISES = [_EMBED, _PARAMETERS, _QUIET, _BATCH, _MIXTURE]

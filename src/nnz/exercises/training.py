@@ -1,0 +1,922 @@
+"""The exercises of the chapter on training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nnz.bigram import UnigramCounts
+from nnz.data import load_names, split_names, windows
+from nnz.evaluate import nll, surprises
+from nnz.exercises._compare import describe
+from nnz.exercises._observe import RESULT, Answer, Parts
+from nnz.exercises.exercise import Exercise, Slip
+from nnz.exercises.inputs import Input, call
+from nnz.mlp import BengioMLP
+from nnz.ngram import NGramCounts
+from nnz.search import Recipe
+from nnz.support.paths import resource
+
+VERDICT = "the verdict"
+SOURCE = "the generator"
+
+
+def warm_cosine(step: int, steps: int, highest: float, warmup: int) -> float:
+    """Return a step's rate: up a straight line, then down half a cosine wave."""
+    if step < warmup:
+        return highest * (step + 1) / warmup
+    share = (step - warmup) / (steps - warmup)  # from 0 to nearly 1
+    return highest * (1 + math.cos(math.pi * share)) / 2
+
+
+def adamw_step(
+    p: Tensor,
+    slope: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: int,
+    rate: float,
+    decay: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return p, m and v after step number t of AdamW, counted from 1."""
+    m = 0.9 * m + 0.1 * slope
+    v = 0.99 * v + 0.01 * slope**2
+    mean, square = m / (1 - 0.9**t), v / (1 - 0.99**t)  # as if not begun at 0
+    direction = mean / (square.sqrt() + 1e-8)
+    return p * (1 - rate * decay) - rate * direction, m, v
+
+
+def log_uniform(
+    low: float, high: float, n: int, generator: torch.Generator
+) -> Tensor:
+    """Return n numbers whose logarithms are uniform between those of low and high."""
+    shares = torch.rand(n, generator=generator, dtype=torch.float64)
+    return (math.log(low) + shares * math.log(high / low)).exp()
+
+
+def averaged_log_probs(log_probs: Sequence[Tensor]) -> Tensor:
+    """Return the logarithm of the mean of the models' probabilities."""
+    together = torch.stack(list(log_probs))  # (M, B, V)
+    return together.logsumexp(dim=0) - math.log(len(log_probs))
+
+
+def beat_the_table(names: Sequence[str]) -> BengioMLP:
+    """Return a small model that beats every add-k table fitted to the same names."""
+    recipe = Recipe(n_embd=10, n_hidden=40, rate=0.1, decay=0.5, steps=60)
+    generator = torch.Generator().manual_seed(1)
+    return recipe.fit(names, generator=generator)
+
+
+Rate = Callable[[int, int, float, int], float]
+
+
+def _wave(share: float) -> float:
+    return (1 + math.cos(math.pi * share)) / 2
+
+
+def _then(falls: Rate) -> Rate:
+    """Warm up as asked for, and then fall otherwise."""
+    return lambda step, steps, highest, warmup: (
+        warm_cosine(step, steps, highest, warmup)
+        if step < warmup
+        else falls(step, steps, highest, warmup)
+    )
+
+
+def _from_zero(step: int, steps: int, highest: float, warmup: int) -> float:
+    rate = warm_cosine(step, steps, highest, warmup)
+    return rate * step / (step + 1) if step < warmup else rate
+
+
+def _smaller_of_both(step: int, steps: int, highest: float, warmup: int) -> float:
+    wave = _wave(max(step - warmup, 0) / (steps - warmup))
+    return highest * min((step + 1) / warmup, wave)
+
+
+def _product(step: int, steps: int, highest: float, warmup: int) -> float:
+    climbed = min(step + 1, warmup) / warmup if warmup else 1
+    return highest * climbed * _wave(step / steps)
+
+
+def _one_too_many(step: int, steps: int, highest: float, warmup: int) -> float:
+    if 0 < warmup == step:
+        return highest * (step + 1) / warmup
+    return warm_cosine(step, steps, highest, warmup)
+
+
+def _above_zero(args: Sequence[Any], parts: Parts) -> str:
+    rate: Any = parts[RESULT]
+    if rate <= 0:
+        return "every rate is above 0, the first one and the last one too"
+    if rate > args[2] * (1 + 1e-9):
+        return f"no rate is above {args[2]}, the highest"
+    return ""
+
+
+_WARM = Exercise(
+    label="training-ex-warm",
+    reference=warm_cosine,
+    task="Write warm_cosine(step, steps, highest, warmup), which returns the learning rate, a float, of step "
+    "number step, from 0 to steps - 1. The first warmup steps climb in a straight line: step 0 has 1 / warmup "
+    "of highest, step 1 has 2 / warmup, and step warmup - 1 has highest itself. From step warmup on the rate "
+    "falls along half a cosine wave, which is at highest at step warmup and would be at 0 at step steps. "
+    "warmup is less than steps, and may be 0: then there is no climb.",
+    hints=(
+        "There are two cases, and each has its own share: how much of the climb is done, or how much of the "
+        "fall.",
+        "Half a wave falls from 1 to -1 as its angle goes from 0 to pi. What has to be added, and what divided "
+        "by, for it to go from 1 to 0?",
+        "The fall begins at step warmup and not at step 0, and lasts steps - warmup steps: count from its "
+        "beginning, and divide by its length.",
+    ),
+    inputs=(
+        call(0, 6, 1.0, 2),
+        call(1, 6, 1.0, 2),
+        call(2, 6, 1.0, 2),
+        call(3, 6, 1.0, 2),
+        call(0, 5, 0.5, 0),
+        call(4, 5, 0.5, 0),
+        call(6, 12, 0.3, 3),
+        call(999, 1000, 0.1, 100),
+    ),
+    slips=(
+        Slip(
+            "the climb begins at 0, and a step with a rate of 0 is lost; step 0 has one share already",
+            _from_zero,
+        ),
+        Slip(
+            "the climb goes on for one step too many, to above highest; step warmup is the first of the fall",
+            _one_too_many,
+        ),
+        Slip(
+            "the wave begins at step 0, so the rate jumps down where the climb ends; the wave begins there",
+            _then(
+                lambda step, steps, highest, warmup: highest * _wave(step / steps)
+            ),
+        ),
+        Slip(
+            "the fall is one step ahead: at step warmup the wave is still at highest",
+            _then(
+                lambda step, steps, highest, warmup: (
+                    highest * _wave((step + 1 - warmup) / (steps - warmup))
+                )
+            ),
+        ),
+        Slip(
+            "highest plays no part in the fall; the wave is a share of it",
+            _then(
+                lambda step, steps, highest, warmup: _wave(
+                    (step - warmup) / (steps - warmup)
+                )
+            ),
+        ),
+        Slip(
+            "the climb and a wave over all steps are multiplied; the fall begins only where the climb ends",
+            _product,
+        ),
+        Slip(
+            "the wave begins where it should but is too long, so it ends above 0: the steps of the climb are not "
+            "part of it",
+            _then(
+                lambda step, steps, highest, warmup: (
+                    highest * _wave((step - warmup) / steps)
+                )
+            ),
+        ),
+        Slip(
+            "that is a whole wave, which comes up again; half of one has an angle from 0 to pi",
+            _then(
+                lambda step, steps, highest, warmup: (
+                    highest * _wave(2 * (step - warmup) / (steps - warmup))
+                )
+            ),
+        ),
+        Slip(
+            "the angle is in degrees, and math.cos takes radians: half a turn is pi",
+            _then(
+                lambda step, steps, highest, warmup: (
+                    highest
+                    * _wave(180 / math.pi * (step - warmup) / (steps - warmup))
+                )
+            ),
+        ),
+        Slip(
+            "a cosine falls to -1, and no rate is below 0; it has to be raised and made half as high",
+            _then(
+                lambda step, steps, highest, warmup: (
+                    highest * math.cos(math.pi * (step - warmup) / (steps - warmup))
+                )
+            ),
+        ),
+        Slip(
+            "a cosine that was raised by 1 falls from 2, so the rate is twice as high as it should be",
+            _then(lambda *given: 2 * warm_cosine(*given)),
+        ),
+        Slip(
+            "that is a quarter of a wave, steep at its end; half a wave is flat at both ends",
+            _then(
+                lambda step, steps, highest, warmup: (
+                    highest
+                    * math.cos(math.pi / 2 * (step - warmup) / (steps - warmup))
+                )
+            ),
+        ),
+        Slip(
+            "the rate falls in a straight line; a cosine wave is flat at both ends",
+            _then(
+                lambda step, steps, highest, warmup: (
+                    highest * (steps - step) / (steps - warmup)
+                )
+            ),
+        ),
+        Slip(
+            "the last step has 0, and is lost; the wave would be at 0 one step later, at step steps",
+            _then(
+                lambda step, steps, highest, warmup: (
+                    highest * _wave((step - warmup) / (steps - 1 - warmup))
+                )
+            ),
+        ),
+        Slip(
+            "warmup may be 0, and was divided by",
+            _smaller_of_both,
+        ),
+    ),
+    properties=(_above_zero,),
+    tolerance=1e-9,
+)
+
+
+Step = tuple[Tensor, Tensor, Tensor]
+
+
+def _adamw(
+    *,
+    betas: tuple[float, float] = (0.9, 0.99),
+    corrections: tuple[float, float] | None = None,
+    squared: Callable[[Tensor, Tensor], Tensor] = lambda slope, m: slope**2,
+    root: Callable[[Tensor], Tensor] = lambda square: square.sqrt() + 1e-8,
+    late: int = 0,
+) -> Callable[..., Step]:
+    """Return a step of AdamW with one thing or another done differently."""
+
+    def step(
+        p: Tensor,
+        slope: Tensor,
+        m: Tensor,
+        v: Tensor,
+        t: int,
+        rate: float,
+        decay: float,
+    ) -> Step:
+        b, c = betas
+        m = b * m + (1 - b) * slope
+        v = c * v + (1 - c) * squared(slope, m)
+        one, two = corrections or (1 - b ** (t - late), 1 - c ** (t - late))
+        direction = m / one / root(v / two)
+        return p * (1 - rate * decay) - rate * direction, m, v
+
+    return step
+
+
+def _charged(
+    p: Tensor,
+    slope: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: int,
+    rate: float,
+    decay: float,
+) -> Step:
+    return adamw_step(p, slope + decay * p, m, v, t, rate, 0.0)
+
+
+def _decayed_after(
+    p: Tensor,
+    slope: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: int,
+    rate: float,
+    decay: float,
+) -> Step:
+    moved, m, v = adamw_step(p, slope, m, v, t, rate, 0.0)
+    return moved * (1 - rate * decay), m, v
+
+
+def _decayed_without_rate(
+    p: Tensor,
+    slope: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: int,
+    rate: float,
+    decay: float,
+) -> Step:
+    return adamw_step(p, slope, m, v, t, rate, decay / rate)
+
+
+def _eps_first(
+    p: Tensor,
+    slope: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: int,
+    rate: float,
+    decay: float,
+) -> Step:
+    _, m, v = adamw_step(p, slope, m, v, t, rate, decay)
+    size = rate * math.sqrt(1 - 0.99**t) / (1 - 0.9**t)
+    return p * (1 - rate * decay) - size * m / (v.sqrt() + 1e-8), m, v
+
+
+def _corrected_returned(
+    p: Tensor,
+    slope: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: int,
+    rate: float,
+    decay: float,
+) -> Step:
+    p, m, v = adamw_step(p, slope, m, v, t, rate, decay)
+    return p, m / (1 - 0.9**t), v / (1 - 0.99**t)
+
+
+def _in_a_tuple(answer: Answer, args: Sequence[object]) -> Parts:
+    """Call the answer; a tensor alone counts as a tuple of one, so that it is said how many there should be."""
+    result = answer(*args)
+    return {RESULT: (result,) if isinstance(result, Tensor) else result}
+
+
+def _which_are_wrong(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    pairs = zip("pmv", yours, adamw_step(*args), strict=True)
+    wrong = {
+        name: f"{name} by up to {(left - right).abs().max():.4g}"
+        for name, left, right in pairs
+        if not torch.allclose(left.double(), right, rtol=1e-6, atol=1e-9)
+    }
+    if not wrong:
+        return ""
+    right = [name for name in "pmv" if name not in wrong]
+    agreed = f"; right: {' and '.join(right)}" if right else ""
+    return f"off after the step: {', '.join(wrong.values())}{agreed}"
+
+
+def _step_case(*rows: list[float], t: int, rate: float, decay: float) -> Input:
+    tensors = [torch.tensor(row, dtype=torch.float64) for row in rows]
+    tensors += [torch.zeros_like(tensors[0]) for _ in range(4 - len(rows))]
+    numbers = f"t={t}, rate={rate}, decay={decay}"
+    shown = f"torch.tensor({list(rows)}, dtype=torch.float64)"
+    where = f"p, slope, m, v = {shown}"
+    if len(rows) == 2:
+        where = f"p, slope = {shown} and m = v = torch.zeros({len(rows[0])}, dtype=torch.float64)"
+    text = f"adamw_step(p, slope, m, v, {numbers}) where {where}"
+    return Input((*tensors, t, rate, decay), text)
+
+
+_ADAMW = Exercise(
+    label="training-ex-adamw",
+    reference=adamw_step,
+    task="Write adamw_step(p, slope, m, v, t, rate, decay), one step of AdamW with betas 0.9 and 0.99 and eps "
+    "1e-8. p is a tensor of parameters and slope the gradient of the loss there; m and v, zeros at first, are "
+    "the running means of the slope and of its square before the step; all four are float64 of one shape. t "
+    "is the number of this step, from 1. Return the new p, m and v as a tuple, m and v not corrected; nothing "
+    "is changed in place. The new p is p times 1 - rate * decay, less rate times the corrected mean of the "
+    "slope divided by the sum of eps and the root of the corrected mean of its square.",
+    hints=(
+        "First the two running means: each keeps its beta of what it was and takes the rest from what is new.",
+        "They began at 0, so they are too small at first. After one step only 1 - beta of the slope is in "
+        "the first; after t steps a weight of 1 less beta to the power t.",
+        "Only the step that p takes is made with the corrected means; what is returned for the next step is "
+        "not corrected. The decay takes a share off p as it was and never meets m and v.",
+    ),
+    inputs=(
+        _step_case([1.0, -2.0], [0.5, 4.0], t=1, rate=0.1, decay=0.0),
+        _step_case([1.0, -2.0], [0.5, 4.0], t=1, rate=0.1, decay=0.5),
+        _step_case(
+            [2.0, 0.5, -1.0],
+            [1.0, -3.0, 0.25],
+            [0.5, -1.0, 0.25],
+            [0.5, 2.0, 0.125],
+            t=3,
+            rate=0.01,
+            decay=0.1,
+        ),
+        _step_case([1.0, 0.0, 2.0], [1e-6, -1e-7, 0.0], t=1, rate=0.1, decay=0.5),
+        _step_case(
+            [4.0, -3.0],
+            [0.25, 2.0],
+            [-0.5, 1.5],
+            [1.0, 3.0],
+            t=100,
+            rate=0.02,
+            decay=2.0,
+        ),
+    ),
+    slips=(
+        Slip(
+            "the means are used as they are; they began at 0, and are too small at first unless corrected",
+            _adamw(corrections=(1, 1)),
+        ),
+        Slip(
+            "the decay is added to the slope, so it goes through m and v, as in Adam with a charge for large "
+            "weights; here it goes straight to p",
+            _charged,
+        ),
+        Slip(
+            "the share that the decay takes off p is decay alone; it is rate times decay",
+            _decayed_without_rate,
+        ),
+        Slip(
+            "the decay is taken off p after the step; it is a share of p as it was before",
+            _decayed_after,
+        ),
+        Slip(
+            "eps is added under the root, where 1e-8 is as much as a slope of 1e-4; it is added to the root",
+            _adamw(root=lambda square: (square + 1e-8).sqrt()),
+        ),
+        Slip(
+            "there is no eps; where every slope so far was 0, 0 is divided by 0",
+            _adamw(root=lambda square: square.sqrt()),
+        ),
+        Slip(
+            "there is no root: the direction is divided by the mean square, not by its root",
+            _adamw(root=lambda square: square + 1e-8),
+        ),
+        Slip(
+            "v is given the square of the mean; it is a mean of squares of the slope itself",
+            _adamw(squared=lambda slope, m: m**2),
+        ),
+        Slip(
+            "the corrections count steps from 0; the first one has t = 1, and with 0 they divide by 0",
+            _adamw(late=1),
+        ),
+        Slip(
+            "eps is added to the root of the mean square before that is corrected, which makes it larger; it is "
+            "added to the root of the corrected one",
+            _eps_first,
+        ),
+        Slip(
+            "only p is returned; the next step needs the new m and v",
+            lambda *args: adamw_step(*args)[0],
+        ),
+        Slip(
+            "m and v are returned as they were; the next step begins from the new ones",
+            lambda p, slope, m, v, t, rate, decay: (
+                adamw_step(p, slope, m, v, t, rate, decay)[0],
+                m,
+                v,
+            ),
+        ),
+        Slip(
+            "the corrected means are returned; those are for this step alone, and the next one begins from the "
+            "others",
+            _corrected_returned,
+        ),
+        Slip(
+            "beta for the squares is 0.999, which is usual elsewhere; it is 0.99 here",
+            _adamw(betas=(0.9, 0.999)),
+        ),
+    ),
+    drive=_in_a_tuple,
+    properties=(_which_are_wrong,),
+)
+
+
+def _with_generator(answer: Answer, args: Sequence[Any]) -> Parts:
+    """Call the answer with a generator of its own; it is a part if nothing was drawn with it."""
+    low, high, n, seed = args
+    generator = torch.Generator().manual_seed(seed)
+    before = generator.get_state()
+    result = answer(low, high, n, generator)
+    if torch.equal(before, generator.get_state()):
+        return {RESULT: result, SOURCE: "untouched"}
+    return {RESULT: result}
+
+
+def _between(args: Sequence[Any], parts: Parts) -> str:
+    low, high, _, _ = args
+    if SOURCE in parts:
+        return "nothing was drawn with the generator"
+    yours: Any = parts[RESULT]
+    outside = yours[(yours < low * (1 - 1e-9)) | (yours > high * (1 + 1e-9))]
+    if len(outside):
+        return f"{outside[0]:.6g} is not between {low} and {high}"
+    return ""
+
+
+Draw = Callable[[float, float, int, torch.Generator], Tensor]
+
+
+def _drawn_as(finish: Callable[[Tensor, float, float], Tensor]) -> Draw:
+    """Draw n shares as the task says, and make other numbers of them."""
+    return lambda low, high, n, generator: finish(
+        torch.rand(n, generator=generator, dtype=torch.float64), low, high
+    )
+
+
+def _in_single_precision(
+    low: float, high: float, n: int, generator: torch.Generator
+) -> Tensor:
+    return low * (high / low) ** torch.rand(n, generator=generator)
+
+
+def _mixed_bases(shares: Tensor, low: float, high: float) -> Tensor:
+    first, last = math.log10(low), math.log10(high)
+    return (first + shares * (last - first)).exp()
+
+
+def _draw_case(low: float, high: float, n: int, seed: int) -> Input:
+    shown = f"log_uniform({low}, {high}, {n}, generator)"
+    where = f"generator = torch.Generator().manual_seed({seed})"
+    return Input((low, high, n, seed), f"{shown} where {where}")
+
+
+_LOG = Exercise(
+    label="training-ex-log",
+    reference=log_uniform,
+    task="Good learning rates differ by factors, so they are looked for on a scale of factors. Write "
+    "log_uniform(low, high, n, generator), which returns n random numbers, float64 of shape (n,), from low to "
+    "high, 0 < low < high, such that their logarithms are uniform between the logarithms of low and high. "
+    "So that answers can be compared, all chance comes from one call of torch.rand(n, generator=generator, "
+    "dtype=torch.float64), and a number of 0 there gives low.",
+    hints=(
+        "From 0.001 to 0.01, to 0.1, to 1: how many of the numbers should fall into each of the three parts?",
+        "Forget low and high for a moment: draw uniform numbers between their two logarithms.",
+        "What was drawn are logarithms. What undoes a logarithm? It has to fit the kind that was taken.",
+    ),
+    inputs=(
+        _draw_case(1.0, 100.0, 1, seed=1),
+        _draw_case(0.001, 1.0, 3, seed=2),
+        _draw_case(20.0, 50.0, 4, seed=3),
+        _draw_case(1e-5, 0.1, 6, seed=4),
+    ),
+    slips=(
+        Slip(
+            "the numbers themselves are uniform, so nearly all have the size of high",
+            _drawn_as(lambda shares, low, high: low + shares * (high - low)),
+        ),
+        Slip(
+            "those are still logarithms; the numbers are asked for",
+            _drawn_as(
+                lambda shares, low, high: (
+                    math.log(low) + shares * math.log(high / low)
+                )
+            ),
+        ),
+        Slip(
+            "low and high are exchanged: a share of 0 gives high",
+            _drawn_as(lambda shares, low, high: high * (low / high) ** shares),
+        ),
+        Slip(
+            "the logarithms are to base 10, and the power that undoes them is one of e",
+            _drawn_as(_mixed_bases),
+        ),
+        Slip(
+            "low and high are taken for logarithms already; they are the limits of the numbers themselves",
+            _drawn_as(
+                lambda shares, low, high: (low + shares * (high - low)).exp()
+            ),
+        ),
+        Slip(
+            "those are equal factors from low to high, a grid; the numbers are to be random",
+            lambda low, high, n, generator: torch.logspace(
+                math.log10(low), math.log10(high), n, dtype=torch.float64
+            ),
+        ),
+        Slip(
+            "that is a grid of equal distances from low to high, neither random nor on a scale of factors",
+            lambda low, high, n, generator: torch.linspace(
+                low, high, n, dtype=torch.float64
+            ),
+        ),
+        Slip(
+            "the shares were drawn as float32, which gives other numbers; the task says float64",
+            _in_single_precision,
+        ),
+        Slip(
+            "the numbers were sorted; leave them in the order in which they were drawn",
+            lambda low, high, n, generator: (
+                log_uniform(low, high, n, generator).sort().values
+            ),
+        ),
+    ),
+    drive=_with_generator,
+    properties=(_between,),
+)
+
+
+Average = Callable[[Sequence[Tensor]], Tensor]
+
+
+def _of_stack(combine: Callable[[Tensor], Tensor]) -> Average:
+    return lambda log_probs: combine(torch.stack(list(log_probs)))
+
+
+def _are_distributions(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    for i, total in enumerate(yours.double().exp().sum(dim=1).tolist()):
+        if not abs(total - 1) < 1e-4:
+            return f"the probabilities of row {i} sum to {total:.4g}; those of every row should sum to 1"
+    return ""
+
+
+def _models_case(*tables: list[list[float]]) -> Input:
+    text = f"averaged_log_probs([P.log() for P in torch.tensor({list(tables)})])"
+    return Input(([P.log() for P in torch.tensor(tables)],), text)
+
+
+def _logs_case(*tables: list[list[float]]) -> Input:
+    text = f"averaged_log_probs(list(torch.tensor({list(tables)})))"
+    return Input((list(torch.tensor(tables)),), text)
+
+
+_AVERAGE = Exercise(
+    label="training-ex-average",
+    reference=averaged_log_probs,
+    task="Several models together often do better than each of them: average what they say. Write "
+    "averaged_log_probs(log_probs). log_probs is a list of M float tensors of shape (B, V), at least one: what "
+    "M models answered for the same B contexts, as natural logarithms of probabilities, all finite. Return the "
+    "logarithms of the means over the models of their probabilities, float of shape (B, V). They should be "
+    "right where every model has a log-probability such as -1000, too.",
+    hints=(
+        "Probabilities are averaged and not their logarithms: what has to be undone before the mean, and done "
+        "again after it?",
+        "The exponential of -1000 is 0 in a computer, and 0 has no logarithm. Is there a function of torch that "
+        "takes exponentials, adds them up and takes the logarithm, all in one and without that loss?",
+        "Lay the tensors on one another, the models along the first axis. A mean is a sum over M; what is a "
+        "division by M among logarithms?",
+    ),
+    inputs=(
+        _models_case([[0.5, 0.5]], [[0.25, 0.75]]),
+        _models_case([[0.5, 0.25, 0.25]], [[0.2, 0.4, 0.4]], [[0.1, 0.1, 0.8]]),
+        _models_case(
+            [[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]],
+            [[0.1, 0.8, 0.1], [0.6, 0.3, 0.1]],
+        ),
+        _logs_case([[0.0, -1000.0]], [[0.0, -1001.0]]),
+        _logs_case(
+            [[0.0, -1000.0], [-1000.0, 0.0]],
+            [[-2000.0, 0.0], [-1002.0, 0.0]],
+            [[0.0, -1000.0], [-1001.0, 0.0]],
+        ),
+    ),
+    slips=(
+        Slip(
+            "that is the mean of the logarithms; their exponentials sum to less than 1 wherever the models differ",
+            _of_stack(lambda stack: stack.mean(dim=0)),
+        ),
+        Slip(
+            "the mean of the logarithms was made into a distribution again: that is the product of the models, in "
+            "which each can forbid what it likes; the mean of the probabilities is asked for",
+            _of_stack(lambda stack: stack.mean(dim=0).log_softmax(dim=1)),
+        ),
+        Slip(
+            "that is the logarithm of the sum of the probabilities, not of their mean",
+            _of_stack(lambda stack: stack.logsumexp(dim=0)),
+        ),
+        Slip(
+            "the logarithm of the sum was divided by M; the sum itself should be, before its logarithm is taken",
+            _of_stack(lambda stack: stack.logsumexp(dim=0) / len(stack)),
+        ),
+        Slip(
+            "those are the mean probabilities; their logarithms are asked for",
+            _of_stack(lambda stack: stack.exp().mean(dim=0)),
+        ),
+        Slip(
+            "the exponential of -1000 was rounded to 0, and the logarithm of that is not finite",
+            _of_stack(lambda stack: stack.exp().mean(dim=0).log()),
+        ),
+        Slip(
+            "the mean is over the contexts of each model; it should be over the models in each context",
+            _of_stack(
+                lambda stack: stack.logsumexp(dim=1) - math.log(stack.shape[1])
+            ),
+        ),
+        Slip(
+            "that is whichever model gives most, character by character; together these are more than 1",
+            _of_stack(lambda stack: stack.amax(dim=0)),
+        ),
+        Slip(
+            "that is what one of the models says; the others count as much",
+            lambda log_probs: log_probs[0].clone(),
+        ),
+    ),
+    properties=(_are_distributions,),
+    tolerance=1e-5,
+)
+
+
+MOST_PARAMETERS, LONGEST_CONTEXT = 5000, 3
+
+_TRAIN, _DEV, _ = split_names(load_names(resource("data", "names-sample.txt")))
+_SET_ASIDE = _DEV[:500]
+
+# With the first optimiser torch imports much of itself; it does so here, and no check has to wait for it.
+torch.optim.AdamW([torch.zeros(1)])
+
+BETTER = "better than the best table"
+NO_MODEL = "not a model with parameters"
+TOO_LARGE = "has too many parameters"
+TOO_LONG = "reads too many characters"
+IMPROPER = "its probabilities do not sum to 1"
+SURE = "worse than knowing nothing"
+FEW_BY_HEART = "knows single names and nothing else"
+FLAT = "knows nothing"
+LITTLE = "knows less than how often each letter comes"
+BY_HEART = "knows its own names too well"
+BEHIND = "behind the best table"
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What came of judging a model. Any two of them agree, as far as comparisons care: the verdict is compared."""
+
+    shown: str
+    verdict: str
+    says: str = ""
+
+    def __repr__(self) -> str:
+        return self.shown
+
+
+@cache
+def _thresholds(names: tuple[str, ...]) -> tuple[float, float]:
+    """Return the losses of the best add-k table and of a model without context, fitted to the names."""
+    tables = [
+        NGramCounts(order, k) for order in (2, 3, 4) for k in (0.03, 0.1, 0.3, 1)
+    ]
+    best = min(nll(table.fit(names), _SET_ASIDE) for table in tables)
+    return best, nll(UnigramCounts().fit(names), _SET_ASIDE)
+
+
+def _judged(model: Any, names: Sequence[str]) -> _Judged:
+    needed = ("vocabulary", "block_size", "log_probs", "parameters")
+    if missing := [name for name in needed if not hasattr(model, name)]:
+        return _Judged(
+            describe(model), NO_MODEL, f"it has no {' and no '.join(missing)}"
+        )
+    count = sum(parameter.numel() for parameter in model.parameters())
+    loss = nll(model, _SET_ASIDE)
+    table, _ = _thresholds(tuple(names))
+    return _Judged(
+        f"a {type(model).__name__}",
+        _verdict(model, names, count, loss),
+        f"its loss on the names set aside is {loss:.4f}, and the best table's is {table:.4f}; its "
+        f"block_size is {model.block_size}, and it has {count:,} parameters, of {MOST_PARAMETERS:,} at most",
+    )
+
+
+def _verdict(model: Any, names: Sequence[str], count: int, loss: float) -> str:
+    table, unigram = _thresholds(tuple(names))
+    nothing = math.log(len(model.vocabulary))
+    contexts, _ = windows(_SET_ASIDE, model.block_size, model.vocabulary)
+    totals = model.log_probs(contexts).exp().sum(dim=1)
+    costs = surprises(model, names)
+    lengths = torch.tensor([len(name) + 1 for name in names])
+    by_name = torch.repeat_interleave(lengths).bincount(weights=costs) / lengths
+    cases = {
+        TOO_LARGE: count > MOST_PARAMETERS,
+        TOO_LONG: model.block_size > LONGEST_CONTEXT,
+        IMPROPER: not bool(((totals - 1).abs() < 1e-3).all()),
+        BETTER: loss < table,
+        BY_HEART: costs.mean().item() < table - 0.1,
+        FEW_BY_HEART: loss > nothing + 0.05 and by_name.min().item() < 1,
+        SURE: not loss <= nothing + 0.05,
+        FLAT: loss > nothing - 0.05,
+        LITTLE: loss > unigram,
+        BEHIND: True,
+    }
+    return next(verdict for verdict, holds in cases.items() if holds)
+
+
+def _with_verdict(answer: Answer, args: Sequence[Any]) -> Parts:
+    model = answer(*args)
+    if model is None or model is ...:
+        return {RESULT: model}
+    judged = _judged(model, args[0])
+    return {RESULT: judged, VERDICT: judged.verdict}
+
+
+def _beats(args: Sequence[Any], parts: Parts) -> str:
+    judged: Any = parts[RESULT]
+    return "" if judged.verdict == BETTER else judged.says
+
+
+@cache
+def _trained(recipe: Recipe, names: tuple[str, ...]) -> BengioMLP:
+    generator = torch.Generator().manual_seed(1)
+    return recipe.fit(names, generator=generator)
+
+
+def _by(recipe: Recipe, n: int | None = None) -> Callable[[list[str]], BengioMLP]:
+    """Train by a recipe on the first n names, once for all checks."""
+    return lambda names: _trained(recipe, tuple(names[:n]))
+
+
+def _untrained(names: list[str]) -> BengioMLP:
+    return BengioMLP(3, 8, 60, generator=torch.Generator().manual_seed(1)).quieten()
+
+
+_BEAT = Exercise(
+    label="training-ex-beat",
+    reference=beat_the_table,
+    task="The lecture closes with a challenge: tune the network until it beats the lecture's loss. Here it is in "
+    "a small size. Write beat_the_table(names), which is given a list of 1,500 names to learn from and returns a "
+    "trained model of the contract, whose parameters() are at most 5,000 numbers and whose block_size is at "
+    "most 3. On 500 names set aside its loss, in nats per character, has to be below that of the best add-k "
+    "table: NGramCounts(order, k) of orders 2, 3 and 4, which read three characters at most, with k 0.03, 0.1, "
+    "0.3 or 1, fitted to the same names. The names are train[:1500] and dev[:500] of split_names of those that "
+    "come with nnz, load_names(resource('data', 'names-sample.txt')) with resource from nnz.support.paths. A "
+    "Recipe from nnz.search does it in a fraction of a second; give it a generator with a seed.",
+    hints=(
+        "Count first: with block_size 3, how many hidden units can there be for 5,000 parameters? Most of them "
+        "hang on the hidden layer, on both of its sides.",
+        "With so few names and no batches, a step costs little and a high rate does no harm: try rates from "
+        "0.01 to 0.3, and about a hundred steps.",
+        "More steps bring the loss on the given names down, and at some point that on others up again. A "
+        "larger decay than usual moves that point; about 0.5 is a good size.",
+    ),
+    inputs=(
+        Input(
+            (_TRAIN[:1500],),
+            "beat_the_table(train[:1500]) where train, dev, test = "
+            "split_names(load_names(resource('data', 'names-sample.txt')))",
+        ),
+    ),
+    slips=(
+        Slip(
+            "every character is about as likely as any other, as with quiet weights before training; was the "
+            "network trained, with a rate that is not next to nothing?",
+            _untrained,
+        ),
+        Slip(
+            "the network is sure of itself and wrong, as it is with weights that start as standard normal "
+            "numbers and too few steps to unlearn them, or with a rate that is far too high",
+            _by(
+                Recipe(
+                    n_embd=8,
+                    n_hidden=60,
+                    steps=8,
+                    quiet=False,
+                    rate=0.03,
+                    decay=0.15,
+                )
+            ),
+        ),
+        Slip(
+            "the network has too many hidden units or too long embeddings; smaller ones are enough here",
+            _by(Recipe(n_embd=10, n_hidden=200, steps=3, rate=0.03, decay=0.15)),
+        ),
+        Slip(
+            "it has begun to learn and not come far: the rate is far too small, or there are far too few steps",
+            _by(Recipe(n_embd=8, n_hidden=60, rate=0.002, steps=20, decay=0.15)),
+        ),
+        Slip(
+            "it has learned what is common, and not enough: it needs more steps, a higher rate, or more to work "
+            "with, such as hidden units or characters of context",
+            _by(Recipe(n_embd=8, n_hidden=60, rate=0.03, steps=10, decay=0.15)),
+        ),
+        Slip(
+            "it beats the table on the names it was given and not on others: it was trained for too long with "
+            "too little decay",
+            _by(Recipe(n_embd=8, n_hidden=60, rate=0.15, decay=0, steps=100)),
+        ),
+        Slip(
+            "it was trained on a few of the names only, and knows those by heart; all of them are to be learned "
+            "from",
+            _by(
+                Recipe(n_embd=8, n_hidden=60, rate=0.1, steps=40, decay=0.15), n=10
+            ),
+        ),
+        Slip(
+            "it reads more than three characters; block_size is at most 3",
+            _by(
+                Recipe(
+                    block_size=4,
+                    n_embd=4,
+                    n_hidden=40,
+                    steps=3,
+                    rate=0.03,
+                    decay=0.15,
+                )
+            ),
+        ),
+        Slip(
+            "what was returned is no model with parameters, but a table, a recipe or the history of the training",
+            lambda names: NGramCounts(3, 0.3).fit(names),
+        ),
+    ),
+    drive=_with_verdict,
+    properties=(_beats,),
+)
+
+EXERCISES = [_WARM, _ADAMW, _LOG, _AVERAGE, _BEAT]
