@@ -20,7 +20,7 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState
 
-from nnz.data import windows
+from nnz.data import Vocabulary, windows
 from nnz.evaluate import nll
 from nnz.mlp import BengioMLP
 from nnz.search import (
@@ -115,6 +115,35 @@ def test_models_that_do_not_fit_together_are_refused() -> None:
             batch_size=2,
             generator=seeded(),
         )
+
+
+@pytest.mark.parametrize("rate", [0.0, -0.1, float("nan"), float("inf")])
+def test_rates_that_are_none_are_refused_for_many_too(rate: float) -> None:
+    settings = {"decays": torch.zeros(2), "steps": 1, "generator": seeded()}
+    with pytest.raises(ValueError, match="rates must be above 0"):
+        train_together(
+            models(2),
+            NAMES,
+            rates=torch.tensor([0.1, rate]),
+            batch_size=2,
+            **settings,
+        )
+    with pytest.raises(ValueError, match="batch_size is 999"):
+        train_together(
+            models(2),
+            NAMES,
+            rates=torch.full((2,), 0.1),
+            batch_size=999,
+            **settings,
+        )
+
+
+def test_a_recipe_takes_any_alphabet() -> None:
+    names = ["łódź", "åre", "łåź"]
+    recipe = Recipe(rate=0.03, decay=0.0, steps=50, n_hidden=8)
+    vocabulary = Vocabulary(names)
+    model = recipe.fit(names, generator=seeded(), vocabulary=vocabulary)
+    assert nll(model, names) < 1.0
 
 
 def test_a_recipe_is_repeated_exactly_and_its_settings_matter() -> None:

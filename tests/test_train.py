@@ -16,6 +16,7 @@ from nnz.bigram import BigramNet
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.mlp import BengioMLP
 from nnz.schedules import one_cycle, step_decay
+from nnz.support import progress
 from nnz.train import EXPLODED, History, LossError, batches, train
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "emma", "zoe", "mia"]
@@ -359,3 +360,18 @@ def test_it_is_quiet_here_and_shows_a_bar_when_told(
     assert "5/5" in shown
     assert "loss=" in shown
     assert "rate=0.125" in shown
+
+
+def test_nobody_watches_a_build_and_somebody_may_watch_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NNZ_BUILD", raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert progress.watched()
+    monkeypatch.setenv("NNZ_BUILD", "1")
+    assert not progress.watched()
+    monkeypatch.delenv("NNZ_BUILD")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False)
+    assert not progress.watched()
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    assert progress.watched()

@@ -110,7 +110,8 @@ class Checkpoint:
             raise FileNotFoundError(f"there is no checkpoint {self.path}.")
         try:
             with safe_open(self.path, framework="pt") as file:
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+                keys = file.keys()  # it has them, and is no mapping
+                tensors = {key: file.get_tensor(key) for key in keys}
                 metadata = file.metadata() or {}
             texts = {key: json.loads(metadata[key]) for key in _TEXTS}
         except (SafetensorError, KeyError, json.JSONDecodeError) as error:

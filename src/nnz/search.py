@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from torch import Tensor
 from torch.func import grad, vmap
 
-from nnz.data import windows
+from nnz.data import LETTERS, Vocabulary
 from nnz.mlp import BengioMLP, scores
 from nnz.schedules import one_cycle
 from nnz.train import LossError, batches, train
@@ -55,19 +55,26 @@ class Recipe:
     n_hidden: int = 200
     quiet: bool = True
 
-    def fit(self, names: Sequence[str], *, generator: torch.Generator) -> BengioMLP:
+    def fit(
+        self,
+        names: Sequence[str],
+        *,
+        generator: torch.Generator,
+        vocabulary: Vocabulary = LETTERS,
+    ) -> BengioMLP:
         """Return a model of these sizes, trained.
 
         Args:
             names: what to learn from.
             generator: the source of the first weights and of the batches.
+            vocabulary: the alphabet; a to z by default.
 
         Raises:
             LossError, ValueError: as `nnz.train.train` and `nnz.train.batches`.
             KeyboardInterrupt: Ctrl-C; a half-trained model would not be what the recipe says.
         """
         sizes = (self.block_size, self.n_embd, self.n_hidden)
-        model = BengioMLP(*sizes, generator=generator)
+        model = BengioMLP(*sizes, generator=generator, vocabulary=vocabulary)
         if self.quiet:
             model.quieten()
         optimizer = torch.optim.AdamW(
@@ -123,21 +130,32 @@ def train_together(
         generator: the source of the batches.
 
     Raises:
-        ValueError: the models differ in shape, or there is not a rate and a decay for each.
+        ValueError: the models differ in shape, there is not a rate and a decay for each, a rate is not above 0, or
+            as `nnz.train.batches`.
     """
-    if not len(rates) == len(decays) == len(models):
-        given = f"got {len(rates)} and {len(decays)} for {len(models)}"
-        raise ValueError(f"each model needs a rate and a decay; {given}.")
-    X, Y = windows(names, models[0].block_size, models[0].vocabulary)
+    _check_rates(models, rates, decays)
     params = stack(models)
+    source = batches(models[0], names, batch_size, generator)
     slopes = vmap(grad(batch_loss), in_dims=(0, None, None))
     for _ in range(steps):
-        i = torch.randint(len(Y), (batch_size,), generator=generator)
-        found = slopes(params, X[i], Y[i])
+        found = slopes(params, *next(source))
         for name, p in params.items():
             rate, decay = (v.view(-1, *[1] * (p.ndim - 1)) for v in (rates, decays))
             params[name] = p - rate * (found[name] + decay * p)
     unstack(params, models)
+
+
+def _check_rates(
+    models: Sequence[BengioMLP], rates: Tensor, decays: Tensor
+) -> None:
+    """Stop before a rate that is none, or one that is missing."""
+    if not len(rates) == len(decays) == len(models):
+        given = f"got {len(rates)} and {len(decays)} for {len(models)}"
+        raise ValueError(f"each model needs a rate and a decay; {given}.")
+    if not ((rates > 0) & rates.isfinite()).all():
+        raise ValueError(
+            f"rates must be above 0, and finite; got {rates.tolist()}."
+        )
 
 
 def batch_loss(params: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Tensor:
