@@ -26,15 +26,19 @@ from nnz.engine import Value
 from nnz.evaluate import nll
 from nnz.exercises import __main__ as command
 from nnz.exercises import (
+    batchnorm,
     bigram,
     bigram_network,
+    diagnostics,
     engine,
     evaluation,
+    initialization,
     mlp,
     network,
     ngram,
     training,
 )
+from nnz.exercises._compare import mismatch, same
 from nnz.exercises.contents import CONTENTS
 from nnz.exercises.exercise import Exercise, Slip
 from nnz.nn import MLP
@@ -50,6 +54,9 @@ CHAPTERS = {
     "evaluation": evaluation,
     "mlp": mlp,
     "training": training,
+    "initialization": initialization,
+    "batchnorm": batchnorm,
+    "diagnostics": diagnostics,
 }
 EXERCISES = [e for module in CHAPTERS.values() for e in module.EXERCISES]
 SLIPS = [(e, slip) for e in EXERCISES for slip in e.slips]
@@ -771,3 +778,12 @@ def test_each_exercise_in_the_book_has_a_checker_and_the_reverse(
         file = exercise.chapter.replace("-", "_")
         assert f"{{listing}} nnz.exercises.{file}.{exercise.name}\n" in solution
         assert f"ex.{exercise.name}.check(ex.{exercise.name}.reference)" in solution
+
+
+def test_truth_values_are_told_apart_and_from_whole_numbers() -> None:
+    yes, no = torch.tensor([True]), torch.tensor([False])
+    assert same(yes, yes)
+    assert not same(yes, no)
+    assert mismatch(torch.tensor([1]), yes, "the result") == (
+        "the result should have a dtype such as bool; yours has int64"
+    )

@@ -118,8 +118,9 @@ def _tensor_mismatch(yours: Any, expected: Any, where: str) -> str:
     if yours.shape != expected.shape:
         shapes = tuple(expected.shape), tuple(yours.shape)
         return f"{where} should have shape {shapes[0]}; yours has shape {shapes[1]}"
-    if yours.is_floating_point() != expected.is_floating_point():
-        dtypes = [str(t.dtype).removeprefix("torch.") for t in (expected, yours)]
+    dtypes = [str(t.dtype).removeprefix("torch.") for t in (expected, yours)]
+    floats = yours.is_floating_point(), expected.is_floating_point()
+    if floats[0] != floats[1] or (dtypes[0] == "bool") != (dtypes[1] == "bool"):
         return f"{where} should have a dtype such as {dtypes[0]}; yours has {dtypes[1]}"
     nan = yours.isnan().nonzero()
     if len(nan):
@@ -180,7 +181,7 @@ def same(yours: Any, expected: Any, tolerance: float = 1e-9) -> bool:
                 both_nan or math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
             ):
                 return False
-        elif kind(a) == "a string" and a != b:
+        elif isinstance(a, (str, bool)) and a != b:
             return False
     return kind(yours) == kind(expected)
 

@@ -66,6 +66,26 @@ CONTENTS = {
         "averaged_log_probs": "Three are better than one",
         "beat_the_table": "Beat the lecture",
     },
+    "initialization": {
+        "moving_weights": "Zero everywhere",
+        "unigram_floor": "The floor of a network that only has a bias",
+        "stack_std": "Ten layers without a network",
+        "uniform_bound": "The same spread, evenly",
+        "dead_units": "Dead, or only asleep",
+    },
+    "batchnorm": {
+        "batch_norm": "Over which axes",
+        "running_averages": "What is remembered",
+        "fold_batchnorm": "Fold it away",
+        "coupling": "Who looks at whom",
+        "layer_norm": "The other axis",
+    },
+    "diagnostics": {
+        "update_ratios": "How far a step goes",
+        "factor_per_layer": "A factor for each layer",
+        "twins": "Twins",
+        "diagnose": "The doctor",
+    },
 }
 
 

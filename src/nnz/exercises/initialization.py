@@ -1,0 +1,707 @@
+"""The exercises of the chapter on first weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nnz.data import Vocabulary
+from nnz.exercises._compare import freeze, is_tensor, same
+from nnz.exercises._observe import RESULT, Answer, Parts
+from nnz.exercises.exercise import Exercise, Slip
+from nnz.exercises.inputs import Input, call
+from nnz.init import second_moment
+from nnz.mlp import BengioMLP, scores
+
+AFTERWARDS = "params afterwards"
+DEAD = "the units called dead"
+
+Activation = Callable[[Tensor], Tensor]
+
+
+def moving_weights(
+    params: Mapping[str, Tensor], contexts: Tensor, targets: Tensor
+) -> list[str]:
+    """Return the names of the weights that a first step of descent would move."""
+    own = {name: p.detach().requires_grad_() for name, p in params.items()}
+    loss = F.cross_entropy(scores(own, contexts), targets)
+    slopes = torch.autograd.grad(loss, list(own.values()))
+    pairs = zip(own, slopes, strict=True)
+    return sorted(name for name, slope in pairs if slope.any())
+
+
+def unigram_floor(targets: Tensor, V: int) -> float:
+    """Return the lowest loss that can be had with an output bias alone, in nats."""
+    counts = torch.bincount(targets, minlength=V).double()
+    shares = counts[counts > 0] / len(targets)
+    return (-shares * shares.log()).sum().item()
+
+
+def stack_std(f: Activation, gain: float, depth: int) -> list[float]:
+    """Return the root mean square of each layer's activations in a wide stack."""
+
+    def after(size: float) -> float:
+        """Return the size of a layer's activations, given that of its inputs."""
+        return math.sqrt(second_moment(lambda z: f(gain * size * z)))
+
+    sizes = [1.0]
+    for _ in range(depth):
+        sizes.append(after(sizes[-1]))
+    return sizes[1:]
+
+
+def uniform_bound(n_in: int, gain: float) -> float:
+    """Return the a at which even draws from (-a, a) spread by gain / sqrt(n_in)."""
+    return gain * math.sqrt(3 / n_in)
+
+
+def dead_units(pre: Tensor) -> Tensor:
+    """Return which ReLU units are at zero for every example."""
+    return (pre <= 0).all(dim=0)
+
+
+def _left_alone(answer: Answer, args: Sequence[Any]) -> Parts:
+    """Call the answer; what counts is the result, and that nothing was done to params."""
+    params = args[0]
+    before = freeze(params)
+    result = answer(*args)
+    after = "as it was"
+    if any(is_tensor(p) and p.requires_grad for p in params.values()):
+        after = "made to ask for gradients"
+    if not same(freeze(params), before):
+        after = "changed"
+    return {RESULT: result, AFTERWARDS: after}
+
+
+_Moving = Callable[[dict[str, Tensor], Tensor, Tensor], list[str]]
+
+
+def _slopes(
+    params: Mapping[str, Tensor], contexts: Tensor, targets: Tensor
+) -> dict[str, Tensor]:
+    own = {name: p.detach().requires_grad_() for name, p in params.items()}
+    loss = F.cross_entropy(scores(own, contexts), targets)
+    slopes = torch.autograd.grad(loss, list(own.values()))
+    return dict(zip(own, slopes, strict=True))
+
+
+def _moving_if(moves: Callable[[Tensor], object]) -> _Moving:
+    """Return an answer that decides by each gradient whether the weight moves."""
+    return lambda *given: sorted(
+        name for name, slope in _slopes(*given).items() if moves(slope)
+    )
+
+
+def _in_given_order(
+    params: dict[str, Tensor], contexts: Tensor, targets: Tensor
+) -> list[str]:
+    names = moving_weights(params, contexts, targets)
+    return [name for name in params if name in names]
+
+
+def _in_two_steps(
+    params: dict[str, Tensor], contexts: Tensor, targets: Tensor
+) -> list[str]:
+    first = _slopes(params, contexts, targets)
+    moved = {name: p - 0.1 * first[name] for name, p in params.items()}
+    names = moving_weights(params, contexts, targets)
+    return sorted({*names, *moving_weights(moved, contexts, targets)})
+
+
+def _asking(
+    params: dict[str, Tensor], contexts: Tensor, targets: Tensor
+) -> list[str]:
+    for p in params.values():
+        p.requires_grad_()
+    return moving_weights(params, contexts, targets)
+
+
+def _stepping(
+    params: dict[str, Tensor], contexts: Tensor, targets: Tensor
+) -> list[str]:
+    slopes = _slopes(params, contexts, targets)
+    for name, p in params.items():
+        p.sub_(slopes[name])
+    return sorted(name for name, slope in slopes.items() if slope.any())
+
+
+def _network_case(
+    contexts: list[list[int]],
+    targets: list[int],
+    *zero: str,
+    tiny: bool = False,
+    sizes: tuple[int, int, int] = (2, 2, 3),
+    letters: str = "abc",
+) -> Input:
+    model = BengioMLP(
+        *sizes,
+        generator=torch.Generator().manual_seed(1),
+        vocabulary=Vocabulary(letters),
+    )
+    params = model.state_dict()
+    shapes = {name: tuple(params[name].shape) for name in zero}
+    made = [
+        f"{name!r}: torch.zeros({str(shape).strip('(,)')})"
+        for name, shape in shapes.items()
+    ]
+    params |= {name: torch.zeros(shape) for name, shape in shapes.items()}
+    if tiny:
+        params["W2"] = 1e-9 * params["W2"]
+        made.append("'W2': 1e-9 * model.params['W2'].detach()")
+    where = f"params = {{{', '.join(made)}}}"
+    if len(zero) < len(params):  # some weights are the model's
+        given = f"{', '.join(map(str, sizes))}, generator=torch.Generator().manual_seed(1)"
+        model_text = f"BengioMLP({given}, vocabulary=Vocabulary({letters!r}))"
+        where = where.replace("= ", "= model.state_dict() | ", 1)
+        where = f"{where.removesuffix(' | {}')} and model = {model_text}"
+    head = f"torch.tensor({contexts}), torch.tensor({targets})"
+    args = params, torch.tensor(contexts), torch.tensor(targets)
+    return Input(args, f"moving_weights(params, {head}) where {where}")
+
+
+_MOVING = Exercise(
+    label="initialization-ex-zero",
+    reference=moving_weights,
+    task="What can a network learn that begins with zeros? Write moving_weights(params, contexts, targets). "
+    "params is a dict of float tensors as in nnz.mlp.scores: C (V, n_embd), W1 (n_in, n_hidden), b1 "
+    "(n_hidden,), W2 (n_hidden, V) and b2 (V,), where n_in is block_size * n_embd; some may be zero. contexts is "
+    "int64 of shape (B, block_size) and targets int64 of shape (B,). Return a sorted list of strings: the names "
+    "of the weights that one step of gradient descent would move, however little, which are those with a "
+    "gradient of the mean cross-entropy that is not exactly zero everywhere. params and its tensors stay as they "
+    "are, and do not ask for gradients afterwards either.",
+    hints=(
+        "scores gives the logits from a dict of weights, and torch has the cross-entropy. What is missing are "
+        "weights that gradients can be asked of; those given are to be left alone.",
+        "detach() gives a tensor with the same numbers, of which gradients can be asked without asking them of "
+        "the given one.",
+        "A gradient can have entries of both signs that cancel, or be very small: ask whether any entry differs "
+        "from 0.",
+    ),
+    inputs=(
+        # Two characters and two units, so that the sums of gradients are 0 to the last bit.
+        _network_case(
+            [[0, 1]], [1], "C", "W1", "b1", "W2", "b2", sizes=(2, 2, 2), letters="a"
+        ),
+        _network_case([[0, 1]], [1], "C", "W2", "b2", sizes=(2, 2, 2), letters="a"),
+        _network_case([[0, 1], [1, 3]], [1, 3], "W2"),
+        _network_case([[0, 1], [1, 3], [0, 0]], [1, 3, 2], "W1", "b1"),
+        _network_case([[0, 1], [1, 3], [0, 0]], [1, 3, 2], "C"),
+        _network_case([[0, 1], [1, 3], [0, 0]], [1, 3, 2]),
+        _network_case([[0, 1], [1, 3], [0, 0]], [1, 3, 2], tiny=True),
+        _network_case([[0, 1, 2]], [0], "b1", sizes=(3, 2, 4), letters="ab"),
+    ),
+    slips=(
+        Slip(
+            "the entries of a gradient were added up, and positive and negative ones cancel: those of W2 and b2 "
+            "sum to 0 over the characters",
+            _moving_if(lambda slope: slope.sum().abs() > 1e-5),
+        ),
+        Slip(
+            "small gradients were taken for zero; a small step is a step too",
+            _moving_if(lambda slope: slope.abs().max() > 1e-5),
+        ),
+        Slip(
+            "those are the weights that are not zero themselves; the question is whether their gradients are",
+            lambda params, contexts, targets: sorted(
+                name for name, p in params.items() if p.any()
+            ),
+        ),
+        Slip(
+            "a weight is left out if any entry of its gradient is zero; it moves if any entry is not",
+            _moving_if(lambda slope: slope.all()),
+        ),
+        Slip(
+            "all have a gradient, but it may be zero everywhere; look at its entries",
+            lambda params, contexts, targets: sorted(params),
+        ),
+        Slip(
+            "those are the weights that stay; the ones that move are asked for",
+            _moving_if(lambda slope: not slope.any()),
+        ),
+        Slip(
+            "the biases are left out; they are weights too",
+            _moving_if(lambda slope: slope.any() and slope.ndim > 1),
+        ),
+        Slip(
+            "those are the weights that have moved after more than one step; the first step alone is meant",
+            _in_two_steps,
+        ),
+        Slip(
+            "the names stand in the order of the dict; sort them",
+            _in_given_order,
+        ),
+        Slip(
+            "the given tensors were made to ask for gradients; ask that of tensors of your own",
+            _asking,
+        ),
+        Slip(
+            "the step was taken on the given tensors; no step is needed, the gradients say enough",
+            _stepping,
+        ),
+    ),
+    drive=_left_alone,
+    changes=("params",),  # `_left_alone` sees to it, and says so in fewer words
+)
+
+
+def _floor_with(
+    of: Callable[[Tensor, Tensor], Tensor], smoothing: float = 0
+) -> Callable[[Tensor, int], float]:
+    """Return an answer that makes something of shares and counts of all V characters."""
+
+    def floor(targets: Tensor, V: int) -> float:
+        counts = torch.bincount(targets, minlength=V).double() + smoothing
+        return of(counts / counts.sum(), counts).item()
+
+    return floor
+
+
+def _entropy(shares: Tensor) -> Tensor:
+    total: Tensor = torch.special.entr(shares).sum()
+    return total
+
+
+def _in_range(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    targets, V = args
+    if yours < -1e-6:
+        return "no loss is below 0, since no probability is above 1"
+    if yours > math.log(V) + 1e-5:
+        return (
+            f"a bias of 0 gives log V, {math.log(V):.4f}, already; the lowest loss is not above "
+            "that"
+        )
+    if 1e-5 < abs(yours - unigram_floor(targets, V)) < 0.01:
+        return "that is near, but not exact: train nothing, and add nothing to the shares"
+    return ""
+
+
+_FLOOR = Exercise(
+    label="initialization-ex-floor",
+    reference=unigram_floor,
+    task="A network of which only the output bias moves gives the same probabilities in every context. Write "
+    "unigram_floor(targets, V), which returns the lowest mean cross-entropy on the targets that such a network "
+    "can reach, or come as near to as one likes, in nats, as a float. targets is int64 of shape (N,), the "
+    "characters that came, each from 0 to V - 1; N is at least 1. Not all V characters need occur; those that do "
+    "not add nothing. Train nothing.",
+    hints=(
+        "Any probabilities that sum to 1 can be had from a bias. Which are best, if there is no context to go by "
+        "and the targets are known?",
+        "The best are the shares of the characters among the targets. A character is met as often as its share "
+        "says, and costs the negative logarithm of the same share.",
+        "The logarithm of 0 is not finite, and 0 times that is nan: leave out what does not occur, for it costs "
+        "nothing.",
+    ),
+    inputs=(
+        call(torch.tensor([0, 0, 1, 0]), 2),
+        call(torch.tensor([2, 0, 1, 1, 0, 1]), 3),
+        call(torch.tensor([4, 0, 4, 1, 4, 0]), 6),
+        call(torch.tensor([3, 3, 3]), 5),
+        Input(
+            (torch.arange(200) ** 2 % 27, 27),
+            "unigram_floor(torch.arange(200) ** 2 % 27, 27)",
+        ),
+    ),
+    slips=(
+        Slip(
+            "that is log V, the loss before the bias has moved; it can learn which characters are frequent",
+            lambda targets, V: math.log(V),
+        ),
+        Slip(
+            "that is the logarithm of how many characters occur, as if they were equally frequent",
+            lambda targets, V: math.log(len(targets.unique())),
+        ),
+        Slip(
+            "that is in bits; the natural logarithm gives nats",
+            _floor_with(lambda shares, _: _entropy(shares) / math.log(2)),
+        ),
+        Slip(
+            "the counts were smoothed: shares that are not those of the targets cost more",
+            _floor_with(
+                lambda shares, counts: (
+                    -((counts - 1) / (counts - 1).sum() * shares.log()).sum()
+                ),
+                smoothing=1,
+            ),
+        ),
+        Slip(
+            "the counts were smoothed, and the entropy is that of the smoothed shares; those of the targets count",
+            _floor_with(lambda shares, _: _entropy(shares), smoothing=1),
+        ),
+        Slip(
+            "that is divided by V; the shares are weights already, and their sum is the mean over the targets",
+            _floor_with(lambda shares, _: _entropy(shares) / len(shares)),
+        ),
+        Slip(
+            "each character that occurs counts once; a frequent one has to count as often as it comes",
+            _floor_with(lambda shares, _: -shares[shares > 0].log().mean()),
+        ),
+        Slip(
+            "a character that does not occur has the share 0, and 0 times the logarithm of 0 is nan in a computer",
+            _floor_with(lambda shares, _: -(shares * shares.log()).sum()),
+        ),
+        Slip(
+            "the sign is wrong: a logarithm of a share is negative, and a loss is not",
+            _floor_with(lambda shares, _: -_entropy(shares)),
+        ),
+        Slip(
+            "that is the sum over all targets; their mean is asked for",
+            _floor_with(lambda shares, counts: _entropy(shares) * counts.sum()),
+        ),
+        Slip(
+            "the shares were used as logits; the bias that gives these shares is their logarithm",
+            _floor_with(lambda shares, _: -(shares @ shares.log_softmax(0))),
+        ),
+        Slip(
+            "that is the perplexity, the exponential of the loss",
+            _floor_with(lambda shares, _: _entropy(shares).exp()),
+        ),
+    ),
+    properties=(_in_range,),
+    tolerance=1e-5,
+)
+
+
+_Stack = Callable[[Activation, float, int], list[float]]
+
+
+def _size(f: Activation, spread: float) -> float:
+    return math.sqrt(second_moment(lambda z: f(spread * z)))
+
+
+def _spread(f: Activation, spread: float) -> float:
+    """Return the standard deviation of f(spread · z)."""
+    square = second_moment(lambda z: f(spread * z))
+    raised = second_moment(lambda z: f(spread * z) + 1)
+    mean = (raised - square - 1) / 2
+    return math.sqrt(square - mean**2)
+
+
+def _layer_by_layer(after: Callable[[Activation, float, float], float]) -> _Stack:
+    """Return an answer with another step from the size of a layer's inputs, given f and gain, to its outputs'."""
+
+    def stack(f: Activation, gain: float, depth: int) -> list[float]:
+        sizes = [1.0]
+        for _ in range(depth):
+            sizes.append(after(f, gain, sizes[-1]))
+        return sizes[1:]
+
+    return stack
+
+
+def _gain_once(f: Activation, gain: float, depth: int) -> list[float]:
+    sizes = [_size(f, gain)]
+    for _ in range(depth - 1):
+        sizes.append(_size(f, sizes[-1]))
+    return sizes
+
+
+def _deviations(f: Activation, gain: float, depth: int) -> list[float]:
+    inputs = [1.0, *stack_std(f, gain, depth)[:-1]]
+    return [_spread(f, gain * size) for size in inputs]
+
+
+def _remade(change: Callable[[list[float], float], object]) -> Answer:
+    """Return an answer that makes something else of the right sizes and the gain."""
+    return lambda f, gain, depth: change(stack_std(f, gain, depth), gain)
+
+
+def _integrated(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    pairs = list(zip(yours, stack_std(*args), strict=True))
+    if all(math.isclose(a, b, rel_tol=1e-4) for a, b in pairs):
+        return ""
+    if all(math.isclose(a, b, rel_tol=5e-3) for a, b in pairs):
+        return (
+            "that is near, but not exact; if it was measured with drawn numbers, integrate instead, and if "
+            "it was integrated, go further out or in finer steps"
+        )
+    return ""
+
+
+def _stack_case(f: str, gain: str, depth: int) -> Input:
+    gains = {"1.0": 1.0, "5 / 3": 5 / 3, "math.sqrt(2)": math.sqrt(2), "2.0": 2.0}
+    args = getattr(torch, f), gains[gain], depth
+    return Input(args, f"stack_std(torch.{f}, {gain}, {depth})")
+
+
+_STACK = Exercise(
+    label="initialization-ex-stack",
+    reference=stack_std,
+    task="Predict what ten layers do to a signal without building one. Write stack_std(f, gain, depth) for a "
+    "stack of depth linear layers without biases, each followed by the activation f. The weights are normal "
+    "with mean 0 and standard deviation gain / sqrt(n_in), and the first layer's inputs are standard normal. The "
+    "layers are so wide that what enters f, in each layer, is normal with mean 0, and has as its variance gain² "
+    "times the mean square of that layer's inputs. Return a list of depth floats: for each layer, the first one "
+    "first, the root mean square sqrt(E[h²]) of the activations h that leave f. f takes and returns a float64 "
+    "tensor, number by number; nnz.init.second_moment(f) integrates f(z)² over a standard normal z. Draw nothing; "
+    "four digits are enough.",
+    hints=(
+        "Do one layer first: from the root mean square of its inputs to that of its activations. What is the "
+        "standard deviation of what enters f?",
+        "A normal number of mean 0 and standard deviation s is s times a standard normal z. So the integral is "
+        "over a function of z: multiply, then f.",
+        "What leaves one layer is what the next one is fed with: repeat the step from its own result, beginning "
+        "at 1, and keep every result.",
+    ),
+    inputs=(
+        _stack_case("tanh", "1.0", 1),
+        _stack_case("tanh", "5 / 3", 3),
+        _stack_case("relu", "1.0", 3),
+        _stack_case("relu", "math.sqrt(2)", 4),
+        _stack_case("sigmoid", "2.0", 10),
+    ),
+    slips=(
+        Slip(
+            "the gain counts in the first layer only; all layers have weights of that size",
+            _gain_once,
+        ),
+        Slip(
+            "the gain is left out",
+            lambda f, gain, depth: stack_std(f, 1.0, depth),
+        ),
+        Slip(
+            "those are the sizes of what enters f; what leaves it is asked for",
+            _remade(lambda sizes, gain: [gain * s for s in [1.0, *sizes[:-1]]]),
+        ),
+        Slip(
+            "those are mean squares; their roots are asked for",
+            _remade(lambda sizes, gain: [size**2 for size in sizes]),
+        ),
+        Slip(
+            "f is fed with standard normal numbers in every layer, and its result scaled; what f does depends on "
+            "how widely its inputs are spread",
+            _layer_by_layer(lambda f, gain, size: gain * size * _size(f, 1.0)),
+        ),
+        Slip(
+            "every layer is treated as the first; each is fed with what leaves the one before it",
+            _layer_by_layer(lambda f, gain, size: _size(f, gain)),
+        ),
+        Slip(
+            "the list begins with the inputs, and ends one layer early",
+            _remade(lambda sizes, gain: [1.0, *sizes[:-1]]),
+        ),
+        Slip(
+            "the inputs of the first layer are in the list; only the activations belong there",
+            _remade(lambda sizes, gain: [1.0, *sizes]),
+        ),
+        Slip(
+            "that is the last layer alone; return a list with all of them",
+            _remade(lambda sizes, gain: sizes[-1]),
+        ),
+        Slip(
+            "those are standard deviations, with the mean taken off; the root mean square leaves it in",
+            _deviations,
+        ),
+        Slip(
+            "the mean of the activations is taken off, and so missing in the next layer; what enters that one "
+            "depends on the mean square",
+            _layer_by_layer(lambda f, gain, size: _spread(f, gain * size)),
+        ),
+        Slip(
+            "z is multiplied by the variance of what enters f; its standard deviation is the factor",
+            _layer_by_layer(lambda f, gain, size: _size(f, (gain * size) ** 2)),
+        ),
+        Slip(
+            "the variance is multiplied by the gain; the gain is a factor of standard deviations, and its square "
+            "one of variances",
+            _layer_by_layer(lambda f, gain, size: _size(f, math.sqrt(gain) * size)),
+        ),
+        Slip(
+            "the gain is multiplied on after f; it belongs to the weights, so f comes after it",
+            _layer_by_layer(lambda f, gain, size: gain * _size(f, size)),
+        ),
+    ),
+    properties=(_integrated,),
+    tolerance=1e-4,
+)
+
+
+def _spreads(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    n_in, gain = args
+    has, should = abs(yours) / math.sqrt(3), gain / math.sqrt(n_in)
+    if yours <= 0:
+        return "a is above 0: the numbers lie between -a and a"
+    if not math.isclose(has, should, rel_tol=1e-6):
+        return f"numbers drawn evenly from (-a, a) have standard deviation {has:.6g}; it should be {should:.6g}"
+    return ""
+
+
+def _bound_case(n_in: int, gain: str, number: float) -> Input:
+    return Input((n_in, number), f"uniform_bound({n_in}, {gain})")
+
+
+_UNIFORM = Exercise(
+    label="initialization-ex-uniform",
+    reference=uniform_bound,
+    task="First weights need not be normal. Write uniform_bound(n_in, gain), which returns the a, a float above "
+    "0, for which weights drawn evenly from all numbers between -a and a have the standard deviation "
+    "gain / sqrt(n_in). n_in is a whole number of at least 1, and gain a float above 0.",
+    hints=(
+        "The mean is 0, so the variance is the mean of x² between -a and a. What is that integral?",
+        "The variance is a third of a². So how much larger than the standard deviation is a?",
+    ),
+    inputs=(
+        call(12, 1.0),
+        call(3, 2.0),
+        _bound_case(30, "5 / 3", 5 / 3),
+        _bound_case(200, "math.sqrt(2)", math.sqrt(2)),
+    ),
+    slips=(
+        Slip(
+            "that is the standard deviation; the numbers reach further out than that",
+            lambda n_in, gain: gain / math.sqrt(n_in),
+        ),
+        Slip(
+            "that is one over the root of n_in, with neither the gain nor how far beyond their standard deviation "
+            "the numbers reach",
+            lambda n_in, gain: 1 / math.sqrt(n_in),
+        ),
+        Slip(
+            "that is the width of the whole stretch, from -a to a; a is half of it",
+            lambda n_in, gain: 2 * uniform_bound(n_in, gain),
+        ),
+        Slip(
+            "the gain is left out",
+            lambda n_in, gain: uniform_bound(n_in, 1.0),
+        ),
+        Slip(
+            "the gain went under the root; it is a factor of the standard deviation and not of the variance",
+            lambda n_in, gain: uniform_bound(n_in, math.sqrt(gain)),
+        ),
+        Slip(
+            "the gain was squared, and no root taken of that",
+            lambda n_in, gain: uniform_bound(n_in, gain**2),
+        ),
+        Slip(
+            "that is the root of 2 too large: formulas with a 6 have the gain of ReLU in them already, or two "
+            "sizes in the divisor",
+            lambda n_in, gain: math.sqrt(2) * uniform_bound(n_in, gain),
+        ),
+        Slip(
+            "the divisor is n_in, where its root belongs",
+            lambda n_in, gain: gain * math.sqrt(3) / n_in,
+        ),
+        Slip(
+            "the variance is a² / 3, so a is larger than the standard deviation by the root of 3, and not by 3",
+            lambda n_in, gain: gain * 3 / math.sqrt(n_in),
+        ),
+        Slip(
+            "the root of 3 is upside down: a is larger than the standard deviation, not smaller",
+            lambda n_in, gain: uniform_bound(n_in, gain) / 3,
+        ),
+        Slip(
+            "that is a²; its root is asked for",
+            lambda n_in, gain: uniform_bound(n_in, gain) ** 2,
+        ),
+    ),
+    properties=(_spreads,),
+)
+
+
+def _with_names(answer: Answer, args: Sequence[Any]) -> Parts:
+    """Call the answer; the units that it calls dead are also given by number."""
+    result = answer(*args)
+    if not isinstance(result, Tensor) or result.ndim != 1:
+        return {RESULT: result, DEAD: "none"}
+    dead = result.nonzero().flatten().tolist()
+    return {RESULT: result, DEAD: ", ".join(map(str, dead)) or "none"}
+
+
+def _truth_values(args: Sequence[Any], parts: Parts) -> str:
+    yours: Any = parts[RESULT]
+    if yours.dtype != torch.bool:
+        dtype = str(yours.dtype).removeprefix("torch.")
+        return f"the result should have dtype bool; yours has {dtype}"
+    wrong = (yours != dead_units(*args)).nonzero().flatten().tolist()
+    if not wrong:
+        return ""
+    unit = wrong[0]
+    called = "dead" if yours[unit] else "alive"
+    column = [round(number, 4) for number in args[0][:, unit].tolist()[:8]]
+    more = "" if len(args[0]) <= 8 else " and so on"
+    return f"unit {unit} is called {called}; what enters it is {column}{more}"
+
+
+_DEAD = Exercise(
+    label="initialization-ex-dead",
+    reference=dead_units,
+    task="A ReLU gives 0 for what is not above 0, and passes no gradient back there. Write dead_units(pre). pre "
+    "is float of shape (N, h): what enters the h ReLU units of a layer for each of all N training examples; N is "
+    "at least 1. A unit is dead if it is not above 0 for any example, so that it never receives a gradient; one "
+    "that is above 0 for some is only asleep for the others. Return bool of shape (h,), True where a unit is "
+    "dead.",
+    hints=(
+        "First ask of every number whether the ReLU lets it through. At exactly 0 it gives 0, and torch passes no "
+        "gradient back.",
+        "A unit is a column. Over which axis do its examples lie, and must it be so for all of them, or for one?",
+    ),
+    inputs=(
+        call(torch.tensor([[-1.0, 2.0], [-3.0, -0.5]])),
+        call(torch.tensor([[-1.0, 1.0, -2.0], [-4.0, -5.0, 3.0]])),
+        call(
+            torch.tensor([[0.0, -2.0, 0.0], [-1.0, -2.0, 0.5], [0.0, -1.0, -3.0]])
+        ),
+        call(torch.tensor([[-1.0, 0.25, -1.5, 1.0]])),
+        Input(
+            (torch.arange(60.0).view(20, 3).sin() - torch.tensor([0.5, 1.5, 0.9]),),
+            "dead_units(torch.arange(60.0).view(20, 3).sin() - torch.tensor([0.5, 1.5, 0.9]))",
+        ),
+    ),
+    slips=(
+        Slip(
+            "units that are asleep for some examples are called dead; a dead one is so for all of them",
+            lambda pre: (pre <= 0).any(dim=0),
+        ),
+        Slip(
+            "that says of each example whether all units are off; it is asked of each unit",
+            lambda pre: (pre <= 0).all(dim=1),
+        ),
+        Slip(
+            "the mean of what enters a unit is below 0, and still some example may get through",
+            lambda pre: pre.mean(dim=0) <= 0,
+        ),
+        Slip(
+            "a unit that is exactly at 0 gets no gradient either; it has to be above",
+            lambda pre: (pre < 0).all(dim=0),
+        ),
+        Slip(
+            "those are the units that are alive; True is for the dead",
+            lambda pre: (pre > 0).any(dim=0),
+        ),
+        Slip(
+            "those are the units that are on for every example; True is for those that are on for none",
+            lambda pre: (pre > 0).all(dim=0),
+        ),
+        Slip(
+            "those are the indices of the dead units; return a truth value for each unit",
+            lambda pre: dead_units(pre).nonzero().flatten(),
+        ),
+        Slip(
+            "those are 0s and 1s; return truth values",
+            lambda pre: dead_units(pre).long(),
+        ),
+        Slip(
+            "that is how many examples each unit is off for, as a share; it is dead if the share is 1",
+            lambda pre: (pre <= 0).float().mean(dim=0),
+        ),
+        Slip(
+            "that is one answer for the whole layer; each unit has its own",
+            lambda pre: (pre <= 0).all(),
+        ),
+        Slip(
+            "that says of every single number whether it is off; a unit is dead if all in its column are",
+            lambda pre: pre <= 0,
+        ),
+    ),
+    drive=_with_names,
+    properties=(_truth_values,),
+)
+
+EXERCISES = [_MOVING, _FLOOR, _STACK, _UNIFORM, _DEAD]

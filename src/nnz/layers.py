@@ -1,0 +1,338 @@
+"""Layers in the manner of torch.nn, from which the networks of the rest of the book are put together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+
+import torch
+from torch import Tensor
+
+from nnz.bigram import log_softmax
+from nnz.contract import check_contexts
+from nnz.data import LETTERS, Vocabulary
+from nnz.init import kaiming_normal
+
+
+class TensorModule:
+    """Something that takes a tensor to a tensor: `nnz.nn.Module` for tensors. After torch.nn.Module.
+
+    What is assigned to an attribute says what it is: a tensor with requires_grad is a parameter, one without is
+    a buffer, another TensorModule is a child. Modules in a list would be overlooked, so they raise a TypeError:
+    give each an attribute, or put them into a Sequential.
+
+    Attributes:
+        training: whether it is in training mode, which it is at first.
+    """
+
+    training = True
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the output for a batch."""
+        raise NotImplementedError
+
+    def children(self) -> Iterator[tuple[str, TensorModule]]:
+        """Yield the modules that it is made of, by name."""
+        for name, value in vars(self).items():
+            if isinstance(value, TensorModule):
+                yield name, value
+            elif isinstance(value, (list, tuple, dict)):
+                _check_no_modules(name, value)
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield its own parameters and buffers, then those of its children, by name: "net.0.weight"."""
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor) and value.is_leaf:  # not an output
+                yield name, value
+        for name, child in self.children():
+            yield from ((f"{name}.{key}", value) for key, value in child.tensors())
+
+    def modules(self) -> Iterator[TensorModule]:
+        """Yield this module and all that it is made of."""
+        yield self
+        for _, child in self.children():
+            yield from child.modules()
+
+    def parameters(self) -> list[Tensor]:
+        """Return the weights, each once, for an optimiser to change."""
+        weights = [value for _, value in self.tensors() if value.requires_grad]
+        return list({id(weight): weight for weight in weights}.values())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return parameters and buffers by name, without gradients, in the memory they are in."""
+        return {name: value.detach() for name, value in self.tensors()}
+
+    def train(self, mode: bool = True) -> None:
+        """Set training mode, or evaluation mode if `mode` is false, here and in everything that it is made of."""
+        for module in self.modules():
+            module.training = mode
+
+    def eval(self) -> None:
+        """Set evaluation mode."""
+        self.train(False)
+
+
+class Embedding(TensorModule):
+    """A table with a row for each index: int64 of any shape (...) to float of shape (..., n_embd).
+
+    Args:
+        n: how many rows.
+        n_embd: how long they are.
+        generator: the source of the first rows, which are standard normal.
+    """
+
+    def __init__(self, n: int, n_embd: int, *, generator: torch.Generator) -> None:
+        rows = torch.randn(n, n_embd, generator=generator)
+        self.weight = rows.requires_grad_()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the rows of the indices."""
+        return self.weight[x]
+
+
+class Flatten(TensorModule):
+    """All axes but the first in one: (B, T, C) to (B, T·C)."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the same numbers in two axes."""
+        return x.flatten(1)
+
+
+class Linear(TensorModule):
+    """x @ weight + bias: float of shape (..., n_in) to (..., n_out).
+
+    The weight has shape (n_in, n_out), as in the formula; torch.nn.Linear keeps its transpose.
+
+    Args:
+        n_in: how many numbers come in.
+        n_out: how many go out.
+        bias: whether there is one; it begins at 0.
+        gain: see `nnz.init.kaiming_normal`, which draws the weight.
+        generator: the source of randomness.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        bias: bool = True,
+        *,
+        gain: float = 1.0,
+        generator: torch.Generator,
+    ) -> None:
+        weight = kaiming_normal(n_in, n_out, gain=gain, generator=generator)
+        self.weight = weight.requires_grad_()
+        self.bias = torch.zeros(n_out, requires_grad=True) if bias else None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the product, and the bias added."""
+        product = x @ self.weight
+        return product if self.bias is None else product + self.bias
+
+
+class Tanh(TensorModule):
+    """The hyperbolic tangent of each number."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return numbers between -1 and 1, in the shape of x."""
+        return torch.tanh(x)
+
+
+class ReLU(TensorModule):
+    """The larger of 0 and each number."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return numbers of at least 0, in the shape of x."""
+        return torch.relu(x)
+
+
+class BatchNorm1d(TensorModule):
+    """Standardise each feature over the batch, then scale and shift it: Ioffe and Szegedy (2015), algorithm 1.
+
+    y = (x - mean) / sqrt(var + eps) · weight + bias, where mean and var are taken over all axes but the last; the
+    variance divides by n. In training they are those of the batch, and running averages are kept, of the variance
+    with n - 1; in evaluation they are these averages. The last axis holds the features, (B, C) or (B, T, C);
+    torch.nn.BatchNorm1d wants (B, C, T).
+
+    Args:
+        n_features: C.
+        eps: above 0; without it a feature that does not vary would be divided by 0.
+        momentum: the share of the new batch in the running averages; above 0 and at most 1.
+
+    Attributes:
+        weight: of shape (C,), the paper's γ.
+        bias: of shape (C,), the paper's β.
+        running_mean: of shape (C,).
+        running_var: of shape (C,).
+
+    Raises:
+        ValueError: n_features, eps or momentum is out of range. When called: x has another shape; in training also
+            if x has fewer than two numbers for each feature, or some that are not finite. The running averages are
+            then as they were. In evaluation NaN stays with the example that has it.
+        TypeError: in training, x is not of the type of the running averages.
+    """
+
+    def __init__(
+        self, n_features: int, eps: float = 1e-5, momentum: float = 0.1
+    ) -> None:
+        _check_norm(n_features, eps)
+        if not 0 < momentum <= 1:
+            raise ValueError(
+                f"momentum is {momentum}; it must be in 0 to 1, not 0."
+            )
+        self.eps, self.momentum = eps, momentum
+        self.weight = torch.ones(n_features, requires_grad=True)
+        self.bias = torch.zeros(n_features, requires_grad=True)
+        self.running_mean = torch.zeros(n_features)
+        self.running_var = torch.ones(n_features)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x, standardised, scaled and shifted."""
+        self.check(x)
+        axes = tuple(range(x.ndim - 1))  # all but the features
+        mean = x.mean(axes) if self.training else self.running_mean  # (C,)
+        centred = x - mean
+        var = centred.square().mean(axes) if self.training else self.running_var
+        if self.training:
+            self.remember(mean, var, x.numel() // len(mean))
+        scale = self.weight / torch.sqrt(var + self.eps)  # (C,)
+        return centred * scale + self.bias
+
+    @torch.no_grad()
+    def remember(self, mean: Tensor, var: Tensor, n: int) -> None:
+        """Take a batch's mean and biased variance, over n numbers, into the running averages."""
+        if not math.isfinite(var.sum()):
+            raise ValueError(
+                "the batch has NaN, or numbers too large to square; they would stay in the running averages."
+            )
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(var * n / (n - 1), self.momentum)
+
+    def check(self, x: Tensor) -> None:
+        """Raise a clear error unless x has a shape, and in training a size, that can be standardised."""
+        C = len(self.running_mean)
+        if x.ndim not in (2, 3) or x.shape[-1] != C:
+            given = f"got {tuple(x.shape)}"
+            raise ValueError(f"x must have shape (B, {C}) or (B, T, {C}); {given}.")
+        if self.training and x.dtype != self.running_mean.dtype:
+            kept = f"the running averages are {self.running_mean.dtype}"
+            raise TypeError(f"x is {x.dtype}, but {kept}; use the same for both.")
+        if self.training and x.numel() < 2 * C:
+            raise ValueError(
+                f"numbers for each feature: {x.numel() // C}; in training at least 2 are"
+                " needed, since fewer have no spread. Was .eval() forgotten?"
+            )
+
+
+class LayerNorm(TensorModule):
+    """Standardise each example over its features, then scale and shift them: Ba, Kiros and Hinton (2016).
+
+    Nothing depends on other examples, so there is nothing to remember, and training is like evaluation.
+
+    Args:
+        n_features: C, the size of the last axis.
+        eps: above 0.
+
+    Attributes:
+        weight: of shape (C,).
+        bias: of shape (C,).
+
+    Raises:
+        ValueError: n_features or eps is out of range; when called, if the last axis of x has another size.
+    """
+
+    def __init__(self, n_features: int, eps: float = 1e-5) -> None:
+        _check_norm(n_features, eps)
+        self.eps = eps
+        self.weight = torch.ones(n_features, requires_grad=True)
+        self.bias = torch.zeros(n_features, requires_grad=True)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x of shape (..., C), standardised, scaled and shifted."""
+        C = len(self.weight)
+        if x.shape[-1:] != (C,):
+            raise ValueError(f"the last axis must be {C}; got {tuple(x.shape)}.")
+        centred = x - x.mean(dim=-1, keepdim=True)
+        var = centred.square().mean(dim=-1, keepdim=True)  # (..., 1)
+        return centred / torch.sqrt(var + self.eps) * self.weight + self.bias
+
+
+class Sequential(TensorModule):
+    """Layers one after another.
+
+    Args:
+        layers: in their order; at least one.
+
+    Raises:
+        ValueError: there is no layer.
+    """
+
+    def __init__(self, *layers: TensorModule) -> None:
+        if not layers:
+            raise ValueError("a Sequential needs at least one layer; got none.")
+        self.layers = list(layers)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return what the last layer makes of what the others made of x."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def children(self) -> Iterator[tuple[str, TensorModule]]:
+        """Yield the layers, each by its place: "0", "1" and so on."""
+        yield from ((str(i), layer) for i, layer in enumerate(self.layers))
+
+
+class LayeredModel(TensorModule):
+    """A language model made of layers: it answers the question of `nnz.contract.LanguageModel`.
+
+    Args:
+        net: takes contexts, int64 of shape (B, block_size), to logits of shape (B, V).
+        block_size: how many characters of context.
+        vocabulary: the alphabet; a to z by default.
+    """
+
+    def __init__(
+        self,
+        net: TensorModule,
+        block_size: int,
+        vocabulary: Vocabulary = LETTERS,
+    ) -> None:
+        self.net, self.block_size, self.vocabulary = net, block_size, vocabulary
+
+    def logits(self, contexts: Tensor) -> Tensor:
+        """Return the scores of the next character, of shape (B, V), in the mode that the model is in."""
+        if contexts.shape[1:] != (self.block_size,) or contexts.is_floating_point():
+            check_contexts(self, contexts)  # says what is wrong
+        return self.net(contexts)
+
+    @torch.no_grad()
+    def log_probs(self, contexts: Tensor) -> Tensor:
+        """Return log-probabilities in evaluation mode; see `nnz.contract.LanguageModel`."""
+        check_contexts(self, contexts)
+        modes = [(module, module.training) for module in self.modules()]
+        self.eval()
+        try:
+            return log_softmax(self.logits(contexts))
+        finally:
+            for module, mode in modes:
+                module.training = mode
+
+
+def _check_no_modules(name: str, values: Collection[object]) -> None:
+    """Raise a clear error if there are modules in a collection, where nobody would find their weights."""
+    members = values.values() if isinstance(values, dict) else values
+    if any(isinstance(value, TensorModule) for value in members):
+        raise TypeError(
+            f"{name} holds modules in a {type(values).__name__}; use attributes or a Sequential."
+        )
+
+
+def _check_norm(n_features: int, eps: float) -> None:
+    """Raise a clear error unless there is at least one feature, and something to add to its variance."""
+    if not isinstance(n_features, int) or n_features < 1:
+        raise ValueError(
+            f"n_features is {n_features!r}; it must be a whole number of at least 1."
+        )
+    if not 0 < eps < math.inf:
+        raise ValueError(f"eps is {eps}; it must be above 0, and finite.")
