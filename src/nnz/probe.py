@@ -139,7 +139,7 @@ class Recorder(TorchFunctionMode):
 class Probe:
     """Reads a model's vital signs at every so many steps of its training, and leaves it as it was.
 
-    `with Probe(model, optimizer, every=50) as probe: train(model, ..., optimizer, ...)`. It works by replacing
+    `with Probe(model, optimizer, every=100) as probe: train(model, ..., optimizer, ...)`. It works by replacing
     `model.logits` for as long as the block lasts and by the hooks of the optimizer, so no model needs to know of
     it, and outside the block there is nothing of it. Training comes out the same to the last bit.
 
@@ -159,7 +159,7 @@ class Probe:
     """
 
     def __init__(
-        self, model: Trainable, optimizer: Optimizer, *, every: int = 50
+        self, model: Trainable, optimizer: Optimizer, *, every: int = 100
     ) -> None:
         if every < 1:
             raise ValueError(f"every is {every}; it must be at least 1.")
