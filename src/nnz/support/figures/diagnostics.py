@@ -169,7 +169,7 @@ def dead(lines: Mapping[str, Sequence[float]], every: int) -> Figure:
     """Draw the share of dead units over the steps, a line for each training."""
     figure, axes = new_figure(NORMAL, 3.0)
     for number, (name, shares) in enumerate(lines.items()):
-        steps = [every * (i + 1) for i in range(len(shares))]
+        steps = [every * i for i in range(len(shares))]
         axes.plot(
             steps,
             shares,
