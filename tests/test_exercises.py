@@ -26,6 +26,8 @@ from nnz.engine import Value
 from nnz.evaluate import nll
 from nnz.exercises import __main__ as command
 from nnz.exercises import (
+    backprop,
+    backprop_network,
     batchnorm,
     bigram,
     bigram_network,
@@ -38,9 +40,10 @@ from nnz.exercises import (
     ngram,
     training,
 )
-from nnz.exercises._compare import mismatch, same
+from nnz.exercises._compare import describe, freeze, leaves, mismatch, same
 from nnz.exercises.contents import CONTENTS
 from nnz.exercises.exercise import Exercise, Slip
+from nnz.exercises.inputs import Input
 from nnz.nn import MLP
 
 pytestmark = pytest.mark.support
@@ -57,6 +60,8 @@ CHAPTERS = {
     "initialization": initialization,
     "batchnorm": batchnorm,
     "diagnostics": diagnostics,
+    "backprop-network": backprop_network,
+    "backprop": backprop,
 }
 EXERCISES = [e for module in CHAPTERS.values() for e in module.EXERCISES]
 SLIPS = [(e, slip) for e in EXERCISES for slip in e.slips]
@@ -787,3 +792,84 @@ def test_truth_values_are_told_apart_and_from_whole_numbers() -> None:
     assert mismatch(torch.tensor([1]), yes, "the result") == (
         "the result should have a dtype such as bool; yours has int64"
     )
+
+
+@pytest.mark.parametrize(
+    ("yours", "expected", "message"),
+    [
+        (np.ones(2), np.ones((2, 1)), "have shape (2, 1); yours has shape (2,)"),
+        (np.ones(2, int), np.ones(2), "a dtype such as float64; yours has int64"),
+        (np.array([True]), np.array([1]), "a dtype such as int64; yours has bool"),
+        (np.array([[1.0, np.nan]]), np.ones((1, 2)), " is nan, "),
+        (np.array([[1.0, np.nan]]), np.ones((1, 2)), " at index (0, 1)"),
+        (np.ones(2, np.float32), np.ones(2), ""),
+        (torch.ones(2), np.ones(2), "an array; yours is a tensor (numpy() makes"),
+        ([1.0, 1.0], np.ones(2), "an array; yours is a list (np.array() makes"),
+        (np.ones(2), torch.ones(2), "a tensor; yours is an array (torch.from_"),
+        (np.ones(2), [1.0, 1.0], "a list; yours is an array (tolist() makes"),
+        (np.ones(1), 1.0, "a number; yours is an array (item() makes"),
+        (np.float64(1.0), 1.0, ""),
+    ],
+)
+def test_arrays_are_compared_as_tensors_are(
+    yours: object, expected: object, message: str
+) -> None:
+    found = mismatch(yours, expected, "the result")
+    assert message in found
+    assert bool(found) == bool(message)
+
+
+def test_arrays_are_looked_into_entry_by_entry() -> None:
+    array = np.array([[0.5, math.nan]])
+    assert [path for path, _ in leaves([array])] == [(0, 0, 0), (0, 0, 1)]
+    assert same(array, array.copy())
+    assert not same(array, np.array([[0.5, 1.5]]))
+    assert not same(np.ones(2), torch.ones(2))
+    assert not same(np.ones(2), [1.0, 1.0])
+    frozen = freeze({"x": array})[0][1]
+    array[0, 0] = 2.0
+    assert frozen[0, 0] == 0.5
+    shown = describe([np.array([[1.5, 2.0]]), np.array(0.5), np.float64(0.1)])
+    assert shown == "[array([[1.5, 2.0]]), array(0.5), 0.1]"
+
+
+def test_an_array_that_is_changed_or_handed_back_is_told() -> None:
+    def changing(X: Any, slope: Any) -> Any:
+        result = backprop_network.example_gradients(X, slope)
+        X[0, 0] += 0.25
+        return result
+
+    text = ex.example_gradients.check(changing).text
+    assert "the argument X was changed: it was array([[1.5, -2.0], " in text
+    assert "after the call it is array([[1.75, -2.0], " in text
+    text = ex.example_gradients.check(lambda X, slope: slope).text
+    assert "the result is the argument slope itself" in text
+    text = ex.example_gradients.check(lambda X, slope: X @ slope).text
+    assert "float64 of shape (2, 3)\nthe result should have shape (2, 2, 3)" in text
+
+
+@pytest.mark.parametrize("given", ex.linear_backward.inputs, ids=lambda g: "")
+def test_the_gradients_of_a_layer_are_torch_s(given: Input) -> None:
+    X, W, slope = (torch.from_numpy(arg) for arg in given.fresh())
+    b = torch.zeros(W.shape[1], dtype=W.dtype)
+    leaf = [p.requires_grad_() for p in (X, W, b)]
+    expected = torch.autograd.grad(X @ W + b, leaf, slope)
+    ours = backprop_network.linear_backward(*given.fresh())
+    for left, right in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(left, right.numpy(), rtol=1e-12)
+    each_one = [
+        torch.autograd.grad(X[i] @ W + b, W, slope[i])[0].numpy()
+        for i in range(len(X))
+    ]
+    found = backprop_network.example_gradients(given.args[0], given.args[2])
+    np.testing.assert_allclose(found, each_one, rtol=1e-12)
+
+
+def test_the_error_in_one_direction_is_that_of_the_measured_gradient() -> None:
+    f, x, *_ = ex.numerical_gradient.inputs[0].fresh()  # exact for squares
+    rng = np.random.default_rng(3)
+    claimed, direction = rng.normal(size=(2, 3))
+    off = backprop_network.numerical_gradient(f, x, 0.25) - claimed
+    expected = abs(off @ direction) / np.linalg.norm(direction)
+    found = backprop_network.directional_error(f, x, claimed, direction, 0.25)
+    assert found == pytest.approx(expected, rel=1e-9)

@@ -32,8 +32,16 @@ class _Shortened(reprlib.Repr):
             return self.repr_instance(tensor, level)
         return f"tensor({self.repr1(tensor.tolist(), level)})"
 
+    def repr_ndarray(self, array: Any, level: int) -> str:
+        if not is_array(array):
+            return self.repr_instance(array, level)
+        return f"array({self.repr1(array.tolist(), level)})"
+
     def repr_float(self, number: float, level: int) -> str:
         return repr(number)  # in full, where another object would be cut short
+
+    def repr_float64(self, number: Any, level: int) -> str:
+        return repr(float(number))  # as Python's own, whatever NumPy's version says
 
 
 _shortened = _Shortened()
@@ -58,6 +66,22 @@ def is_tensor(thing: object) -> bool:
     return torch is not None and isinstance(thing, torch.Tensor)
 
 
+def is_array(thing: object) -> bool:
+    """Whether it is a NumPy array; NumPy is not imported for the question."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(thing, numpy.ndarray)
+
+
+def has_shape(thing: object) -> bool:
+    """Whether it is a tensor or an array."""
+    return is_tensor(thing) or is_array(thing)
+
+
+def dtype_name(thing: Any) -> str:
+    """Return the name of the dtype of a tensor or an array, such as "float64"."""
+    return str(thing.dtype).removeprefix("torch.")
+
+
 def kind(thing: object) -> str:
     """Return in words what a thing is, as far as comparisons care.
 
@@ -72,14 +96,21 @@ def kind(thing: object) -> str:
     for cls, name in names.items():
         if isinstance(thing, cls):
             return name
-    return "a tensor" if is_tensor(thing) else f"of type {type(thing).__name__}"
+    if has_shape(thing):
+        return "a tensor" if is_tensor(thing) else "an array"
+    return f"of type {type(thing).__name__}"
 
 
 _REMEDIES = {
     ("a Value", "a number"): "a plain number has no graph behind it",
     ("a number", "a tensor"): "item() makes a number of a tensor with one entry",
+    ("a number", "an array"): "item() makes a number of an array with one entry",
     ("a number", "a Value"): "the number of a Value is its data",
     ("a list", "a tensor"): "tolist() makes a list of a tensor",
+    ("a list", "an array"): "tolist() makes a list of an array",
+    ("an array", "a list"): "np.array() makes an array of a list",
+    ("an array", "a tensor"): "numpy() makes an array of a tensor",
+    ("a tensor", "an array"): "torch.from_numpy() makes a tensor of an array",
 }
 
 
@@ -100,8 +131,8 @@ def mismatch(yours: Any, expected: Any, where: str) -> str:
         return f"{where} should be {should}; yours is {is_}" + (
             f" ({remedy})" if remedy else ""
         )
-    if should == "a tensor":
-        return _tensor_mismatch(yours, expected, where)
+    if has_shape(expected):
+        return _shape_mismatch(yours, expected, where)
     if should == "a list":
         if len(yours) != len(expected):
             return f"{where} should have {len(expected)} entries; yours has {len(yours)}"
@@ -114,24 +145,24 @@ def mismatch(yours: Any, expected: Any, where: str) -> str:
     return ""
 
 
-def _tensor_mismatch(yours: Any, expected: Any, where: str) -> str:
+def _shape_mismatch(yours: Any, expected: Any, where: str) -> str:
     if yours.shape != expected.shape:
         shapes = tuple(expected.shape), tuple(yours.shape)
         return f"{where} should have shape {shapes[0]}; yours has shape {shapes[1]}"
-    dtypes = [str(t.dtype).removeprefix("torch.") for t in (expected, yours)]
-    floats = yours.is_floating_point(), expected.is_floating_point()
-    if floats[0] != floats[1] or (dtypes[0] == "bool") != (dtypes[1] == "bool"):
+    dtypes = dtype_name(expected), dtype_name(yours)
+    if any(
+        (name in dtypes[0]) != (name in dtypes[1]) for name in ("float", "bool")
+    ):
         return f"{where} should have a dtype such as {dtypes[0]}; yours has {dtypes[1]}"
-    nan = yours.isnan().nonzero()
-    if len(nan):
-        at = place(tuple(nan[0].tolist()))
-        return f"{where} is nan, which is not a number{at}"
+    for path, number in leaves(yours):
+        if isinstance(number, float) and math.isnan(number):
+            return f"{where} is nan, which is not a number{place(path)}"
     return ""
 
 
 def leaves(thing: Any, path: tuple[int, ...] = ()) -> Iterator[tuple[Any, Any]]:
     """Walk over the numbers and strings in a thing, each with the indices that lead to it."""
-    if is_tensor(thing):
+    if has_shape(thing):
         thing = thing.tolist()
     if isinstance(thing, (list, tuple)):
         for i, entry in enumerate(thing):
@@ -187,7 +218,7 @@ def same(yours: Any, expected: Any, tolerance: float = 1e-9) -> bool:
 
 
 def freeze(thing: Any) -> Any:
-    """Return the numbers and strings inside a thing as they are now, in lists and tensors of their own."""
+    """Return the numbers and strings inside a thing as they are now, in lists, tensors and arrays of their own."""
     if isinstance(thing, Value):
         return [thing.data, thing.grad]
     if isinstance(thing, (list, tuple)):
@@ -196,6 +227,8 @@ def freeze(thing: Any) -> Any:
         return [freeze(item) for item in thing.items()]
     if is_tensor(thing):
         return thing.clone()
+    if is_array(thing):
+        return thing.copy()
     if isinstance(thing, (Real, str)) or not hasattr(thing, "__dict__"):
         return thing
     return None if callable(thing) else freeze(vars(thing))

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nnz.exercises._calling import exception_text, reader_lines
-from nnz.exercises._compare import describe, difference, is_tensor, kind, mismatch
+from nnz.exercises._compare import (
+    describe,
+    difference,
+    dtype_name,
+    has_shape,
+    kind,
+    mismatch,
+)
 from nnz.exercises._observe import GRADIENTS, RESULT, Outcome
 from nnz.exercises.result import Result
 
@@ -110,9 +117,8 @@ def _fault(
 
 def _shown(yours: Any, part: str = RESULT) -> str:
     text = f"yours: {describe(yours)}"
-    if is_tensor(yours):
-        dtype = str(yours.dtype).removeprefix("torch.")
-        text += f", {dtype} of shape {tuple(yours.shape)}"
+    if has_shape(yours):
+        text += f", {dtype_name(yours)} of shape {tuple(yours.shape)}"
     return text if part == RESULT else f"{text} ({part})"
 
 

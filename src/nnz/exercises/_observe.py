@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nnz.engine import Value
-from nnz.exercises._compare import describe, freeze, is_tensor, same
+from nnz.exercises._compare import describe, freeze, has_shape, same
 from nnz.exercises.inputs import Input
 
 Answer = Callable[..., object]
@@ -77,7 +77,7 @@ def _values(thing: object) -> Iterator[Value]:
 
 def _echoed(result: object, names: Sequence[str], args: Sequence[object]) -> str:
     """Return the name of the argument that the result is, if it is one that can be changed."""
-    if not (isinstance(result, (Value, list)) or is_tensor(result)):
+    if not (isinstance(result, (Value, list)) or has_shape(result)):
         return ""
     pairs = zip(names, args, strict=False)
     return next((name for name, arg in pairs if arg is result), "")

@@ -86,6 +86,21 @@ CONTENTS = {
         "twins": "Twins",
         "diagnose": "The doctor",
     },
+    "backprop-network": {
+        "linear_backward": "Three gradients of a layer",
+        "example_gradients": "A gradient for each example",
+        "numerical_gradient": "Slopes by nudging",
+        "directional_error": "One direction instead of all",
+    },
+    "backprop": {
+        "all_gradients": "Every line",
+        "dlogits": "Pushing and pulling",
+        "dhprebn": "A norm in one line",
+        "hand_step": "A step without autograd",
+        "layer_norm_backward": "The norm over the other axis",
+        "residual_backward": "A way round",
+        "adam_by_hand": "Adam on your own gradients",
+    },
 }
 
 

@@ -1,0 +1,207 @@
+"""A small feed-forward network on arrays, which works out its own gradients: NumPy, and nothing else."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Layers = list[tuple[Array, Array]]  # W (n_in, n_out) and b (n_out,) of each
+
+
+def first_layers(sizes: Sequence[int], generator: np.random.Generator) -> Layers:
+    """Return first weights as those of `nnz.nn`: uniform between -1 and 1, and biases of 0.
+
+    Args:
+        sizes: the number of inputs, then the number of neurons of each layer.
+        generator: the source of randomness.
+
+    Raises:
+        ValueError: there are fewer than two sizes, or one is not a whole number of at least 1.
+
+    >>> layers = first_layers([2, 16, 16, 1], np.random.default_rng(0))
+    >>> sum(W.size + b.size for W, b in layers)
+    337
+    """
+    whole = all(isinstance(size, int) and size >= 1 for size in sizes)
+    if len(sizes) < 2 or not whole:
+        raise ValueError(
+            f"sizes must be at least two whole numbers of at least 1; got {list(sizes)}."
+        )
+    pairs = itertools.pairwise(sizes)
+    return [(generator.uniform(-1, 1, pair), np.zeros(pair[1])) for pair in pairs]
+
+
+def forward(layers: Layers, X: Array) -> list[Array]:
+    """Return X, and what each layer makes of it: relu(a @ W + b), and in the last a @ W + b.
+
+    Args:
+        layers: see `Layers`.
+        X: float64 of shape (B, n_in), an example in each row.
+
+    Returns:
+        for each layer what it reads, of shape (B, its n_in); then the outputs, of shape (B, n_out).
+
+    Raises:
+        TypeError: X is not an array of float64.
+        ValueError: X has another shape, no rows, or numbers that are not finite.
+    """
+    check_rows("X", X, len(layers[0][0]))
+    activations = [X]
+    for i, (W, b) in enumerate(layers):
+        a = activations[-1] @ W + b  # (B, n_out)
+        is_last = i == len(layers) - 1
+        activations.append(a if is_last else np.maximum(a, 0))
+    return activations
+
+
+def backward(layers: Layers, activations: list[Array], slope: Array) -> Layers:
+    """Return the gradients of all weights and biases, in the shape of `layers`.
+
+    dW = aᵀ · slope, db = the sum of the slope's rows, da = slope · Wᵀ where a is above 0: Rumelhart, Hinton and
+    Williams (1986), in matrices.
+
+    Args:
+        layers: those that `forward` was called with.
+        activations: what `forward` returned.
+        slope: the gradient of the loss by the outputs, of their shape.
+
+    Raises:
+        TypeError: the slope is not an array of float64.
+        ValueError: the slope has not the shape of the outputs, or numbers that are not finite.
+    """
+    check_rows("slope", slope, activations[-1].shape[1], len(activations[-1]))
+    gradients = []
+    for (W, _), a in zip(layers[::-1], activations[-2::-1], strict=True):
+        gradients.append((a.T @ slope, slope.sum(axis=0)))
+        slope = (slope @ W.T) * (a > 0)  # by what the layer before has summed up
+    return gradients[::-1]
+
+
+def hinge(scores: Array, labels: Array) -> tuple[float, Array]:
+    """Return the mean of max(0, 1 - y·s) over all examples, and its gradient by the scores.
+
+    Args:
+        scores: of shape (B, 1).
+        labels: 1 or -1, of shape (B, 1).
+
+    Raises:
+        ValueError: the shapes are not alike, or a label is neither 1 nor -1.
+
+    >>> hinge(np.array([[2.0], [0.5]]), np.array([[1.0], [1.0]]))
+    (0.25, array([[-0. ],
+           [-0.5]]))
+    """
+    if scores.shape != labels.shape or not np.all(np.abs(labels) == 1):
+        raise ValueError(
+            f"labels must be 1 or -1, one for each score: scores have shape {scores.shape}, labels {labels.shape}."
+        )
+    missing = 1 - labels * scores
+    loss = np.maximum(missing, 0).mean()
+    return float(loss), -labels * (missing > 0) / len(scores)
+
+
+def loss_and_gradients(
+    layers: Layers, X: Array, labels: Array, decay: float = 1e-4
+) -> tuple[float, Layers]:
+    """Return the loss of micrograd's demo, hinge + decay · the sum of squared parameters, and its gradients.
+
+    Raises:
+        TypeError: see `forward`.
+        ValueError: see `forward` and `hinge`.
+    """
+    activations = forward(layers, X)
+    loss, slope = hinge(activations[-1], labels)
+    gradients = backward(layers, activations, slope)
+    charge = decay * sum(np.sum(W * W) + np.sum(b * b) for W, b in layers)
+    charged = [
+        (dW + 2 * decay * W, db + 2 * decay * b)
+        for (dW, db), (W, b) in zip(gradients, layers, strict=True)
+    ]
+    return loss + float(charge), charged
+
+
+def descend(
+    layers: Layers, X: Array, labels: Array, steps: int = 100
+) -> list[float]:
+    """Train in place with micrograd's rate, which falls from 1 to 0.1; return the loss before each step."""
+    losses = []
+    for k in range(steps):
+        loss, gradients = loss_and_gradients(layers, X, labels)
+        rate = 1.0 - 0.9 * k / steps
+        for (W, b), (dW, db) in zip(layers, gradients, strict=True):
+            W -= rate * dW
+            b -= rate * db
+        losses.append(loss)
+    return losses
+
+
+def numerical_gradients(
+    loss: Callable[[], float], layers: Layers, h: float = 1e-5
+) -> Layers:
+    """Return (loss(p + h) - loss(p - h)) / 2h for each single parameter p, in the shape of `layers`.
+
+    Args:
+        loss: computes the loss with the parameters as they are.
+        layers: whose parameters are moved, one at a time, and put back.
+        h: the step, above 0.
+
+    Raises:
+        ValueError: h is not finite and above 0.
+    """
+    if not 0 < h < np.inf:
+        raise ValueError(f"h is {h}; it must be above 0, and finite.")
+    found = [(np.empty_like(W), np.empty_like(b)) for W, b in layers]
+    for pair, slopes in zip(layers, found, strict=True):
+        for p, slope in zip(pair, slopes, strict=True):
+            for at in np.ndindex(p.shape):
+                slope[at] = _slope_at(loss, p, at, h)
+    return found
+
+
+def _slope_at(
+    loss: Callable[[], float], p: Array, at: tuple[int, ...], h: float
+) -> float:
+    """Return the slope of the loss by one entry of p, which is put back whatever happens."""
+    kept = p[at]
+    try:
+        p[at] = kept + h
+        above = loss()
+        p[at] = kept - h
+        return (above - loss()) / (2 * h)
+    finally:
+        p[at] = kept
+
+
+def relative_error(one: Layers, other: Layers) -> float:
+    """Return |one - other| / (|one| + |other|), with Euclidean norms over all entries; 0 if both are 0.
+
+    It is 0 for equal gradients and 1 for opposite ones.
+    """
+    u, v = (
+        np.concatenate([g.ravel() for pair in x for g in pair])
+        for x in (one, other)
+    )
+    size = float(np.linalg.norm(u) + np.linalg.norm(v))
+    return float(np.linalg.norm(u - v)) / size if size else 0.0
+
+
+def check_rows(
+    name: str, rows: Array, width: int, count: int | None = None
+) -> None:
+    """Raise a clear error unless rows is a table of finite float64 numbers of the given width."""
+    if not isinstance(rows, np.ndarray) or rows.dtype != np.float64:
+        kind = getattr(rows, "dtype", type(rows).__name__)
+        raise TypeError(f"{name} must be an array of float64; got {kind}.")
+    if (
+        rows.ndim != 2
+        or rows.shape[1] != width
+        or len(rows) != (count or len(rows))
+    ):
+        wanted = f"({count or 'B'}, {width})"
+        raise ValueError(f"{name} must have shape {wanted}; got {rows.shape}.")
+    if not len(rows) or not np.isfinite(rows).all():
+        raise ValueError(f"{name} must have rows, and finite numbers only.")

@@ -1,0 +1,257 @@
+"""Bengio's network with a batch norm, trained by gradients written by hand, in arrays that are used again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nnz.backprop import EPS, Values, check_batch, first_params
+from nnz.bigram import log_softmax
+from nnz.contract import check_contexts
+from nnz.data import LETTERS, Vocabulary
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+
+class HandMLP:
+    """The network of `nnz.backprop` as a model of the book: it answers `nnz.contract.LanguageModel`.
+
+    It has no use for autograd: `HandStep` trains it, and `calibrate` gives its batch norm what it needs outside
+    of training.
+
+    Args:
+        block_size: how many characters of context.
+        n_embd: how many numbers stand for a character.
+        n_hidden: how many hidden units.
+        generator: the source of the first weights.
+        vocabulary: the alphabet; a to z by default.
+
+    Attributes:
+        params: the weights by name; see `nnz.backprop.first_params`.
+        statistics: "mean" and "var" of what enters the batch norm, each (1, n_hidden); empty before `calibrate`.
+    """
+
+    def __init__(
+        self,
+        block_size: int,
+        n_embd: int,
+        n_hidden: int,
+        *,
+        generator: torch.Generator,
+        vocabulary: Vocabulary = LETTERS,
+    ) -> None:
+        self.block_size, self.vocabulary = block_size, vocabulary
+        sizes = block_size, n_embd, n_hidden, len(vocabulary)
+        self.params = first_params(*sizes, generator=generator)
+        self.statistics: Values = {}
+
+    def state_dict(self) -> Values:
+        """Return weights and statistics by name, in the memory they are in."""
+        return self.params | self.statistics
+
+    def before_norm(self, contexts: Tensor) -> Tensor:
+        """Return what enters the batch norm, of shape (B, n_hidden)."""
+        p = self.params
+        return p["C"][contexts].flatten(1) @ p["W1"] + p["b1"]
+
+    @torch.no_grad()
+    def calibrate(self, contexts: Tensor) -> None:
+        """Take mean and variance of these contexts, those of the training set, for use from now on.
+
+        Ioffe and Szegedy (2015), algorithm 2, with the whole set in one batch. After more training, do it again.
+
+        Raises:
+            ValueError: contexts have another shape or unknown characters, or are fewer than two.
+        """
+        check_contexts(self, contexts)
+        if len(contexts) < 2:
+            raise ValueError(
+                f"{len(contexts)} contexts have no spread; give those of the training set."
+            )
+        sums = self.before_norm(contexts)
+        self.statistics = {
+            "mean": sums.mean(0, keepdim=True),
+            "var": sums.var(0, keepdim=True),
+        }
+
+    @torch.no_grad()
+    def log_probs(self, contexts: Tensor) -> Tensor:
+        """Return log-probabilities; see `nnz.contract.LanguageModel`.
+
+        Raises:
+            RuntimeError: `calibrate` was not called yet.
+        """
+        check_contexts(self, contexts)
+        if not self.statistics:
+            raise RuntimeError(
+                "the batch norm has no mean and variance yet: call model.calibrate(contexts)"
+                " with the contexts of the training set."
+            )
+        p, s = self.params, self.statistics
+        raw = (self.before_norm(contexts) - s["mean"]) / torch.sqrt(s["var"] + EPS)
+        h = torch.tanh(p["bngain"] * raw + p["bnbias"])
+        return log_softmax(h @ p["W2"] + p["b2"])
+
+
+class HandStep:
+    """A step of gradient descent on rows of a data set, without autograd and with hardly an array made.
+
+    What it computes is `nnz.backprop.forward` and `backward` in their short forms; b1 stays as it is, since what
+    it adds the batch norm takes off again, and its gradient is 0.
+
+    Args:
+        params: of a model, float32; they are changed in place.
+        X: contexts, int64 of shape (N, block_size).
+        Y: what follows them, int64 of shape (N,).
+        batch_size: how many rows a step takes; at least 2.
+
+    Raises:
+        TypeError: the parameters are not float32, or X or Y not int64.
+        ValueError: see `nnz.backprop.forward`; or batch_size is below 2.
+    """
+
+    def __init__(
+        self, params: Values, X: Tensor, Y: Tensor, batch_size: int
+    ) -> None:
+        self._check(params, X, Y, batch_size)
+        self.X, self.Y, self.B = X.numpy(), Y.numpy(), batch_size
+        # The same memory as the model's: to change one is to change the other.
+        arrays = {name: p.detach().numpy() for name, p in params.items()}
+        for name in ("bngain", "bnbias"):
+            arrays[name] = arrays[name][0]  # (n_hidden,)
+        self.p = SimpleNamespace(**arrays)
+        self._make_room()
+
+    def _check(self, params: Values, X: Tensor, Y: Tensor, batch_size: int) -> None:
+        check_batch(params, X, Y)
+        if params["C"].dtype != torch.float32 or batch_size < 2:
+            given = f"{params['C'].dtype} and {batch_size}"
+            raise ValueError(
+                f"params must be float32, and batch_size at least 2; got {given}."
+            )
+
+    def _make_room(self) -> None:
+        """Make the arrays that every step writes into again."""
+        p, B, V = self.p, self.B, len(self.p.C)
+        n_in, n_hidden = p.W1.shape
+
+        def empty(*shape: int) -> Floats:
+            return np.empty(shape, np.float32)
+
+        self.raw, self.h, self.dh, self.spare = (
+            empty(B, n_hidden) for _ in range(4)
+        )
+        self.probs, self.dembcat = empty(B, V), empty(B, n_in)
+        self.dW1, self.dW2 = np.empty_like(p.W1), np.empty_like(p.W2)
+        self.which = np.zeros((V, B * self.X.shape[1]), np.float32)
+        self.columns = np.arange(B * self.X.shape[1])
+        self.rows = np.arange(B)
+        self.share = np.full(B, 1 / B, np.float32)
+
+    def __call__(self, rows: Rows, rate: float) -> float:
+        """Take a step on these rows of the data, and return the loss before it, in nats.
+
+        Args:
+            rows: int64 of shape (batch_size,).
+            rate: the learning rate.
+
+        Raises:
+            ValueError: rows have another shape.
+            IndexError: a row is not there.
+            ArithmeticError: the loss is not finite; the step is not taken.
+        """
+        if rows.shape != (self.B,):
+            raise ValueError(f"rows must have shape ({self.B},); got {rows.shape}.")
+        contexts, targets = self.X.take(rows, axis=0), self.Y.take(rows)
+        loss = self.forward(contexts, targets)
+        if not math.isfinite(loss):
+            raise ArithmeticError(
+                f"the loss is {loss}; the step was not taken. Try a smaller rate."
+            )
+        self.backward()
+        self.update(contexts, np.float32(rate))
+        return loss
+
+    def forward(self, contexts: Rows, targets: Rows) -> float:
+        """Compute the loss, and keep what the way back needs; probs end as the gradient of the logits."""
+        p, h, probs = self.p, self.h, self.probs
+        self.embcat = p.C.take(contexts, axis=0).reshape(self.B, -1)
+        np.dot(self.embcat, p.W1, out=self.raw)
+        self.standardise(self.raw)
+        np.multiply(self.raw, p.bngain, out=h)
+        h += p.bnbias
+        np.tanh(h, out=h)
+        np.dot(h, p.W2, out=probs)
+        probs += p.b2
+        return self.judge(probs, targets)
+
+    def standardise(self, raw: Floats) -> None:
+        """Take the mean off each column, and divide by the root of the variance, in place."""
+        raw -= np.dot(self.share, raw)
+        var = np.einsum("ij,ij->j", raw, raw) / np.float32(self.B - 1)
+        self.inv = 1 / np.sqrt(var + np.float32(EPS))
+        raw *= self.inv
+
+    def judge(self, probs: Floats, targets: Rows) -> float:
+        """Return the loss of logits, and make them the gradient of the loss: (softmax - one-hot) / n."""
+        probs -= probs.max(axis=1, keepdims=True)
+        scores = probs[self.rows, targets]
+        np.exp(probs, out=probs)
+        total = probs.sum(axis=1, keepdims=True)
+        probs /= total
+        probs[self.rows, targets] -= 1
+        probs *= np.float32(1 / self.B)
+        return float(np.log(total).mean() - scores.mean())
+
+    def backward(self) -> None:
+        """Work out the gradients of everything but C; that of what enters the batch norm ends in dh."""
+        p, dh, spare = self.p, self.dh, self.spare
+        np.dot(self.probs, p.W2.T, out=dh)
+        np.dot(self.h.T, self.probs, out=self.dW2)
+        np.multiply(self.h, self.h, out=spare)
+        np.subtract(1, spare, out=spare)
+        dh *= spare
+        self.norm_backward(dh, spare)
+        np.dot(self.embcat.T, dh, out=self.dW1)
+        np.dot(dh, p.W1.T, out=self.dembcat)
+
+    def norm_backward(self, dh: Floats, spare: Floats) -> None:
+        """Make the gradient of what leaves the batch norm that of what enters it, in place."""
+        self.dgain = np.einsum("ij,ij->j", dh, self.raw)
+        self.dbias = dh.sum(axis=0)
+        np.multiply(self.raw, self.dgain / np.float32(self.B - 1), out=spare)
+        dh -= spare
+        dh -= self.dbias * np.float32(1 / self.B)
+        dh *= self.p.bngain * self.inv
+
+    def update(self, contexts: Rows, rate: np.float32) -> None:
+        """Move the parameters against their gradients."""
+        p = self.p
+        self.which.fill(0)
+        self.which[contexts.ravel(), self.columns] = rate  # one-hot, in columns
+        p.C -= np.dot(self.which, self.dembcat.reshape(-1, p.C.shape[1]))
+        self.dW1 *= rate
+        p.W1 -= self.dW1
+        self.dW2 *= rate
+        p.W2 -= self.dW2
+        p.b2 -= rate * np.add.reduce(self.probs)
+        p.bngain -= rate * self.dgain
+        p.bnbias -= rate * self.dbias
+
+
+def rows_at_random(
+    n: int, batch_size: int, steps: int, generator: torch.Generator
+) -> Iterator[Rows]:
+    """Yield rows of a batch for each step, int64 of shape (batch_size,), drawn with replacement from n."""
+    while steps > 0:
+        now = min(steps, 1000)  # so many are drawn in one call
+        draws = torch.randint(n, (now, batch_size), generator=generator)
+        yield from draws.numpy()
+        steps -= now

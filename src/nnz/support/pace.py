@@ -1,0 +1,192 @@
+"""How long a training step of the network of `nnz.backprop` takes, in three ways, and on what.
+
+`make bench` prints the comparison, and the chapter `backprop` records it as claims.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nnz.backprop import (
+    EPS,
+    Values,
+    batchnorm_backward,
+    cross_entropy_backward,
+    first_params,
+)
+from nnz.by_hand import HandStep
+
+RATE = 0.1
+Parts = dict[str, float]  # seconds of a step, by what they were spent on
+
+
+def autograd_loss(params: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Tensor:
+    """Return the loss of `nnz.backprop.forward`, computed with torch's own batch norm and cross-entropy.
+
+    Torch's batch norm divides by n, so gain and eps are changed to make up for it.
+    """
+    p, n = params, len(X)
+    a = p["C"][X].view(n, -1) @ p["W1"] + p["b1"]
+    bessel = (n - 1) / n
+    gain = p["bngain"][0] * math.sqrt(bessel)
+    bias = p["bnbias"][0]
+    a = F.batch_norm(a, None, None, gain, bias, training=True, eps=EPS * bessel)
+    return F.cross_entropy(torch.tanh(a) @ p["W2"] + p["b2"], Y)
+
+
+class Clock:
+    """Adds up seconds by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.parts: Parts = {}
+        self.last = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        """Charge the time since the last call to a part."""
+        now = time.perf_counter()
+        self.parts[part] = self.parts.get(part, 0.0) + now - self.last
+        self.last = now
+
+
+def with_autograd(
+    params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock
+) -> None:
+    """Train with loss.backward(), a step for each row of `rows`."""
+    weights = [p.requires_grad_() for p in params.values()]
+    for i in rows:
+        loss = autograd_loss(params, X[i], Y[i])
+        clock.lap("forward")
+        for p in weights:
+            p.grad = None
+        loss.backward()
+        clock.lap("backward")
+        with torch.no_grad():
+            for p in weights:
+                assert p.grad is not None
+                p -= RATE * p.grad
+        clock.lap("update")
+
+
+@torch.no_grad()
+def with_loops(
+    params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock
+) -> None:
+    """Train by hand as lecture 5 does: the short forms, new tensors for all, loops over the embeddings."""
+    C, W1, b1, gain, bias, W2, b2 = params.values()
+    for i in rows:
+        x, y = X[i], Y[i]
+        emb = C[x]
+        embcat = emb.view(len(x), -1)
+        a = embcat @ W1 + b1
+        inv = (a.var(0, keepdim=True) + EPS) ** -0.5
+        raw = (a - a.mean(0, keepdim=True)) * inv
+        h = torch.tanh(gain * raw + bias)
+        logits = h @ W2 + b2
+        F.cross_entropy(logits, y)
+        clock.lap("forward")
+        dlogits = cross_entropy_backward(logits, y)
+        dhpreact = (1 - h**2) * (dlogits @ W2.T)
+        da, dgain, dbias = batchnorm_backward(dhpreact, raw, inv, gain)
+        demb = (da @ W1.T).view(emb.shape)
+        found = [embcat.T @ da, da.sum(0), dgain, dbias]
+        found += [h.T @ dlogits, dlogits.sum(0)]
+        clock.lap("backward")
+        dC = torch.zeros_like(C)
+        for b in range(x.shape[0]):
+            for t in range(x.shape[1]):
+                dC[x[b, t]] += demb[b, t]
+        clock.lap("embeddings")
+        for p, slope in zip(params.values(), [dC, *found], strict=True):
+            p -= RATE * slope
+        clock.lap("update")
+
+
+class _Timed(HandStep):
+    """A `HandStep` that says where its time goes."""
+
+    clock: Clock
+
+    def backward(self) -> None:
+        self.clock.lap("forward")
+        super().backward()
+        self.clock.lap("backward")
+
+
+def by_hand(
+    params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock
+) -> None:
+    """Train with `nnz.by_hand.HandStep`."""
+    step = _Timed(params, X, Y, rows.shape[1])
+    step.clock = clock
+    clock.last = time.perf_counter()  # its arrays are made once, for all steps
+    for i in rows.numpy():
+        step(i, RATE)
+        clock.lap("update")
+
+
+Way = Callable[[Values, Tensor, Tensor, Tensor, Clock], None]
+WAYS: dict[str, tuple[Way, int]] = {  # and how many steps a round takes
+    "by hand": (by_hand, 400),
+    "autograd": (with_autograd, 400),
+    "by hand, with loops": (with_loops, 60),
+}
+
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def compare(rounds: int = 9) -> dict[str, Parts]:
+    """Time all ways in turn, in a new process on one core; return the parts of a step in each one's fastest round.
+
+    All begin with the same weights, and take the same batches of 32 random contexts of three characters.
+
+    Args:
+        rounds: how often each is timed; at least 1.
+
+    Raises:
+        ValueError: there are no rounds.
+        RuntimeError: the process failed; the message is what it said.
+    """
+    if rounds < 1:
+        raise ValueError(f"rounds is {rounds}; it must be at least 1.")
+    command = [sys.executable, "-m", "nnz.support.pace", str(rounds)]
+    environment = os.environ | dict.fromkeys(THREADS, "1")
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise RuntimeError(f"measuring failed:\n{done.stderr}")
+    found: dict[str, Parts] = json.loads(done.stdout)
+    return found
+
+
+def _measure(rounds: int) -> dict[str, Parts]:
+    torch.set_num_threads(1)
+    g = torch.Generator().manual_seed(3)
+    X = torch.randint(27, (10_000, 3), generator=g)
+    Y = torch.randint(27, (10_000,), generator=g)
+    rows = torch.randint(len(Y), (400, 32), generator=g)
+    best: dict[str, Parts] = {}
+    for _ in range(rounds):
+        for name, (way, steps) in WAYS.items():
+            params = first_params(
+                3, 10, 200, 27, generator=torch.Generator().manual_seed(4)
+            )
+            clock = Clock()
+            way(params, X, Y, rows[:steps], clock)
+            parts = {part: s / steps for part, s in clock.parts.items()}
+            if name not in best or sum(parts.values()) < sum(best[name].values()):
+                best[name] = parts
+    return best
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(int(sys.argv[1]))))
