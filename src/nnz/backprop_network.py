@@ -75,9 +75,11 @@ def backward(layers: Layers, activations: list[Array], slope: Array) -> Layers:
     """
     check_rows("slope", slope, activations[-1].shape[1], len(activations[-1]))
     gradients = []
-    for (W, _), a in zip(layers[::-1], activations[-2::-1], strict=True):
+    for i in reversed(range(len(layers))):
+        a = activations[i]  # what the layer read
         gradients.append((a.T @ slope, slope.sum(axis=0)))
-        slope = (slope @ W.T) * (a > 0)  # by what the layer before has summed up
+        if i > 0:  # go on to the sums of the layer before
+            slope = (slope @ layers[i][0].T) * (a > 0)
     return gradients[::-1]
 
 
@@ -158,14 +160,21 @@ def numerical_gradients(
     for pair, slopes in zip(layers, found, strict=True):
         for p, slope in zip(pair, slopes, strict=True):
             for at in np.ndindex(p.shape):
-                slope[at] = _slope_at(loss, p, at, h)
+                slope[at] = slope_at(loss, p, at, h)
     return found
 
 
-def _slope_at(
+def slope_at(
     loss: Callable[[], float], p: Array, at: tuple[int, ...], h: float
 ) -> float:
-    """Return the slope of the loss by one entry of p, which is put back whatever happens."""
+    """Return (loss(p + h) - loss(p - h)) / 2h for one entry of p, which is put back whatever happens.
+
+    Args:
+        loss: computes the loss with p as it is.
+        p: the array, which is moved in place.
+        at: the indices of the entry.
+        h: the step.
+    """
     kept = p[at]
     try:
         p[at] = kept + h

@@ -145,15 +145,14 @@ class HandStep:
         def empty(*shape: int) -> Floats:
             return np.empty(shape, np.float32)
 
-        self.raw, self.h, self.dh, self.spare = (
-            empty(B, n_hidden) for _ in range(4)
-        )
+        self.raw, self.h = empty(B, n_hidden), empty(B, n_hidden)
+        self.dh, self.spare = empty(B, n_hidden), empty(B, n_hidden)
         self.probs, self.dembcat = empty(B, V), empty(B, n_in)
         self.dW1, self.dW2 = np.empty_like(p.W1), np.empty_like(p.W2)
-        self.which = np.zeros((V, B * self.X.shape[1]), np.float32)
-        self.columns = np.arange(B * self.X.shape[1])
-        self.rows = np.arange(B)
-        self.share = np.full(B, 1 / B, np.float32)
+        places = B * self.X.shape[1]  # of characters in a batch
+        self.which = np.zeros((V, places), np.float32)
+        self.columns, self.rows = np.arange(places), np.arange(B)
+        self.share = np.full(B, 1 / B, np.float32)  # for means
 
     def __call__(self, rows: Rows, rate: float) -> float:
         """Take a step on these rows of the data, and return the loss before it, in nats.

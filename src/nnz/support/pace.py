@@ -1,4 +1,4 @@
-"""How long a training step of the network of `nnz.backprop` takes, in three ways, and on what.
+"""How long a training step of the network of `nnz.backprop` takes, in four ways, and on what.
 
 `make bench` prints the comparison, and the chapter `backprop` records it as claims.
 """
@@ -12,7 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -78,10 +80,15 @@ def with_autograd(
 
 
 @torch.no_grad()
-def with_loops(
-    params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock
+def in_torch(
+    params: Values,
+    X: Tensor,
+    Y: Tensor,
+    rows: Tensor,
+    clock: Clock,
+    loops: bool = False,
 ) -> None:
-    """Train by hand as lecture 5 does: the short forms, new tensors for all, loops over the embeddings."""
+    """Train by hand with the short forms and new tensors for all, as lecture 5 does, which also has `loops`."""
     C, W1, b1, gain, bias, W2, b2 = params.values()
     for i in rows:
         x, y = X[i], Y[i]
@@ -102,9 +109,12 @@ def with_loops(
         found += [h.T @ dlogits, dlogits.sum(0)]
         clock.lap("backward")
         dC = torch.zeros_like(C)
-        for b in range(x.shape[0]):
-            for t in range(x.shape[1]):
-                dC[x[b, t]] += demb[b, t]
+        if loops:
+            for b in range(x.shape[0]):
+                for t in range(x.shape[1]):
+                    dC[x[b, t]] += demb[b, t]
+        else:
+            dC.index_add_(0, x.flatten(), demb.flatten(0, 1))
         clock.lap("embeddings")
         for p, slope in zip(params.values(), [dC, *found], strict=True):
             p -= RATE * slope
@@ -138,7 +148,8 @@ Way = Callable[[Values, Tensor, Tensor, Tensor, Clock], None]
 WAYS: dict[str, tuple[Way, int]] = {  # and how many steps a round takes
     "by hand": (by_hand, 400),
     "autograd": (with_autograd, 400),
-    "by hand, with loops": (with_loops, 60),
+    "by hand, in torch": (in_torch, 400),
+    "by hand, with loops": (partial(in_torch, loops=True), 60),
 }
 
 
@@ -157,15 +168,54 @@ def compare(rounds: int = 9) -> dict[str, Parts]:
         ValueError: there are no rounds.
         RuntimeError: the process failed; the message is what it said.
     """
+    return _in_a_process(rounds, "steps")
+
+
+def _in_a_process(rounds: int, what: str) -> dict[str, Parts]:
     if rounds < 1:
         raise ValueError(f"rounds is {rounds}; it must be at least 1.")
-    command = [sys.executable, "-m", "nnz.support.pace", str(rounds)]
+    command = [sys.executable, "-m", "nnz.support.pace", what, str(rounds)]
     environment = os.environ | dict.fromkeys(THREADS, "1")
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise RuntimeError(f"measuring failed:\n{done.stderr}")
     found: dict[str, Parts] = json.loads(done.stdout)
     return found
+
+
+def arithmetic(rounds: int = 9) -> float:
+    """Return the seconds that a step's six matrix products and its tanh take by themselves, in NumPy on one core.
+
+    Args:
+        rounds: how often they are timed; the fastest counts.
+
+    Raises:
+        ValueError: there are no rounds.
+        RuntimeError: the process failed; the message is what it said.
+    """
+    return _in_a_process(rounds, "arithmetic")["arithmetic"]["all"]
+
+
+def _bare(rounds: int) -> dict[str, Parts]:
+    rng = np.random.default_rng(0)
+    x, W1, h, W2, d = (
+        rng.standard_normal(shape).astype(np.float32)
+        for shape in ((32, 30), (30, 200), (32, 200), (200, 27), (32, 27))
+    )
+    out = [np.empty_like(a) for a in (h, d, h, W2, W1, x, h)]
+    best = math.inf
+    for _ in range(rounds):
+        start = time.perf_counter()
+        for _ in range(400):
+            np.dot(x, W1, out=out[0])
+            np.dot(h, W2, out=out[1])
+            np.dot(d, W2.T, out=out[2])
+            np.dot(h.T, d, out=out[3])
+            np.dot(x.T, h, out=out[4])
+            np.dot(h, W1.T, out=out[5])
+            np.tanh(h, out=out[6])
+        best = min(best, (time.perf_counter() - start) / 400)
+    return {"arithmetic": {"all": best}}
 
 
 def _measure(rounds: int) -> dict[str, Parts]:
@@ -189,4 +239,5 @@ def _measure(rounds: int) -> dict[str, Parts]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measure(int(sys.argv[1]))))
+    measure = {"steps": _measure, "arithmetic": _bare}[sys.argv[1]]
+    print(json.dumps(measure(int(sys.argv[2]))))
