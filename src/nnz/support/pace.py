@@ -156,25 +156,27 @@ WAYS: dict[str, tuple[Way, int]] = {  # and how many steps a round takes
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def compare(rounds: int = 9) -> dict[str, Parts]:
+def compare(rounds: int = 9, n_hidden: int = 200) -> dict[str, Parts]:
     """Time all ways in turn, in a new process on one core; return the parts of a step in each one's fastest round.
 
     All begin with the same weights, and take the same batches of 32 random contexts of three characters.
 
     Args:
         rounds: how often each is timed; at least 1.
+        n_hidden: how wide the hidden layer is.
 
     Raises:
         ValueError: there are no rounds.
         RuntimeError: the process failed; the message is what it said.
     """
-    return _in_a_process(rounds, "steps")
+    return _in_a_process(rounds, "steps", n_hidden)
 
 
-def _in_a_process(rounds: int, what: str) -> dict[str, Parts]:
+def _in_a_process(rounds: int, what: str, n_hidden: int) -> dict[str, Parts]:
     if rounds < 1:
         raise ValueError(f"rounds is {rounds}; it must be at least 1.")
-    command = [sys.executable, "-m", "nnz.support.pace", what, str(rounds)]
+    command = [sys.executable, "-m", "nnz.support.pace", what]
+    command += [str(rounds), str(n_hidden)]
     environment = os.environ | dict.fromkeys(THREADS, "1")
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
@@ -193,14 +195,14 @@ def arithmetic(rounds: int = 9) -> float:
         ValueError: there are no rounds.
         RuntimeError: the process failed; the message is what it said.
     """
-    return _in_a_process(rounds, "arithmetic")["arithmetic"]["all"]
+    return _in_a_process(rounds, "arithmetic", 200)["arithmetic"]["all"]
 
 
-def _bare(rounds: int) -> dict[str, Parts]:
+def _bare(rounds: int, n: int) -> dict[str, Parts]:
     rng = np.random.default_rng(0)
     x, W1, h, W2, d = (
         rng.standard_normal(shape).astype(np.float32)
-        for shape in ((32, 30), (30, 200), (32, 200), (200, 27), (32, 27))
+        for shape in ((32, 30), (30, n), (32, n), (n, 27), (32, 27))
     )
     out = [np.empty_like(a) for a in (h, d, h, W2, W1, x, h)]
     best = math.inf
@@ -218,7 +220,7 @@ def _bare(rounds: int) -> dict[str, Parts]:
     return {"arithmetic": {"all": best}}
 
 
-def _measure(rounds: int) -> dict[str, Parts]:
+def _measure(rounds: int, n_hidden: int) -> dict[str, Parts]:
     torch.set_num_threads(1)
     g = torch.Generator().manual_seed(3)
     X = torch.randint(27, (10_000, 3), generator=g)
@@ -226,9 +228,10 @@ def _measure(rounds: int) -> dict[str, Parts]:
     rows = torch.randint(len(Y), (400, 32), generator=g)
     best: dict[str, Parts] = {}
     for _ in range(rounds):
-        for name, (way, steps) in WAYS.items():
+        for name, (way, most) in WAYS.items():
+            steps = max(1, most * 200 // max(n_hidden, 200))
             params = first_params(
-                3, 10, 200, 27, generator=torch.Generator().manual_seed(4)
+                3, 10, n_hidden, 27, generator=torch.Generator().manual_seed(4)
             )
             clock = Clock()
             way(params, X, Y, rows[:steps], clock)
@@ -240,4 +243,4 @@ def _measure(rounds: int) -> dict[str, Parts]:
 
 if __name__ == "__main__":
     measure = {"steps": _measure, "arithmetic": _bare}[sys.argv[1]]
-    print(json.dumps(measure(int(sys.argv[2]))))
+    print(json.dumps(measure(int(sys.argv[2]), int(sys.argv[3]))))

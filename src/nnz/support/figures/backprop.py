@@ -85,9 +85,9 @@ def progress(done: Collection[str]) -> Figure:
             name,
             ha="center",
             va="center",
-            fontsize=10,
+            fontsize=11,
             fontweight="bold" if shown else "normal",
-            color=INK if shown else FAINT,
+            color=INK,
             bbox={
                 "boxstyle": "round,pad=0.28",
                 "facecolor": "#bcd9ee" if shown else "#ffffff",
