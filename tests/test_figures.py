@@ -9,9 +9,11 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from nnz.backprop import NAMES, first_params, forward
 from nnz.data import LETTERS
-from nnz.support.figures import bigram as figures
 from nnz.support.figures import (
+    backprop,
+    backprop_network,
     bigram_network,
     engine,
     evaluation,
@@ -20,6 +22,7 @@ from nnz.support.figures import (
     ngram,
     training,
 )
+from nnz.support.figures import bigram as figures
 
 pytestmark = pytest.mark.support
 
@@ -313,3 +316,86 @@ def test_a_study_shows_the_best_so_far() -> None:
     assert list(axes.lines[0].get_ydata()) == [3.0, 2.0, 2.5, 1.0]
     assert list(axes.lines[1].get_ydata()) == [3.0, 2.0, 2.0, 1.0]
     assert axes.lines[2].get_xdata()[0] == 2.5
+
+
+def test_the_graph_shows_every_tensor_and_what_each_is_made_of() -> None:
+    assert set(backprop.PLACES) == {*NAMES, "loss"}
+    params = first_params(2, 3, 4, 5, generator=torch.Generator().manual_seed(1))
+    for p in params.values():
+        p.requires_grad_()
+    X = torch.tensor([[0, 1], [2, 3], [4, 0]])
+    values = forward(params, X, torch.tensor([1, 2, 3]))
+    for result, operands in backprop.MADE_OF.items():
+        for operand in operands:  # autograd knows of the way
+            (slope,) = torch.autograd.grad(
+                values[result].sum(),
+                values[operand],
+                retain_graph=True,
+                allow_unused=True,
+            )
+            assert slope is not None, (operand, result)
+    used = {name for operands in backprop.MADE_OF.values() for name in operands}
+    assert used | {"loss"} == set(backprop.PLACES)
+
+
+def test_what_is_done_is_lit() -> None:
+    axes = backprop.progress(["probs", "logprobs"]).axes[0]
+    bold = {t.get_text() for t in axes.texts if t.get_fontweight() == "bold"}
+    assert bold == {"probs", "logprobs", "loss"}
+    assert {t.get_text() for t in axes.texts if t.get_text()} == set(
+        backprop.PLACES
+    )
+
+
+def test_the_forces_on_the_logits_are_drawn_as_they_are() -> None:
+    axes = backprop.forces(torch.tensor([0.25, -0.75, 0.5]), "abc", 1).axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [0.25, -0.75, 0.5]
+    colours = [bar.get_facecolor() for bar in axes.patches]
+    assert colours[0] == colours[2] != colours[1]
+
+
+def test_the_field_is_symmetric_about_zero() -> None:
+    dlogits = torch.tensor([[0.25, -0.75], [0.5, 0.1]])
+    image = backprop.field(dlogits, "ab").axes[0].images[0]
+    assert image.get_clim() == (-0.75, 0.75)
+    assert (image.get_array() == dlogits.numpy()).all()
+
+
+def test_bars_of_time_end_where_the_steps_end() -> None:
+    parts = {"one": {"forward": 1e-4, "update": 2e-4}, "two": {"forward": 5e-4}}
+    axes = backprop.paces(parts).axes[0]
+    ends: dict[float, float] = {}
+    for bar in axes.patches:
+        row = round(bar.get_y() + bar.get_height() / 2)
+        ends[row] = max(ends.get(row, 0), bar.get_x() + bar.get_width())
+    assert ends == {0: pytest.approx(300), 1: pytest.approx(500)}
+
+
+def test_two_curves_are_smoothed_above_and_subtracted_below() -> None:
+    losses = {"one": [3.0, 1.0, 2.0, 2.0], "two": [3.0, 1.5, 2.0, 2.0]}
+    top, bottom = backprop.curves(losses, 2).axes
+    assert list(top.lines[0].get_ydata()) == [2.0, 2.0]
+    assert list(top.lines[1].get_ydata()) == [2.25, 2.0]
+    assert list(bottom.lines[0].get_ydata()) == [1e-9, 0.5, 1e-9, 1e-9]
+
+
+def test_errors_of_checks_are_drawn_over_shrinking_steps() -> None:
+    figure = backprop_network.step_errors([1e-1, 1e-2], {"a": [1e-3, 1e-5]})
+    axes = figure.axes[0]
+    assert list(axes.lines[0].get_ydata()) == [1e-3, 1e-5]
+    left, right = axes.get_xlim()
+    assert left > right
+
+
+def test_speeds_are_in_milliseconds_and_may_end_early() -> None:
+    seconds = {"Values": [0.001], "arrays": [0.002, 0.004]}
+    axes = backprop_network.speeds([1, 10], seconds).axes[0]
+    assert list(axes.lines[0].get_ydata()) == [1.0]
+    assert list(axes.lines[1].get_ydata()) == [2.0, 4.0]
+
+
+def test_runs_are_drawn_step_by_step() -> None:
+    axes = backprop_network.losses({"a": [3.0, 2.0, 1.0]}, "loss").axes[0]
+    assert list(axes.lines[0].get_xdata()) == [0, 1, 2]
+    assert list(axes.lines[0].get_ydata()) == [3.0, 2.0, 1.0]
+    assert axes.get_ylabel() == "loss"

@@ -145,7 +145,7 @@ def field(dlogits: Tensor, letters: Sequence[str]) -> Figure:
     figure, axes = new_figure(NORMAL, 4.6)
     most = dlogits.abs().max().item()
     image = axes.imshow(
-        dlogits, cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto"
+        dlogits.numpy(), cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto"
     )
     axes.set_xticks(range(len(letters)), letters)
     axes.tick_params(axis="x", labelsize=9)
