@@ -265,6 +265,10 @@ def test_compare_says_exact_approximate_or_by_how_much() -> None:
     double = one.double()
     assert "approximate" in compare("x", double + 1e-13, double)
     assert "WRONG" in compare("x", double + 1e-6, double)
+    assert "WRONG dtype torch.float64" in compare("x", double, one)
+    far = torch.tensor([100.0, 0.001])  # the small number is rounded as the large
+    assert "approximate" in compare("x", far + 5e-5, far)
+    assert "WRONG" in compare("x", far + 5e-3, far)
 
 
 BAD: dict[str, tuple[Any, type[Exception], str]] = {

@@ -155,7 +155,7 @@ def test_a_loss_that_is_not_finite_leaves_everything_as_it_was() -> None:
     step = HandStep(params, X, Y, 4)
     params["W2"][0, 0] = math.nan
     kept = {n: p.clone() for n, p in params.items()}
-    with pytest.raises(ArithmeticError, match="the step was not taken"):
+    with pytest.raises(ArithmeticError, match="this step was not taken"):
         step(np.arange(4), 0.1)
     for name, p in params.items():
         assert torch.equal(p.nan_to_num(7), kept[name].nan_to_num(7))
@@ -167,7 +167,7 @@ def test_a_loss_that_is_not_finite_leaves_everything_as_it_was() -> None:
         (
             {"batch_size": 1},
             ValueError,
-            "batch_size at least 2; got torch.float32 and 1",
+            "batch_size is 1; it must be a whole number",
         ),
         ({"X": torch.zeros(300, 3)}, TypeError, "int64"),
         ({"Y": torch.full((300,), 27)}, ValueError, "Y has indices from 27 to 27"),
@@ -188,7 +188,7 @@ def test_weights_of_64_bits_are_refused() -> None:
     X, Y = data()
     params = first_params(3, 4, 9, 27, generator=seeded(0))
     params = {name: p.double() for name, p in params.items()}
-    with pytest.raises(ValueError, match="must be float32"):
+    with pytest.raises(TypeError, match="must be float32"):
         HandStep(params, X, Y, 32)
 
 
@@ -196,11 +196,75 @@ def test_rows_must_be_there_and_as_many_as_agreed() -> None:
     X, Y = data()
     step = HandStep(first_params(3, 4, 9, 27, generator=seeded(0)), X, Y, 4)
     with pytest.raises(
-        ValueError, match=r"rows must have shape \(4,\); got \(5,\)"
+        ValueError, match=r"int64 of shape \(4,\); got int64 of shape \(5,\)"
     ):
         step(np.arange(5), 0.1)
-    with pytest.raises(IndexError):
-        step(np.array([0, 1, 2, 300]), 0.1)
+    for rows in ([0, 1, 2, 300], [0, 1, 2, -1]):
+        with pytest.raises(ValueError, match="rows must be in 0 to 299"):
+            step(np.array(rows), 0.1)
+    with pytest.raises(ValueError, match="got bool of shape"):
+        step(np.array([True, False, True, False]), 0.1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate", [math.nan, math.inf, -1.0])
+def test_a_rate_that_would_ruin_the_weights_is_refused(rate: float) -> None:
+    X, Y = data()
+    params = first_params(3, 4, 9, 27, generator=seeded(0))
+    kept = {n: p.clone() for n, p in params.items()}
+    with pytest.raises(ValueError, match="the rate is"):
+        HandStep(params, X, Y, 4)(np.arange(4), rate)
+    assert all(torch.equal(params[n], kept[n]) for n in params)
+
+
+def test_tensors_that_were_replaced_are_noticed() -> None:
+    X, Y = data()
+    model = HandMLP(3, 4, 9, generator=seeded(0))
+    step = HandStep(model.params, X, Y, 4)
+    model.params["W1"] = model.params["W1"].clone()
+    with pytest.raises(RuntimeError, match="make a new HandStep"):
+        step(np.arange(4), 0.1)
+
+
+@pytest.mark.parametrize("name", ["bngain", "W1", "W2"])
+def test_a_parameter_must_lie_in_memory_as_it_is_read(name: str) -> None:
+    X, Y = data()
+    params = first_params(3, 4, 9, 27, generator=seeded(0))
+    if name == "bngain":
+        params[name] = torch.ones(1, 1).expand(1, 9)
+    else:
+        params[name] = params[name].T.contiguous().T
+    with pytest.raises(ValueError, match=f"{name} must want no gradient and be"):
+        HandStep(params, X, Y, 4)
+
+
+def test_a_parameter_that_autograd_watches_is_refused() -> None:
+    X, Y = data()
+    params = first_params(3, 4, 9, 27, generator=seeded(0))
+    params["C"].requires_grad_()
+    with pytest.raises(ValueError, match="C must want no gradient"):
+        HandStep(params, X, Y, 4)
+
+
+def test_the_data_may_be_changed_afterwards() -> None:
+    X, Y = data()
+    one, other = (first_params(3, 4, 9, 27, generator=seeded(0)) for _ in "ab")
+    step = HandStep(one, X.clone(), Y, 4)
+    changed = X.clone()
+    late = HandStep(other, changed, Y, 4)
+    changed.fill_(-1)
+    assert step(np.arange(4), 0.1) == late(np.arange(4), 0.1)
+
+
+def test_statistics_of_other_weights_are_refused() -> None:
+    X, Y = data(100)
+    model = HandMLP(3, 4, 9, generator=seeded(0))
+    model.calibrate(X)
+    before = model.log_probs(X)
+    HandStep(model.params, X, Y, 4)(np.arange(4), 0.1)
+    with pytest.raises(RuntimeError, match="of weights that have changed since"):
+        model.log_probs(X)
+    model.calibrate(X)
+    assert not torch.equal(model.log_probs(X), before)
 
 
 def test_rows_do_not_depend_on_how_many_are_drawn_in_one_call() -> None:

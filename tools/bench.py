@@ -1,7 +1,7 @@
 """Measure what the book claims about speed: `make bench`.
 
-The engine against micrograd 0.1.0, on micrograd's own network; and a step of the network of Part V by hand, against
-autograd and against a loop by hand as lecture 5 has it.
+The engine against micrograd 0.1.0, on micrograd's own network; and a step of the network of Part V by
+hand, against autograd and against a loop by hand as lecture 5 has it.
 """
 
 from __future__ import annotations

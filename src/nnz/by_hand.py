@@ -51,6 +51,7 @@ class HandMLP:
         sizes = block_size, n_embd, n_hidden, len(vocabulary)
         self.params = first_params(*sizes, generator=generator)
         self.statistics: Values = {}
+        self._calibrated: Values = {}
 
     def state_dict(self) -> Values:
         """Return weights and statistics by name, in the memory they are in."""
@@ -76,24 +77,39 @@ class HandMLP:
                 f"{len(contexts)} contexts have no spread; give those of the training set."
             )
         sums = self.before_norm(contexts)
+        self._calibrated = self._weights_before()
         self.statistics = {
             "mean": sums.mean(0, keepdim=True),
             "var": sums.var(0, keepdim=True),
         }
+
+    def _weights_before(self) -> Values:
+        """Return copies of what the statistics depend on."""
+        return {name: self.params[name].clone() for name in ("C", "W1", "b1")}
+
+    def check_calibrated(self) -> None:
+        """Raise a RuntimeError if there are no statistics, or if they are those of other weights."""
+        if not self.statistics:
+            state = "has no mean and variance yet"
+        elif any(
+            not torch.equal(self.params[n], w) for n, w in self._calibrated.items()
+        ):
+            state = "has mean and variance of weights that have changed since"
+        else:
+            return
+        raise RuntimeError(
+            f"the batch norm {state}: call model.calibrate(contexts) with the contexts of the training set."
+        )
 
     @torch.no_grad()
     def log_probs(self, contexts: Tensor) -> Tensor:
         """Return log-probabilities; see `nnz.contract.LanguageModel`.
 
         Raises:
-            RuntimeError: `calibrate` was not called yet.
+            RuntimeError: `calibrate` was not called since the weights last changed.
         """
         check_contexts(self, contexts)
-        if not self.statistics:
-            raise RuntimeError(
-                "the batch norm has no mean and variance yet: call model.calibrate(contexts)"
-                " with the contexts of the training set."
-            )
+        self.check_calibrated()
         p, s = self.params, self.statistics
         raw = (self.before_norm(contexts) - s["mean"]) / torch.sqrt(s["var"] + EPS)
         h = torch.tanh(p["bngain"] * raw + p["bnbias"])
@@ -101,29 +117,33 @@ class HandMLP:
 
 
 class HandStep:
-    """A step of gradient descent on rows of a data set, without autograd and with hardly an array made.
+    """A step of gradient descent on rows of a data set, without autograd and without new large arrays.
 
     What it computes is `nnz.backprop.forward` and `backward` in their short forms; b1 stays as it is, since what
     it adds the batch norm takes off again, and its gradient is 0.
 
     Args:
-        params: of a model, float32; they are changed in place.
-        X: contexts, int64 of shape (N, block_size).
-        Y: what follows them, int64 of shape (N,).
+        params: of a model, float32; they are changed in place, in their own memory, of which autograd learns
+            nothing.
+        X: contexts, int64 of shape (N, block_size); a copy is kept.
+        Y: what follows them, int64 of shape (N,); a copy is kept.
         batch_size: how many rows a step takes; at least 2.
 
     Raises:
         TypeError: the parameters are not float32, or X or Y not int64.
-        ValueError: see `nnz.backprop.forward`; or batch_size is below 2.
+        ValueError: see `nnz.backprop.forward`; or batch_size is not a whole number of at least 2, or a parameter
+            wants a gradient, or does not lie in memory as it is read.
     """
 
     def __init__(
         self, params: Values, X: Tensor, Y: Tensor, batch_size: int
     ) -> None:
         self._check(params, X, Y, batch_size)
-        self.X, self.Y, self.B = X.numpy(), Y.numpy(), batch_size
+        self.X, self.Y, self.B = X.numpy().copy(), Y.numpy().copy(), batch_size
+        self.params = params
+        self.places = self._places()
         # The same memory as the model's: to change one is to change the other.
-        arrays = {name: p.detach().numpy() for name, p in params.items()}
+        arrays = {name: p.numpy() for name, p in params.items()}
         for name in ("bngain", "bnbias"):
             arrays[name] = arrays[name][0]  # (n_hidden,)
         self.p = SimpleNamespace(**arrays)
@@ -131,11 +151,21 @@ class HandStep:
 
     def _check(self, params: Values, X: Tensor, Y: Tensor, batch_size: int) -> None:
         check_batch(params, X, Y)
-        if params["C"].dtype != torch.float32 or batch_size < 2:
-            given = f"{params['C'].dtype} and {batch_size}"
+        if params["C"].dtype != torch.float32:
+            raise TypeError(f"params must be float32; got {params['C'].dtype}.")
+        if not isinstance(batch_size, int) or batch_size < 2:
             raise ValueError(
-                f"params must be float32, and batch_size at least 2; got {given}."
+                f"batch_size is {batch_size!r}; it must be a whole number of at least 2."
             )
+        for name, p in params.items():
+            if p.requires_grad or not p.is_contiguous():
+                raise ValueError(
+                    f"{name} must want no gradient and be contiguous; pass p.detach().contiguous()."
+                )
+
+    def _places(self) -> list[int]:
+        """Return where the parameters are in memory."""
+        return [p.data_ptr() for p in self.params.values()]
 
     def _make_room(self) -> None:
         """Make the arrays that every step writes into again."""
@@ -158,25 +188,43 @@ class HandStep:
         """Take a step on these rows of the data, and return the loss before it, in nats.
 
         Args:
-            rows: int64 of shape (batch_size,).
-            rate: the learning rate.
+            rows: int64 of shape (batch_size,), each from 0 to N - 1.
+            rate: the learning rate; finite, and not below 0.
 
         Raises:
-            ValueError: rows have another shape.
-            IndexError: a row is not there.
+            ValueError: rows or the rate are not as they should be.
+            RuntimeError: the model has other tensors now than those that this step was made for.
             ArithmeticError: the loss is not finite; the step is not taken.
         """
-        if rows.shape != (self.B,):
-            raise ValueError(f"rows must have shape ({self.B},); got {rows.shape}.")
+        self._check_step(rows, rate)
         contexts, targets = self.X.take(rows, axis=0), self.Y.take(rows)
         loss = self.forward(contexts, targets)
         if not math.isfinite(loss):
             raise ArithmeticError(
-                f"the loss is {loss}; the step was not taken. Try a smaller rate."
+                f"the loss is {loss}; this step was not taken. Try a smaller rate."
             )
         self.backward()
         self.update(contexts, np.float32(rate))
         return loss
+
+    def _check_step(self, rows: Rows, rate: float) -> None:
+        if rows.shape != (self.B,) or rows.dtype != np.int64:
+            given = f"{rows.dtype} of shape {rows.shape}"
+            raise ValueError(
+                f"rows must be int64 of shape ({self.B},); got {given}."
+            )
+        if rows.min() < 0 or rows.max() >= len(self.Y):
+            raise ValueError(
+                f"rows must be in 0 to {len(self.Y) - 1}; got {rows.min()} to {rows.max()}."
+            )
+        if not 0 <= rate < math.inf:
+            raise ValueError(
+                f"the rate is {rate}; it must be finite, and not below 0."
+            )
+        if self._places() != self.places:
+            raise RuntimeError(
+                "the model's tensors were replaced since this step was made; make a new HandStep."
+            )
 
     def forward(self, contexts: Rows, targets: Rows) -> float:
         """Compute the loss, and keep what the way back needs; probs end as the gradient of the logits."""

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import numpy as np
 import torch
@@ -37,13 +36,12 @@ def autograd_loss(params: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Tensor:
 
     Torch's batch norm divides by n, so gain and eps are changed to make up for it.
     """
-    p, n = params, len(X)
-    a = p["C"][X].view(n, -1) @ p["W1"] + p["b1"]
-    bessel = (n - 1) / n
-    gain = p["bngain"][0] * math.sqrt(bessel)
-    bias = p["bnbias"][0]
+    p, bessel = params, (len(X) - 1) / len(X)
+    x = F.embedding(X, p["C"]).flatten(1)
+    a = torch.addmm(p["b1"], x, p["W1"])
+    gain, bias = p["bngain"][0] * math.sqrt(bessel), p["bnbias"][0]
     a = F.batch_norm(a, None, None, gain, bias, training=True, eps=EPS * bessel)
-    return F.cross_entropy(torch.tanh(a) @ p["W2"] + p["b2"], Y)
+    return F.cross_entropy(torch.addmm(p["b2"], torch.tanh(a), p["W2"]), Y)
 
 
 class Clock:
@@ -66,7 +64,7 @@ def with_autograd(
     """Train with loss.backward(), a step for each row of `rows`."""
     weights = [p.requires_grad_() for p in params.values()]
     for i in rows:
-        loss = autograd_loss(params, X[i], Y[i])
+        loss = autograd_loss(params, X.index_select(0, i), Y.index_select(0, i))
         clock.lap("forward")
         for p in weights:
             p.grad = None
@@ -75,20 +73,15 @@ def with_autograd(
         with torch.no_grad():
             for p in weights:
                 assert p.grad is not None
-                p -= RATE * p.grad
+                p.add_(p.grad, alpha=-RATE)
         clock.lap("update")
 
 
 @torch.no_grad()
-def in_torch(
-    params: Values,
-    X: Tensor,
-    Y: Tensor,
-    rows: Tensor,
-    clock: Clock,
-    loops: bool = False,
+def with_loops(
+    params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock
 ) -> None:
-    """Train by hand with the short forms and new tensors for all, as lecture 5 does, which also has `loops`."""
+    """Train by hand as lecture 5 does: the short forms, new tensors for all, loops over the embeddings."""
     C, W1, b1, gain, bias, W2, b2 = params.values()
     for i in rows:
         x, y = X[i], Y[i]
@@ -109,15 +102,50 @@ def in_torch(
         found += [h.T @ dlogits, dlogits.sum(0)]
         clock.lap("backward")
         dC = torch.zeros_like(C)
-        if loops:
-            for b in range(x.shape[0]):
-                for t in range(x.shape[1]):
-                    dC[x[b, t]] += demb[b, t]
-        else:
-            dC.index_add_(0, x.flatten(), demb.flatten(0, 1))
+        for b in range(x.shape[0]):
+            for t in range(x.shape[1]):
+                dC[x[b, t]] += demb[b, t]
         clock.lap("embeddings")
         for p, slope in zip(params.values(), [dC, *found], strict=True):
             p -= RATE * slope
+        clock.lap("update")
+
+
+@torch.no_grad()
+def in_torch(
+    params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock
+) -> None:
+    """Train by hand with the operations of `HandStep`, in torch, in place where it can be."""
+    C, W1, _, gain, bias, W2, b2 = params.values()
+    n, one = rows.shape[1], torch.ones(())
+    for i in rows:
+        x, y = X.index_select(0, i), Y.index_select(0, i)
+        flat = x.flatten()
+        embcat = C.index_select(0, flat).view(n, -1)
+        raw = torch.mm(embcat, W1)
+        raw -= raw.mean(0)
+        inv = (raw.square().sum(0) / (n - 1) + EPS).rsqrt_()
+        raw *= inv
+        h = torch.addcmul(bias, raw, gain).tanh_()
+        logits = torch.addmm(b2, h, W2)
+        probs = torch.softmax(logits, dim=1)
+        -probs.gather(1, y[:, None]).log_().mean()
+        clock.lap("forward")
+        probs[range(n), y] -= 1
+        probs /= n
+        dh = torch.mm(probs, W2.T)
+        dh *= torch.addcmul(one, h, h, value=-1)
+        dgain, dbias = (dh * raw).sum(0), dh.sum(0)
+        dh.addcmul_(raw, dgain, value=-1 / (n - 1)).sub_(dbias, alpha=1 / n)
+        dh *= gain[0] * inv
+        demb = torch.mm(dh, W1.T).view(len(flat), -1)
+        clock.lap("backward")
+        C.index_add_(0, flat, demb, alpha=-RATE)
+        W1.addmm_(embcat.T, dh, alpha=-RATE)
+        W2.addmm_(h.T, probs, alpha=-RATE)
+        b2.sub_(probs.sum(0), alpha=RATE)
+        gain.sub_(dgain, alpha=RATE)
+        bias.sub_(dbias, alpha=RATE)
         clock.lap("update")
 
 
@@ -149,7 +177,7 @@ WAYS: dict[str, tuple[Way, int]] = {  # and how many steps a round takes
     "by hand": (by_hand, 400),
     "autograd": (with_autograd, 400),
     "by hand, in torch": (in_torch, 400),
-    "by hand, with loops": (partial(in_torch, loops=True), 60),
+    "by hand, with loops": (with_loops, 60),
 }
 
 

@@ -183,7 +183,7 @@ def paces(parts: Mapping[str, Mapping[str, float]]) -> Figure:
 
 
 def curves(losses: Mapping[str, Sequence[float]], window: int) -> Figure:
-    """Draw two training curves, smoothed over a window, above; and how far apart they are, step by step, below."""
+    """Draw two training curves, smoothed over a window, above; and their distance, where there is one, below."""
     figure, (top, bottom) = new_figure(NORMAL, 5.2, nrows=2, sharex=True)
     pair = list(losses.values())
     for (name, values), style in zip(losses.items(), ("-", "--"), strict=True):
@@ -194,9 +194,8 @@ def curves(losses: Mapping[str, Sequence[float]], window: int) -> Figure:
         steps = [window * (i + 0.5) for i in range(len(smooth))]
         top.plot(steps, smooth, style, label=name)
     gaps = [abs(a - b) for a, b in zip(*pair, strict=True)]
-    bottom.semilogy(
-        range(len(gaps)), [max(gap, 1e-9) for gap in gaps], ".", markersize=2
-    )
+    apart = [(step, gap) for step, gap in enumerate(gaps) if gap > 0]
+    bottom.semilogy([s for s, _ in apart], [g for _, g in apart], ".", markersize=2)
     top.set_ylabel("loss (nats)")
     top.legend()
     bottom.set_ylabel("difference (nats)")
