@@ -203,7 +203,7 @@ def test_rows_must_be_there_and_as_many_as_agreed() -> None:
         with pytest.raises(ValueError, match="rows must be in 0 to 299"):
             step(np.array(rows), 0.1)
     with pytest.raises(ValueError, match="got bool of shape"):
-        step(np.array([True, False, True, False]), 0.1)  # type: ignore[arg-type]
+        step(np.array([True, False, True, False]), 0.1)
 
 
 @pytest.mark.parametrize("rate", [math.nan, math.inf, -1.0])
