@@ -66,3 +66,22 @@ def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("NNZ_NAMES_URL", "http://127.0.0.1:9/names.txt")
     monkeypatch.setattr("nnz.support.datasets.project_root", lambda: None)
     return tmp_path
+
+
+@pytest.fixture
+def small_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every model of the book by its name, with small networks and few steps."""
+    from dataclasses import replace
+
+    from nnz.models import MODELS
+
+    small = {"n_embd": 4, "n_hidden": 8, "n_channels": 4}
+    for name, kind in MODELS.items():
+        settings = {k: small.get(k, v) for k, v in kind.settings.items()}
+        if name == "mixture":
+            settings = {part: [0.5, MODELS[part].settings] for part in settings}
+        descent = kind.descent
+        if descent:
+            descent = replace(descent, steps=max(4, descent.steps // 100))
+        changed = replace(kind, settings=settings, descent=descent)
+        monkeypatch.setitem(MODELS, name, changed)

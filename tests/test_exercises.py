@@ -32,13 +32,16 @@ from nnz.exercises import (
     bigram,
     bigram_network,
     diagnostics,
+    dilated,
     engine,
     evaluation,
     initialization,
+    leaderboard,
     mlp,
     network,
     ngram,
     training,
+    wavenet,
 )
 from nnz.exercises._compare import describe, freeze, leaves, mismatch, same
 from nnz.exercises.contents import CONTENTS
@@ -62,6 +65,9 @@ CHAPTERS = {
     "diagnostics": diagnostics,
     "backprop-network": backprop_network,
     "backprop": backprop,
+    "wavenet": wavenet,
+    "dilated": dilated,
+    "leaderboard": leaderboard,
 }
 EXERCISES = [e for module in CHAPTERS.values() for e in module.EXERCISES]
 SLIPS = [(e, slip) for e in EXERCISES for slip in e.slips]

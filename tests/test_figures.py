@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -15,12 +16,16 @@ from nnz.support.figures import (
     backprop,
     backprop_network,
     bigram_network,
+    dilated,
     engine,
     evaluation,
+    leaderboard,
     mlp,
     network,
     ngram,
+    style,
     training,
+    wavenet,
 )
 from nnz.support.figures import bigram as figures
 
@@ -400,3 +405,83 @@ def test_runs_are_drawn_step_by_step() -> None:
     assert list(axes.lines[0].get_xdata()) == [0, 1, 2]
     assert list(axes.lines[0].get_ydata()) == [3.0, 2.0, 1.0]
     assert axes.get_ylabel() == "loss"
+
+
+def test_the_tree_has_a_box_for_each_group_with_its_width() -> None:
+    axes = wavenet.tree("..ab", [10, 68, 68]).axes[0]
+    texts = [text.get_text() for text in axes.texts]
+    assert len(axes.patches) == 4 + 2 + 1
+    assert texts.count("10") == 4
+    assert texts.count("68") == 2 + 1
+    assert {"(4, 10)", "(2, 68)", "(68,)"} < set(texts)
+    assert texts[-4:] == list("..ab")
+    assert len(axes.lines) == 4 + 2  # each but the top has a parent
+
+
+def test_a_log_has_a_dot_for_each_seed_and_a_cross_for_each_run_of_others() -> None:
+    axes = wavenet.log({"a": [2.0, 2.1], "b": [1.9]}, {"a": 2.05}).axes[0]
+    heights = [np.asarray(line.get_ydata()).tolist() for line in axes.lines]
+    assert heights == [[2.0, 2.1], [2.05], [1.9]]
+
+
+def test_a_smoothed_curve_stands_on_the_losses() -> None:
+    curves = {"every batch": ([1, 2], [3.0, 2.0]), "means": ([1.5], [2.5])}
+    axes = wavenet.smoothing(curves).axes[0]
+    assert [np.asarray(x.get_ydata()).tolist() for x in axes.lines] == [
+        [3.0, 2.0],
+        [2.5],
+    ]
+
+
+def test_places_are_counted_from_the_last() -> None:
+    axes = wavenet.positions({"flat": [0.1, 0.2, 1.0], "short": [0.9]}).axes[0]
+    assert list(axes.lines[0].get_xdata()) == [-3, -2, -1]
+    assert list(axes.lines[1].get_xdata()) == [-1]
+
+
+def test_the_receptive_field_is_lit_and_nothing_else() -> None:
+    axes = dilated.receptive("....abcd", [1, 2], at=7).axes[0]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    blue = [d for d in dots if d.get_markerfacecolor() == style.PALETTE["blue"]]
+    lit = sorted((int(d.get_ydata()[0]), int(d.get_xdata()[0])) for d in blue)
+    assert len(dots) == 3 * 8
+    assert lit == [(0, 4), (0, 5), (0, 6), (0, 7), (1, 5), (1, 7), (2, 7)]
+
+
+def test_parts_are_drawn_from_top_to_bottom_with_their_means() -> None:
+    axes = dilated.ablation({"all": [1.0, 3.0], "no gate": [2.0, 2.0]}).axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["all", "no gate"]
+    assert [line.get_xdata()[0] for line in axes.lines[1::2]] == [2.0, 2.0]
+    assert axes.yaxis_inverted()
+
+
+def test_both_ways_of_writing_are_drawn() -> None:
+    axes = dilated.writing([4, 8], [2.0, 4.0], [1.0, 1.5]).axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines] == [
+        [2.0, 4.0],
+        [1.0, 1.5],
+    ]
+
+
+def test_the_best_model_is_on_top_of_the_ranking() -> None:
+    rows = {"good": (1.9, 1.8, 2.0), "bad": (2.4, 2.3, 2.5)}
+    axes = leaderboard.ranking(rows, {"theirs": 2.0}).axes[0]
+    labels = [t.get_text() for t in axes.get_yticklabels()]
+    assert labels == ["bad", "theirs", "good"]
+    assert list(axes.lines[0].get_xdata()) == [2.3, 2.5]
+
+
+def test_costs_stand_over_weights_and_over_seconds() -> None:
+    figure = leaderboard.costs({"a": (100, 2.0, 1.9), "b": (1000, 20.0, 1.8)})
+    top, bottom = figure.axes
+    assert [line.get_xdata()[0] for line in top.lines] == [100, 1000]
+    assert [line.get_xdata()[0] for line in bottom.lines] == [2.0, 20.0]
+    assert [line.get_ydata()[0] for line in top.lines] == [1.9, 1.8]
+
+
+def test_losses_by_place_are_drawn_for_each_model() -> None:
+    axes = leaderboard.by_place({"a": [2.9, 2.0], "b": [2.8, 1.5]}).axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [
+        [2.9, 2.0],
+        [2.8, 1.5],
+    ]

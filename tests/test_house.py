@@ -58,6 +58,7 @@ GOOD = {
         "    def total(self):\n        return double(self.a)\n    def _secret(self):\n        return 0\n"
     ),
     "src/nnz/gamma.py": "from nnz.beta import Pair\n\nLIMIT = 3\n\ndef most(x: Pair):\n    return LIMIT\n",
+    "src/nnz/__main__.py": "from nnz.gamma import most\n",  # taught by no chapter
     "tests/test_alpha.py": "import torch\n\ng = torch.Generator()\nx = torch.rand(3, generator=g)\n",
 }
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -24,6 +24,7 @@ from nnz.layers import (
     BatchNorm1d,
     Embedding,
     Flatten,
+    FlattenConsecutive,
     LayeredModel,
     LayerNorm,
     Linear,
@@ -310,6 +311,68 @@ def test_activations_are_those_of_torch(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("shape", [(4, 3, 6), (7, 6), (2, 3, 4, 5), (0, 3, 6)])
 def test_flatten_is_that_of_torch(shape: tuple[int, ...]) -> None:
     compare(Flatten(), nn.Flatten(), numbers(*shape))
+
+
+@settings(max_examples=60)
+@given(
+    B=st.integers(0, 4),
+    groups=st.integers(1, 5),
+    n=st.integers(2, 5),
+    C=st.integers(1, 4),
+)
+def test_flatten_consecutive_is_a_loop_over_groups(
+    B: int, groups: int, n: int, C: int
+) -> None:
+    x = numbers(B, n * groups, C)
+    y = FlattenConsecutive(n)(x)
+    assert y.shape == ((B, n * C) if groups == 1 else (B, groups, n * C))
+    for b in range(B):
+        for g in range(groups):
+            side_by_side = torch.cat([x[b, g * n + i] for i in range(n)])
+            row = y[b] if groups == 1 else y[b, g]
+            assert torch.equal(row, side_by_side)
+
+
+def test_flatten_consecutive_gives_each_number_its_slope() -> None:
+    for T in (2, 6):
+        x = numbers(3, T, 4).requires_grad_()
+        y = FlattenConsecutive(2)(x)
+        upstream = numbers(*y.shape, seed=5)
+        y.backward(upstream)
+        assert torch.equal(slope(x), upstream.reshape(3, T, 4))
+
+
+def test_flatten_consecutive_of_all_positions_is_flatten() -> None:
+    for x in (numbers(5, 4, 3), numbers(1, 4, 3), numbers(4, 5, 3).transpose(0, 1)):
+        y = FlattenConsecutive(4)(x)
+        assert y.shape == (len(x), 12)
+        assert torch.equal(y, Flatten()(x))
+
+
+def test_only_the_axis_of_a_single_group_goes() -> None:
+    """An axis of one example, or of one feature, stays: a bare squeeze would take these too."""
+    assert FlattenConsecutive(2)(numbers(1, 2, 3)).shape == (1, 6)
+    assert FlattenConsecutive(2)(numbers(1, 4, 3)).shape == (1, 2, 6)
+    assert FlattenConsecutive(2)(numbers(1, 4, 1)).shape == (1, 2, 2)
+    assert FlattenConsecutive(2)(numbers(0, 2, 3)).shape == (0, 6)
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 5, 2), (3, 1, 2), (4, 6), (6,), (2, 2, 2, 2)]
+)
+def test_flatten_consecutive_refuses_what_has_no_whole_groups(
+    shape: tuple[int, ...],
+) -> None:
+    said = f"x must be (B, T, C), T a multiple of 2; got {shape}."
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        FlattenConsecutive(2)(numbers(*shape))
+
+
+@pytest.mark.parametrize("n", [1, 0, -2, 2.0, "2", None])
+def test_a_group_of_fewer_than_two_is_refused(n: Any) -> None:
+    said = f"n is {n!r}; a group has at least 2 neighbours."
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        FlattenConsecutive(n)
 
 
 def test_sequential_is_one_layer_after_another() -> None:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nnz.bigram import BigramCounts, Uniform
-from nnz.data import LETTERS
+from nnz.bigram import BigramCounts, Uniform, UnigramCounts
+from nnz.data import LETTERS, Vocabulary
+from nnz.ngram import NGramCounts
 from nnz.sample import MAX_LENGTH, adjust, draw, sample_names
 
 WEIGHTS = st.lists(st.floats(0, 10), min_size=2, max_size=9).filter(
@@ -168,20 +169,21 @@ def test_drawn_names_have_the_pairs_of_the_names_counted() -> None:
         )
 
 
+class CountsToThree:
+    """Writes 'abc' whatever is drawn: each character is certain given the two before it."""
+
+    vocabulary = LETTERS
+    block_size = 2
+
+    def log_probs(self, contexts: Tensor) -> Tensor:
+        following = {(0, 0): 1, (0, 1): 2, (1, 2): 3, (2, 3): 0}
+        rows = torch.full((len(contexts), 27), -torch.inf)
+        for row, context in zip(rows, contexts.tolist(), strict=True):
+            row[following.get(tuple(context), 0)] = 0
+        return rows
+
+
 def test_sampling_reads_the_model_s_whole_context() -> None:
-    class CountsToThree:
-        """Writes 'abc' whatever is drawn: each character is certain given the two before it."""
-
-        vocabulary = LETTERS
-        block_size = 2
-
-        def log_probs(self, contexts: Tensor) -> Tensor:
-            following = {(0, 0): 1, (0, 1): 2, (1, 2): 3, (2, 3): 0}
-            rows = torch.full((len(contexts), 27), -torch.inf)
-            for row, context in zip(rows, contexts.tolist(), strict=True):
-                row[following.get(tuple(context), 0)] = 0
-            return rows
-
     assert sample_names(CountsToThree(), 4, generator=seeded()) == ["abc"] * 4
 
 
@@ -196,3 +198,90 @@ def test_a_model_that_never_ends_is_cut() -> None:
 def test_a_negative_number_of_names_is_refused() -> None:
     with pytest.raises(ValueError, match="n is -1"):
         sample_names(Uniform(), -1, generator=seeded())
+
+
+# How a name begins
+
+
+@given(
+    st.text("abcdefghijklmnopqrstuvwxyz", max_size=8),
+    st.integers(0, 3),
+    st.integers(1, 2**31),
+)
+def test_every_name_begins_with_the_prompt(prompt: str, k: int, seed: int) -> None:
+    model = NGramCounts(k + 1, 0.1).fit(["anna", "bob", "zoe"])
+    names = sample_names(model, 4, generator=seeded(seed), prompt=prompt)
+    assert len(names) == 4
+    assert all(name.startswith(prompt) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [("", "abc"), ("a", "abc"), ("ab", "abc"), ("zzab", "zzabc"), ("z", "z")],
+)
+def test_what_follows_a_prompt_is_what_the_model_says(
+    prompt: str, name: str
+) -> None:
+    """The fourth is longer than a context, and after the last there is only the end."""
+    names = sample_names(CountsToThree(), 3, generator=seeded(), prompt=prompt)
+    assert names == [name] * 3
+
+
+def test_the_letter_after_a_prompt_comes_as_often_as_the_model_says(
+    sample: list[str],
+) -> None:
+    model = NGramCounts(3, 0.01).fit(sample)
+    names = sample_names(model, 3000, generator=seeded(), prompt="ma")
+    third = [LETTERS.encode(f"{name}."[2])[0] for name in names]
+    share = torch.bincount(torch.tensor(third), minlength=27) / 3000
+    probs = model.log_probs(torch.tensor([LETTERS.encode("ma")])).exp()[0]
+    assert (share - probs).abs().max() < 4 * math.sqrt(0.25 / 3000)
+
+
+@pytest.mark.parametrize("n", [0, 1, 50])
+def test_an_empty_prompt_is_the_same_as_none(sample: list[str], n: int) -> None:
+    for model in (
+        Uniform(),
+        UnigramCounts().fit(sample),  # neither reads any context
+        BigramCounts().fit(sample),
+        NGramCounts(4, 0.1).fit(sample),
+    ):
+        names = sample_names(model, n, generator=seeded(5), temperature=0.7)
+        assert len(names) == n
+        assert names == sample_names(
+            model, n, generator=seeded(5), temperature=0.7, prompt=""
+        )
+
+
+def test_a_model_without_context_goes_on_after_a_prompt_too() -> None:
+    names = sample_names(Uniform(), 20, generator=seeded(), prompt="ab")
+    assert all(name.startswith("ab") for name in names)
+    rest = [name[2:] for name in names]
+    assert rest == sample_names(Uniform(), 20, generator=seeded())
+
+
+def test_no_names_with_a_prompt_are_none(sample: list[str]) -> None:
+    model = BigramCounts().fit(sample)
+    assert sample_names(model, 0, generator=seeded(), prompt="ab") == []
+
+
+@pytest.mark.parametrize("prompt", [".", "a.", ".a", "a.b"])
+def test_a_prompt_that_would_end_the_name_is_refused(prompt: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"has '\.', which ends a name; leave it out"
+    ):
+        sample_names(Uniform(), 2, generator=seeded(), prompt=prompt)
+
+
+@pytest.mark.parametrize("prompt", ["é", "Anna", "an na", "a\n"])
+def test_a_prompt_of_unknown_characters_is_refused(prompt: str) -> None:
+    with pytest.raises(ValueError, match="is not in the vocabulary"):
+        sample_names(Uniform(), 2, generator=seeded(), prompt=prompt)
+
+
+def test_a_prompt_is_read_in_the_model_s_own_alphabet() -> None:
+    model = BigramCounts(vocabulary=Vocabulary(["zoé"])).fit(["zoé"])
+    names = sample_names(model, 3, generator=seeded(), prompt="zo")
+    assert names == ["zoé"] * 3
+    with pytest.raises(ValueError, match="'a' in 'a' is not in the vocabulary"):
+        sample_names(model, 3, generator=seeded(), prompt="a")

@@ -126,6 +126,9 @@ def prepare(app: Sphinx, config: Config) -> None:
         "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm's, as torch is imported
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's word on stderr
         "NNZ_BUILD": "1",  # what would tell a person how it is going stays quiet
+        "NNZ_MODELS": str(
+            Path(app.outdir).parent / "models"
+        ),  # of this build alone
     }
     for name, value in inherited.items():
         os.environ.setdefault(name, value)

@@ -98,6 +98,35 @@ class Flatten(TensorModule):
         return x.flatten(1)
 
 
+class FlattenConsecutive(TensorModule):
+    """Groups of n neighbouring positions side by side: float (B, T, C) to (B, T/n, n·C).
+
+    If one group is left, its axis goes: (B, n, C) to (B, n·C), as `Flatten` would have it.
+
+    Args:
+        n: how many neighbours make a group; at least 2.
+
+    Raises:
+        ValueError: n is below 2; when called, if x has not three axes, or T is no multiple of n.
+    """
+
+    def __init__(self, n: int) -> None:
+        if not isinstance(n, int) or n < 2:
+            raise ValueError(f"n is {n!r}; a group has at least 2 neighbours.")
+        self.n = n
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the same numbers in fewer and longer rows."""
+        if x.ndim != 3 or x.shape[1] % self.n:
+            given = f"got {tuple(x.shape)}"
+            raise ValueError(
+                f"x must be (B, T, C), T a multiple of {self.n}; {given}."
+            )
+        B, T, C = x.shape
+        x = x.reshape(B, T // self.n, self.n * C)
+        return x.squeeze(1) if self.n == T else x
+
+
 class Linear(TensorModule):
     """x @ weight + bias: float of shape (..., n_in) to (..., n_out).
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nnz.contract import LanguageModel
+from nnz.data import END
 
 MAX_LENGTH = 100  # a name that has not ended by then is cut there
 
@@ -61,6 +62,31 @@ def adjust(
     return scores.softmax(dim=1)
 
 
+def begin_names(model: LanguageModel, n: int, prompt: str) -> Tensor:
+    """Return n times what a model is given before it writes: its context full of `END`, and the prompt.
+
+    Args:
+        model: any model of the contract.
+        n: how many; 0 or more.
+        prompt: what each name begins with; it may be empty.
+
+    Returns:
+        int64 of shape (n, block_size + len(prompt)).
+
+    Raises:
+        ValueError: n is negative, or the prompt has `END`, which would end the name, or an unknown character.
+    """
+    if n < 0:
+        raise ValueError(f"n is {n}; it counts names, so it is 0 or more.")
+    indices = model.vocabulary.encode(prompt)
+    if 0 in indices:
+        raise ValueError(
+            f"the prompt {prompt!r} has {END!r}, which ends a name; leave it out."
+        )
+    start = [0] * model.block_size + indices
+    return torch.tensor(start, dtype=torch.int64).repeat(n, 1)
+
+
 def sample_names(
     model: LanguageModel,
     n: int,
@@ -68,6 +94,7 @@ def sample_names(
     generator: torch.Generator,
     temperature: float = 1.0,
     top_k: int | None = None,
+    prompt: str = "",
 ) -> list[str]:
     """Draw n names from a model, character by character until the end token.
 
@@ -77,18 +104,16 @@ def sample_names(
         generator: the source of randomness; the same state gives the same names.
         temperature: see `adjust`.
         top_k: see `adjust`.
+        prompt: what every name begins with; nothing by default.
 
     Returns:
         n strings; some may be empty, and one that had not ended after `MAX_LENGTH` characters is cut there.
 
     Raises:
-        ValueError: n is negative, or temperature or top_k is out of range.
+        ValueError: n is negative, temperature or top_k is out of range, or the prompt has `END` or an unknown
+            character.
     """
-    if n < 0:
-        raise ValueError(f"n is {n}; it counts names, so it is 0 or more.")
-    text = torch.zeros(
-        n, model.block_size, dtype=torch.int64
-    )  # (n, block_size + characters so far)
+    text = begin_names(model, n, prompt)  # (n, block_size + characters so far)
     alive = torch.ones(n, dtype=torch.bool)
     for _ in range(MAX_LENGTH):
         contexts = text[:, text.shape[1] - model.block_size :]

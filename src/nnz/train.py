@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,9 @@ EXPLODED = (
     4.0  # times the first loss, or times that of a blind guess, whichever is larger
 )
 
-Batch = tuple[Tensor, Tensor]  # contexts and targets, as F.cross_entropy takes them
+Batch = tuple[
+    Any, Tensor
+]  # what the model's logits take; and targets, as F.cross_entropy takes them
 Schedule = Callable[
     [int], float
 ]  # from the number of a step, from 0, to its learning rate

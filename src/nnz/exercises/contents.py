@@ -101,6 +101,27 @@ CONTENTS = {
         "residual_backward": "A way round",
         "adam_by_hand": "Adam on your own gradients",
     },
+    "wavenet": {
+        "flatten_by_strides": "Neighbours by slices",
+        "tree_parameters": "The weights of a tree",
+        "width_for": "As wide as a budget allows",
+        "smoothed": "A curve that can be read",
+        "joint_importance": "Several places at once",
+    },
+    "dilated": {
+        "receptive_field": "How far it sees",
+        "causal_conv": "Torch's convolution, made causal",
+        "packed_places": "Places without a loop",
+        "dilations_for": "One more stack",
+        "gated": "A gate",
+        "top_p": "The nucleus",
+    },
+    "leaderboard": {
+        "beat": "Beat the book",
+        "gru_step": "A step of a gated recurrent unit",
+        "pareto_front": "Small and good",
+        "paired_error": "The error bar of a difference",
+    },
 }
 
 

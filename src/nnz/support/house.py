@@ -190,11 +190,11 @@ def chapters(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def module_files(root: Path) -> dict[str, Path]:
-    """Return the files of taught modules by module name."""
+    """Return the files of taught modules by module name: all but those that Python itself looks for."""
     files = [
         path
         for path in sorted((root / "src" / "nnz").glob("*.py"))
-        if path.stem != "__init__"
+        if not path.stem.startswith("__")
     ]
     return {path.stem: path for path in files}
 

@@ -1,0 +1,8 @@
+"""The models of the book on the command line: `python -m nnz --help`."""
+
+import sys
+
+from nnz.support.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+"""Dilated causal convolutions: the tree at every position of a name at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nnz.bigram import log_softmax
+from nnz.contract import check_contexts
+from nnz.data import Vocabulary
+from nnz.layers import BatchNorm1d, TensorModule
+from nnz.packed import Packed
+from nnz.sample import MAX_LENGTH, adjust, begin_names, draw
+from nnz.wavenet import WaveNet
+
+CHUNK = 1024  # contexts run at once: each has block_size rows
+
+Pair = Callable[[int, Tensor], tuple[Tensor, Tensor]]
+
+
+class CausalStack(TensorModule):
+    """What a stack of dilated causal layers with kernel 2 can do, whatever its layers are: a language model.
+
+    Each layer makes the features of a position from its inputs at that position and at one further left. So the
+    same layers run over contexts, over packed names, or along a name one character after another.
+
+    Args:
+        dilations: how far to the left each layer looks; each at least 1.
+        vocabulary: the alphabet.
+
+    Attributes:
+        block_size: the receptive field, how many characters an output depends on: 1 + Σ dilations.
+
+    Raises:
+        ValueError: there is no dilation, or one is not a whole number of at least 1.
+    """
+
+    def __init__(self, dilations: Sequence[int], vocabulary: Vocabulary) -> None:
+        check_dilations(dilations)
+        self.dilations, self.vocabulary = tuple(dilations), vocabulary
+        self.block_size = 1 + sum(dilations)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Return the features of tokens, int64 of shape (...), as float of shape (..., C)."""
+        raise NotImplementedError
+
+    def level(self, i: int, left: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what layer i gives to the next one, and what it gives to the output."""
+        raise NotImplementedError
+
+    def head(self, x: Tensor, skips: list[Tensor]) -> Tensor:
+        """Return logits (..., V) from what the last layer, and what each layer, gave to the output."""
+        raise NotImplementedError
+
+    def run(self, tokens: Tensor, pair: Pair) -> Tensor:
+        """Return logits; `pair` says for each layer what stands left and what stands now."""
+        x, skips = self.embed(tokens), []
+        for i in range(len(self.dilations)):
+            x, skip = self.level(i, *pair(i, x))
+            skips.append(skip)
+        return self.head(x, skips)
+
+    def logits(self, batch: Tensor | Packed) -> Tensor:
+        """Return the scores of the next character, in the mode that the model is in.
+
+        Args:
+            batch: contexts, int64 of shape (B, block_size); or packed names.
+
+        Returns:
+            float of shape (B, V) for contexts, (M, V) for packed names: one row for each target.
+        """
+        if isinstance(batch, Packed):
+            return self.along_names(batch)[batch.rows]
+        check_contexts(self, batch)
+        return self.over_contexts(batch)[:, 0]
+
+    def along_names(self, batch: Packed) -> Tensor:
+        """Return logits (N, V) for every row of packed names."""
+        return self.run(
+            batch.tokens, lambda i, x: (batch.left(x, self.dilations[i]), x)
+        )
+
+    def over_contexts(self, contexts: Tensor) -> Tensor:
+        """Return logits (B, T - block_size + 1, V) for every position that has all its characters to the left.
+
+        Args:
+            contexts: int64 of shape (B, T), T at least block_size.
+        """
+        return self.run(
+            contexts,
+            lambda i, x: (x[:, : -self.dilations[i]], x[:, self.dilations[i] :]),
+        )
+
+    @torch.no_grad()
+    def log_probs(self, contexts: Tensor) -> Tensor:
+        """Return log-probabilities in evaluation mode; see `nnz.contract.LanguageModel`."""
+        check_contexts(self, contexts)
+        with evaluating(self):
+            parts = [self.logits(part) for part in contexts.split(CHUNK)]
+        return log_softmax(torch.cat(parts))
+
+
+@contextmanager
+def evaluating(model: TensorModule) -> Iterator[None]:
+    """Set evaluation mode for the length of a `with`, and every module's own mode after it."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+class DilatedWaveNet(CausalStack):
+    """The tree of `nnz.wavenet.WaveNet`, with the same weights, as a convolution: dilations 1, 2, 4 and so on.
+
+    In evaluation mode it is the same function. In training mode batch norm sees other rows: each position once,
+    and the padding once, where the tree sees the positions that its contexts need.
+
+    Args:
+        tree: whose layers it uses; what changes one changes the other.
+
+    Example:
+        >>> tree = WaveNet(24, 128, generator=torch.Generator().manual_seed(1))
+        >>> DilatedWaveNet(tree).dilations
+        (1, 2, 4)
+    """
+
+    def __init__(self, tree: WaveNet) -> None:
+        super().__init__([2**level for level in range(tree.depth)], tree.vocabulary)
+        self.tree = tree
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Return the rows of the embedding."""
+        return self.tree.net.layers[0](tokens)
+
+    def level(self, i: int, left: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what level i of the tree makes of two neighbours, twice."""
+        linear, norm, tanh = self.tree.net.layers[4 * i + 2 : 4 * i + 5]
+        x = linear(torch.cat([left, now], dim=-1))
+        x = tanh(batch_norm(cast(BatchNorm1d, norm), x))
+        return x, x
+
+    def head(self, x: Tensor, skips: list[Tensor]) -> Tensor:
+        """Return what the tree's last layer makes of the top."""
+        return self.tree.net.layers[-1](x)
+
+
+def batch_norm(norm: BatchNorm1d, x: Tensor) -> Tensor:
+    """Return norm(x), float of shape (..., C), as torch computes it: the same numbers but for rounding, faster."""
+    return F.batch_norm(
+        x.flatten(0, -2),
+        norm.running_mean,
+        norm.running_var,
+        norm.weight,
+        norm.bias,
+        norm.training,
+        norm.momentum,
+        norm.eps,
+    ).view_as(x)
+
+
+class Cache:
+    """What a stack of n names that are being written must remember: for each layer its last `dilation` inputs.
+
+    Paine et al. (2016), section 2. A step costs one run of each layer for one position.
+
+    Args:
+        model: whose layers are run, in the mode they are in.
+        n: how many names.
+    """
+
+    @torch.no_grad()
+    def __init__(self, model: CausalStack, n: int) -> None:
+        self.model, self.length = model, 0
+        self.rings: list[Tensor] = []
+        padding = torch.zeros(n, dtype=torch.int64)
+        model.run(padding, self.remember)
+
+    def remember(self, i: int, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Fill the memory of layer i as if its inputs had been x (n, C) for ever."""
+        self.rings.append(x.repeat(self.model.dilations[i], 1, 1))
+        return x, x
+
+    def exchange(self, i: int, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the oldest remembered input of layer i, and x, which takes its place."""
+        slot = self.length % self.model.dilations[i]
+        oldest = self.rings[i][slot].clone()
+        self.rings[i][slot] = x
+        return oldest, x
+
+    @torch.no_grad()
+    def step(self, tokens: Tensor) -> Tensor:
+        """Return the log-probabilities (n, V) of what follows tokens, int64 (n,), and remember them."""
+        logits = self.model.run(tokens, self.exchange)
+        self.length += 1
+        return log_softmax(logits)
+
+
+@torch.no_grad()
+def write_names(
+    model: CausalStack,
+    n: int,
+    *,
+    generator: torch.Generator,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    prompt: str = "",
+) -> list[str]:
+    """Draw n names as `nnz.sample.sample_names` does, with the same arguments and results, but with a `Cache`.
+
+    Raises:
+        ValueError: as there.
+    """
+    text = begin_names(model, n, prompt)[:, model.block_size - 1 :]  # (n, 1 + ...)
+    alive = torch.ones(n, dtype=torch.bool)
+    with evaluating(model):
+        cache = Cache(model, n)
+        for column in text[:, :-1].T:  # what is given is read
+            cache.step(column)
+        for _ in range(MAX_LENGTH):
+            probs = adjust(cache.step(text[:, -1]), temperature, top_k)
+            chars = draw(probs, generator)
+            alive &= chars != 0
+            text = torch.cat([text, (chars * alive)[:, None]], dim=1)
+            if not alive.any():
+                break
+    return [model.vocabulary.decode(row[row != 0]) for row in text]
+
+
+def check_dilations(dilations: Sequence[int]) -> None:
+    """Raise a clear error unless there is a dilation, and each is a whole number of at least 1."""
+    if not dilations or any(not isinstance(d, int) or d < 1 for d in dilations):
+        raise ValueError(
+            f"dilations are {dilations!r}; give one or more whole numbers of at least 1."
+        )

@@ -1,0 +1,300 @@
+"""The command line: what it prints, and what it says when something cannot be done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from nnz.evaluate import nll
+from nnz.models import MODELS
+from nnz.sample import sample_names
+from nnz.support import command
+from nnz.support.kept import load_model, trained
+from nnz.support.own import read_own
+
+pytestmark = pytest.mark.support
+
+NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia", "eve"] * 3
+
+
+@pytest.fixture(autouse=True)
+def folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_models: None
+) -> Path:
+    """A store of their own for these tests, and a short list for the book's."""
+    monkeypatch.setenv("NNZ_MODELS", str(tmp_path / "store"))
+    monkeypatch.setenv("NNZ_NAMES", str(write(tmp_path / "names", NAMES)))
+    monkeypatch.delenv("NNZ_BUILD", raising=False)
+    monkeypatch.setattr(command, "JUDGED", 50)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "store"
+
+
+def write(path: Path, names: list[str]) -> Path:
+    path.write_text("\n".join(names) + "\n", encoding="utf-8")
+    return path
+
+
+class Said:
+    """What a command came to."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def __call__(self, *words: Any) -> tuple[int, str, str]:
+        try:
+            code = command.main([str(word) for word in words])
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return code, *self.capsys.readouterr()
+
+
+@pytest.fixture
+def nnz(capsys: pytest.CaptureFixture[str]) -> Said:
+    """Runs a command; returns its exit code, stdout and stderr."""
+    return Said(capsys)
+
+
+def fails(said: tuple[int, str, str], *parts: str) -> None:
+    code, out, err = said
+    assert code == 2
+    assert out == ""
+    assert err.startswith("nnz: error: ")
+    assert err.count("\n") == 1, err
+    for part in parts:
+        assert part in err
+
+
+def test_models_are_listed_with_what_they_are(nnz: Said) -> None:
+    code, out, err = nnz("models")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == list(MODELS)
+    assert "Kneser and Ney" in out
+
+
+def test_names_are_drawn_as_the_package_draws_them(nnz: Said) -> None:
+    words = ["sample", "--model", "bigram", "-n", 3, "--seed", 5]
+    code, out, err = nnz(*words, "--prompt", "em", "--top-k", 5, "--temperature", 2)
+    from nnz.data import split_names
+
+    model = trained("bigram", split_names(NAMES)[0], seed=5)
+    assert model.from_store
+    how: dict[str, Any] = {"prompt": "em", "top_k": 5, "temperature": 2.0}
+    g = torch.Generator().manual_seed(5)
+    assert out.splitlines() == sample_names(model.model, 3, generator=g, **how)
+    assert code == 0
+    assert "bigram, trained on 19 names" in err
+    assert "from the store" in nnz(*words)[2]
+
+
+def test_no_prompt_is_the_same_as_an_empty_one(nnz: Said) -> None:
+    words = ["sample", "--model", "bigram"]
+    assert nnz(*words)[1] == nnz(*words, "--prompt", "")[1]
+    assert len(nnz(*words)[1].splitlines()) == 20
+    assert nnz(*words, "-n", 0)[:2] == (0, "")
+
+
+def test_training_reports_and_keeps_the_model_in_the_store(
+    nnz: Said, folder: Path
+) -> None:
+    code, out, _ = nnz("train", "--model", "trigram")
+    assert code == 0
+    assert "names         19 + 2 + 3" in out
+    for word in ("parameters", "seconds", "train loss", "±", "test loss", "%"):
+        assert word in out
+    (kept,) = folder.glob("*.safetensors")
+    assert f"kept in       {kept}" in out
+    names = out.split("it makes up")[1].splitlines()[0]
+    assert names.count(",") == 9
+
+
+@pytest.mark.parametrize(
+    ("letters", "model"),
+    [
+        (["Анна", "Ёлка", "Юрий", "Яна", "Глеб", "Олег"], "kneser-ney"),
+        (["007", "42", "1", "12", "2001", "99"], "wavenet"),
+        (["anna lena", "jean-luc", "o'neil", "zoë", "de la cruz", "bo"], "mixture"),
+        (["啊", "安娜", "安", "娜娜", "李", "李安"], "bigram-net"),
+    ],
+)
+def test_an_own_list_goes_to_a_file_and_comes_back(
+    nnz: Said, tmp_path: Path, letters: list[str], model: str
+) -> None:
+    data, out = write(tmp_path / "own.txt", letters), tmp_path / "m.safetensors"
+    words = ["--model", model, "--data", data, "--effort", 0.01]
+    code, said, _ = nnz("train", *words, "--out", out)
+    assert code == 0
+    assert f"kept in       {out}" in said
+    assert "names         4 + 1 + 1" in said
+    assert "one name: no standard error" in said
+    assert nll(load_model(out), letters) < 10
+    prompt = letters[0][0]
+    again = ["sample", "-n", 4, "--prompt", prompt]
+    code, first, err = nnz(*again, "--file", out)
+    assert (code, err) == (0, "")
+    assert all(name.startswith(prompt) for name in first.splitlines())
+    assert nnz(*again, *words)[1] == first  # what the store has is the same
+
+
+def test_odd_but_harmless_lists_are_read(tmp_path: Path) -> None:
+    text = "\ufeff  ann\r\n\r\nbo \rcy\nde\u0301\n\t\nfi\nfi\n\nمی\u200cنا"
+    path = tmp_path / "own"
+    path.write_bytes(text.encode())
+    assert read_own(path) == ["ann", "bo", "cy", "d\xe9", "fi", "fi", "می\u200cنا"]
+
+
+def test_a_prompt_may_write_its_accents_in_two_ways(
+    nnz: Said, tmp_path: Path
+) -> None:
+    data = write(tmp_path / "own", ["zoé"] * 6)
+    words = ["sample", "--model", "bigram", "--data", data, "-n", 1]
+    assert nnz(*words, "--prompt", "e\u0301")[1][0] == "é"
+
+
+# What cannot be done
+
+
+@pytest.mark.parametrize("what", ["sample", "train"])
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b"", ["has no names in it"]),
+        (b"\n \n\t\r\n", ["has no names in it"]),
+        (b"\xff\xfe\x00a\x00", ["not a text file in UTF-8", "byte 0"]),
+        (b"ann\nb.c\n", ["line 2", "'b.c'", "marks the ends"]),
+        (b"a\nb\nc\nd\ne\n", ["has 5 names", "6 or more"]),
+        (b"ann\n" + b"x" * 101, ["line 2", "101 characters", "may have 100"]),
+        (b"ann\nb\x00b\n", ["line 2", r"'\x00'", "control character"]),
+        (b"ann\nb\tb\n", ["line 2", r"'\t'", "control character"]),
+    ],
+)
+def test_a_list_that_is_none_is_said_to_be_so(
+    nnz: Said, tmp_path: Path, what: str, content: bytes, parts: list[str]
+) -> None:
+    path = tmp_path / "own.txt"
+    path.write_bytes(content)
+    fails(nnz(what, "--model", "bigram", "--data", path), "own.txt", *parts)
+
+
+def test_a_list_that_cannot_be_opened_is_said_to_be_so(
+    nnz: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["train", "--model", "bigram", "--data"]
+    fails(nnz(*words, tmp_path / "none"), "there is no file", "spelling")
+    fails(nnz(*words, tmp_path), "is a folder")
+    own = write(tmp_path / "own", NAMES)
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    fails(nnz(*words, own), "own cannot be read: Permission denied")
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("sample --model wavnet", "'wavnet'; is it wavenet or wavenet-tree"),
+        ("train --model wavnet", "'wavnet'; is it wavenet or wavenet-tree"),
+        ("sample --model mlp -n -1", "n is -1"),
+        ("sample --model mlp -n many", "invalid int value: 'many'"),
+        ("sample --model mlp --temperature 0", "temperature is 0.0"),
+        ("sample --model mlp --temperature -1", "temperature is -1.0"),
+        ("sample --model mlp --temperature nan", "temperature is nan"),
+        ("sample --model mlp --temperature warm", "invalid float value: 'warm'"),
+        ("sample --model mlp --top-k 0", "top_k is 0; with 27 characters"),
+        ("sample --model mlp --top-k 28", "top_k is 28; with 27 characters"),
+        ("sample --model mlp --prompt Em", "'E' in 'Em' is not in the vocabulary"),
+        ("sample --model mlp --prompt e.m", "ends a name; leave it out"),
+        ("sample --model mlp --seed -1", "'-1' is no whole number from 0"),
+        ("sample --model mlp --seed 9223372036854775808", "no whole number"),
+        ("sample --model mlp --effort 0", "'0' is no number above 0"),
+        ("sample --model mlp --effort nan", "'nan' is no number above 0"),
+        ("train --model mlp --effort much", "'much' is no number above 0"),
+        ("sample", "one of the arguments --model --file is required"),
+        ("sample --model mlp --file m", "not allowed with"),
+        ("sample --file m --effort 2", "--file is trained"),
+        ("sample --file m", "there is no model file m"),
+        ("sample --file store", "there is no model file store"),
+        ("train", "--model"),
+        ("train --model mlp --out .", "is a folder"),
+        ("train --model mlp --out no/m", "there is no folder no"),
+        ("", "COMMAND"),
+        ("smaple", "'smaple'"),
+    ],
+)
+def test_bad_options_are_found_before_anything_is_trained(
+    nnz: Said, monkeypatch: pytest.MonkeyPatch, folder: Path, words: str, part: str
+) -> None:
+    folder.mkdir()
+    monkeypatch.setattr(command, "trained", None)
+    fails(nnz(*words.split()), part)
+
+
+def test_a_file_that_is_no_model_is_said_to_be_so(
+    nnz: Said, tmp_path: Path
+) -> None:
+    out = tmp_path / "m"
+    nnz("train", "--model", "bigram", "--out", out)
+    words = ["sample", "--file", out]
+    fails(nnz(*words, "--prompt", "ü"), "'ü' in 'ü' is not in the vocabulary")
+    fails(nnz(*words, "--top-k", 28), "top_k is 28; with 27")
+    out.write_bytes(out.read_bytes()[:-3])
+    fails(nnz(*words), "cut short")
+    save_file({"W": torch.ones(2)}, out)
+    fails(nnz(*words), "not written by nnz")
+
+
+def test_the_embedded_list_is_named_when_it_is_used(
+    nnz: Said, no_data: Path
+) -> None:
+    code, _, err = nnz("sample", "--model", "bigram", "-n", 1)
+    assert code == 0
+    assert "names of the embedded sample" in err
+
+
+# The process
+
+
+def start(*words: str, **how: Any) -> subprocess.Popen[str]:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    given = [sys.executable, "-u", "-m", "nnz", *words]
+    return subprocess.Popen(given, text=True, **pipes | how)
+
+
+def test_a_reader_who_has_read_enough_is_no_error() -> None:
+    with start("sample", "--model", "bigram", "-n", "100000") as run:
+        assert run.stdout
+        assert run.stderr
+        assert run.stdout.readline()
+        run.stdout.close()
+        said = run.stderr.read()
+    assert run.returncode == 0
+    assert "Traceback" not in said
+    assert "Error" not in said
+
+
+def test_ctrl_c_ends_training_and_leaves_nothing(
+    tmp_path: Path, folder: Path
+) -> None:
+    run = start("train", "--model", "wavenet-tree", "--out", str(tmp_path / "m"))
+    until = time.monotonic() + 60
+    while not list(folder.glob("*.lock")) and time.monotonic() < until:
+        time.sleep(0.1)  # training begins under the lock
+    time.sleep(1)
+    os.kill(run.pid, signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    assert (run.returncode, out) == (130, "")
+    assert err.endswith("interrupted\n")
+    assert "Traceback" not in err
+    assert not (tmp_path / "m").exists()
+    assert not [p for p in folder.iterdir() if p.suffix != ".lock"]

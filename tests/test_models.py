@@ -1,0 +1,493 @@
+"""Every model of the book: trained by name, mixed, kept in a file, and never trained twice."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from nnz import models
+from nnz.bigram import BigramCounts, Uniform
+from nnz.data import Vocabulary, windows
+from nnz.evaluate import nll
+from nnz.models import MODELS, Mixture, fit, kind_of, size_of
+from nnz.ngram import KneserNey
+from nnz.search import Recipe
+from nnz.support import kept, store
+from nnz.support.kept import ModelFileError, load_model, save_model, trained
+
+NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia", "eve"]
+WORDS = ["Ёлка", "анна лена", "7up", "Zoë", "o'neil", "ü", "ёж", "00"]
+
+
+def seeded(seed: int = 1) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def quick(name: str, names: list[str] = NAMES, **how: Any) -> Any:
+    """Fit a model with hardly any steps."""
+    how = {"generator": seeded(), "effort": 0.1} | how
+    return fit(name, names, **how)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two models answer alike, bit for bit."""
+    X, _ = windows(NAMES, a.block_size, a.vocabulary)
+    return a.block_size == b.block_size and torch.equal(
+        a.log_probs(X), b.log_probs(X)
+    )
+
+
+@pytest.fixture(autouse=True)
+def folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_models: None
+) -> Path:
+    """A store of their own for these tests, and what is told to people."""
+    monkeypatch.setenv("NNZ_MODELS", str(tmp_path / "store"))
+    monkeypatch.delenv("NNZ_BUILD", raising=False)
+    return tmp_path / "store"
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("count", [6, 50])
+def test_every_kind_learns_from_a_short_list_in_any_alphabet(
+    name: str, count: int
+) -> None:
+    names = (WORDS * 7)[:count]
+    vocabulary = Vocabulary(WORDS)
+    model = quick(name, names, vocabulary=vocabulary)
+    assert model.vocabulary is vocabulary
+    assert math.isfinite(nll(model, WORDS))
+    contexts, _ = windows(WORDS, model.block_size, vocabulary)
+    sums = model.log_probs(contexts).exp().sum(dim=1)
+    torch.testing.assert_close(sums, torch.ones_like(sums))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_comes_out_of_its_file_as_it_went_in(
+    name: str, tmp_path: Path
+) -> None:
+    model = quick(name)
+    save_model(tmp_path / "m", model, name, about={"seed": 1})
+    loaded, about = kept.load_with_facts(tmp_path / "m")
+    assert type(loaded) is type(model)
+    assert same(loaded, model)
+    assert size_of(loaded) == size_of(model)
+    assert about == {"seed": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]  # nothing beside
+
+
+def test_a_file_of_an_own_alphabet_brings_it_along(tmp_path: Path) -> None:
+    vocabulary = Vocabulary(WORDS)
+    model = quick("kneser-ney", WORDS, vocabulary=vocabulary)
+    save_model(tmp_path / "m", model, "kneser-ney", about={})
+    loaded = load_model(tmp_path / "m")
+    assert loaded.vocabulary.chars == vocabulary.chars
+    assert nll(loaded, WORDS) == nll(model, WORDS)
+
+
+def test_a_file_can_be_read_after_the_settings_of_its_kind_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = quick("gated")
+    save_model(tmp_path / "m", model, "gated", about={})
+    changed = {"n_channels": 8, "dilations": [1], "dropout": 0.0}
+    monkeypatch.setitem(MODELS, "gated", replace(MODELS["gated"], settings=changed))
+    assert same(load_model(tmp_path / "m"), model)
+
+
+RECIPES = {
+    "mlp": Recipe(rate=0.03, decay=0.15, steps=400, n_hidden=339),
+    "mlp-5": Recipe(0.01, 0.1, 1600, 1024, block_size=5, n_embd=24, n_hidden=300),
+}
+BOOK = dict(MODELS)  # as it is, before a test makes it small
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_networks_of_bengio_are_the_recipes_of_the_chapter_on_training(
+    name: str,
+) -> None:
+    facts = {**BOOK[name].settings, **asdict(BOOK[name].descent or Any)}
+    assert facts.pop("packed") is False
+    assert facts.pop("beta") == 0.99  # as Recipe.fit has it
+    assert Recipe(**facts) == RECIPES[name]
+    few = replace(RECIPES[name], steps=16, batch_size=20, n_hidden=8, n_embd=4)
+    model = few.fit(NAMES, generator=(seeded()))
+    small = {"steps": 16, "batch_size": 20}
+    kind = MODELS[name]
+    assert kind.descent
+    kind = replace(kind, descent=replace(kind.descent, **small))
+    ours: Any = kind.make(model.vocabulary, g := seeded())
+    kind.fit(ours, NAMES, generator=g, effort=1.0, show=False)
+    for key, weights in model.params.items():
+        torch.testing.assert_close(ours.params[key], weights)
+
+
+def test_effort_counts_steps_and_rounds_and_is_one_step_at_least(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = []
+
+    def count(*args: Any, **how: Any) -> Any:
+        taken.append(how["steps"])
+        return models_train(*args, **how)
+
+    models_train = models.train
+    monkeypatch.setattr(models, "train", count)
+    kind = MODELS["wavenet"]
+    small = replace(kind, descent=replace(kind.descent, batch_size=3, steps=10))  # type: ignore[type-var]
+    monkeypatch.setitem(MODELS, "wavenet", small)
+    for effort in (1e-9, 0.5, 1.0):
+        quick("wavenet", effort=effort)  # 8 names in batches of 3: 3 to a round
+    quick("wavenet-tree", effort=0.1)  # the fixture has a hundredth of its steps
+    assert taken == [1, 15, 30, 2]
+
+
+@pytest.mark.parametrize("effort", [0, -1, math.nan, math.inf])
+def test_effort_must_be_above_0(effort: float) -> None:
+    with pytest.raises(ValueError, match="must be above 0"):
+        quick("bigram", effort=effort)
+
+
+def test_a_name_that_is_no_model_brings_names_like_it() -> None:
+    with pytest.raises(ValueError, match="'knesr-ney'; is it kneser-ney that"):
+        kind_of("knesr-ney")
+    with pytest.raises(ValueError, match="bigram or bigram-net or trigram or"):
+        kind_of("???")
+
+
+def test_a_letter_that_the_alphabet_lacks_is_an_error() -> None:
+    with pytest.raises(ValueError, match="not in the vocabulary"):
+        quick("trigram", ["Emma"])
+
+
+# Mixtures
+
+
+def test_a_mixture_gives_the_mean_of_the_probabilities() -> None:
+    long, short = KneserNey(4, 0.8).fit(NAMES), BigramCounts(k=1).fit(NAMES)
+    mixture = Mixture([short, long, Uniform()], [0.3, 0.6, 0.1])
+    X, _ = windows(NAMES, 3)
+    assert mixture.block_size == 3
+    wanted = 0.3 * short.log_probs(X[:, 2:]).exp() + 0.6 * long.log_probs(X).exp()
+    got = mixture.log_probs(X).exp()
+    torch.testing.assert_close(got, wanted + 0.1 / 27)
+
+
+def test_a_mixture_of_impossible_and_possible_is_possible() -> None:
+    never = BigramCounts().fit(["a"])
+    X = torch.tensor([[1]])
+    mixture = Mixture([never, Uniform()], [0.5, 0.5])
+    assert torch.isfinite(mixture.log_probs(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("shares", "says"),
+    [
+        ([0.5, 0.4], "sum to 1"),
+        ([1.5, -0.5], "above 0"),
+        ([1.0, 0.0], "above 0"),
+        ([math.nan, 1.0], "above 0"),
+        ([1.0], "got 2 models and 1 shares"),
+    ],
+)
+def test_shares_that_are_none_are_refused(shares: list[float], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Mixture([Uniform(), Uniform()], shares)
+
+
+def test_models_of_two_alphabets_are_not_mixed() -> None:
+    with pytest.raises(ValueError, match="share an alphabet"):
+        Mixture([Uniform(), Uniform(Vocabulary(["ab"]))], [0.5, 0.5])
+    with pytest.raises(ValueError, match="got 0 models"):
+        Mixture([], [])
+
+
+# Files that are none
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A good file of a trigram."""
+    save_model(tmp_path / "good", quick("trigram"), "trigram", about={})
+    return tmp_path / "good"
+
+
+def forge(file: Path, change: Any = None, **facts: Any) -> Path:
+    """Write the file anew with other tensors or other facts."""
+    with safe_open(file, framework="pt") as opened:
+        keys = opened.keys()
+        tensors = {key: opened.get_tensor(key) for key in keys}
+        told = json.loads(opened.metadata()["nnz"])
+    if change:
+        change(tensors)
+    save_file(tensors, file, {"nnz": json.dumps({**told, **facts})})
+    return file
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no model file"):
+        load_model(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 5, 100, -1])
+def test_a_file_that_was_cut_short_is_refused(file: Path, kept_bytes: int) -> None:
+    file.write_bytes(file.read_bytes()[:kept_bytes])
+    with pytest.raises(ModelFileError, match="no safetensors file, or cut short"):
+        load_model(file)
+
+
+@pytest.mark.parametrize("texts", [None, {"format": "pt"}, {"nnz": "{"}])
+def test_a_file_of_somebody_else_is_refused(file: Path, texts: Any) -> None:
+    save_file({"W": torch.ones(2, 2)}, file, texts)
+    with pytest.raises(ModelFileError, match="not written by nnz"):
+        load_model(file)
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"format": 2}, "another format than 1"),
+        ({"kind": "transformer"}, "there is no model 'transformer'"),
+        ({"kind": ["mlp"]}, "TypeError"),
+        ({"kind": "mlp"}, "order"),
+        ({"settings": {"order": "3", "k": 0.2}}, "order must be a whole number"),
+        ({"settings": {"order": 3, "k": -1}}, "k is -1"),
+        ({"settings": {"order": 3, "k": 1, "os": "rm"}}, "unexpected keyword"),
+        ({"settings": None}, "TypeError"),
+        ({"alphabet": "abc"}, "more than 3 characters"),
+        ({"settings": {"order": 2}}, "more than 2 characters"),
+        ({"alphabet": "a.c"}, "marks the ends"),
+        ({"alphabet": 3}, "TypeError"),
+        ({"about": 3}, "TypeError"),
+    ],
+)
+def test_facts_that_make_no_sense_are_refused(
+    file: Path, facts: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ModelFileError, match=says):
+        load_model(forge(file, **facts))
+
+
+def drop(key: str) -> Any:
+    return lambda tensors: tensors.pop(key)
+
+
+def put(key: str, make: Any) -> Any:
+    return lambda tensors: tensors.update({key: make(tensors.get(key))})
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("trigram", drop("times"), "times"),
+        ("trigram", put("more", lambda _: torch.ones(1)), "missing or too many"),
+        ("trigram", put("times", lambda x: x[1:]), "holds no whole model"),
+        ("trigram", put("times", lambda x: -x), "cannot have|too many|shape"),
+        ("trigram", put("times", lambda x: x.double()), "float64|dtype"),
+        ("trigram", put("grams", lambda x: x.flip(0)), "cannot have"),
+        ("trigram", put("grams", lambda x: x[:0]), "holds no whole model"),
+        ("bigram", put("counts", lambda x: x[1:]), "holds no whole model"),
+        ("bigram", put("counts", lambda x: x.float()), "float32"),
+        ("bigram", put("counts", lambda x: x[:1]), "shape"),
+        ("bigram", put("counts", lambda x: -x), "cannot have"),
+        ("kneser-ney", drop("3.grams"), "grams"),
+        ("mlp", put("W2", lambda x: x.T.contiguous()), "holds no whole model"),
+        ("mlp", put("W2", lambda x: x.double()), "float64"),
+        ("mlp", put("b1", lambda x: x[:1]), "shape"),
+        ("mlp", put("b1", lambda x: x / 0), "cannot have"),
+        ("wavenet", drop("tree.net.3.running_var"), "running_var"),
+        ("mixture", drop("1.0.grams"), "grams"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_refused(
+    tmp_path: Path, name: str, change: Any, says: str
+) -> None:
+    save_model(tmp_path / "m", quick(name), name, about={})
+    with pytest.raises(ModelFileError, match=says):
+        load_model(forge(tmp_path / "m", change))
+
+
+# The store
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.safetensors"))
+
+
+def test_what_was_trained_is_not_trained_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = trained("mlp", NAMES, effort=0.01)
+    monkeypatch.setattr(kept, "fit", None)
+    second = trained("mlp", NAMES, effort=0.01)
+    assert (first.from_store, second.from_store) == (False, True)
+    assert same(first.model, second.model)
+    assert first.seconds == second.seconds > 0
+    assert first.about == second.about
+    assert first.path == second.path
+    assert files(folder) == [first.path.name] if first.path else False
+
+
+def test_anything_else_is_trained_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trained("trigram", NAMES)
+    others: list[dict[str, Any]] = [
+        {"names": NAMES[1:]},
+        {"names": NAMES[::-1]},
+        {"seed": 2},
+        {"effort": 0.5},
+        {"vocabulary": Vocabulary(NAMES)},
+        {"name": "bigram"},
+    ]
+    for other in others:
+        given = {"name": "trigram", "names": NAMES} | other
+        assert not trained(**given).from_store, other
+    changed = replace(MODELS["trigram"], settings={"order": 3, "k": 0.3})
+    monkeypatch.setitem(MODELS, "trigram", changed)
+    assert not trained("trigram", NAMES).from_store
+    assert len(files(folder)) == len(others) + 2
+
+
+def test_the_key_changes_with_the_code_and_with_torch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = store.key(["a"])
+    assert before == store.key(["a"]) != store.key(["b"])
+    assert len(before) == 16
+    (tmp_path / "alpha.py").write_text("a = 1\n")
+    monkeypatch.setattr(store, "PACKAGE", tmp_path)
+    first = store.key(["a"])
+    (tmp_path / "alpha.py").write_text("a = 2\n")
+    second = store.key(["a"])
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    assert len({before, first, second, store.key(["a"])}) == 4
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense" * 100])
+def test_a_damaged_file_is_replaced_with_a_notice(
+    damage: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = trained("trigram", NAMES)
+    assert first.path
+    first.path.write_bytes(damage)
+    second = trained("trigram", NAMES)
+    assert not second.from_store
+    assert "damaged and trained anew" in capsys.readouterr().err
+    assert trained("trigram", NAMES).from_store
+    assert same(first.model, second.model)
+
+
+def test_where_nothing_can_be_written_a_model_is_trained_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NNZ_MODELS", str(tmp_path / "file" / "store"))
+    assert not trained("trigram", NAMES).from_store
+    assert "no model can be kept in" in capsys.readouterr().err
+
+
+def test_a_folder_that_can_only_be_read_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**given: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    trained("trigram", NAMES)
+    monkeypatch.setattr(store, "TemporaryFile", refuse)
+    assert trained("trigram", NAMES).from_store
+    assert not trained("trigram", NAMES, seed=2).from_store
+    assert capsys.readouterr().err.count("Permission denied") == 2
+
+
+def test_a_full_disk_costs_the_file_and_not_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    assert not trained("trigram", NAMES).from_store
+    assert "No space left" in capsys.readouterr().err
+    assert [path.suffix for path in folder.iterdir()] in ([".lock"], [])
+
+
+def test_notices_are_not_given_on_a_page(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NNZ_BUILD", "1")
+    store.notice("something")
+    assert capsys.readouterr().err == ""
+
+
+def test_ctrl_c_leaves_nothing_in_the_store(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    train = models.train
+
+    def stopped(*args: Any, **how: Any) -> Any:
+        history = train(*args, **how)
+        history.interrupted = True
+        return history
+
+    monkeypatch.setattr(models, "train", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        trained("mlp", NAMES, effort=0.01)
+    assert files(folder) == []
+
+
+def test_a_mixture_takes_its_parts_from_the_store(folder: Path) -> None:
+    part = trained("gated", NAMES, effort=0.01)
+    first = trained("mixture", NAMES, effort=0.01)
+    again = trained("mixture", NAMES, effort=0.01)
+    assert (first.from_store, again.from_store) == (False, True)
+    assert len(files(folder)) == 2
+    assert same(first.model, again.model)
+    alone = fit("mixture", NAMES, generator=seeded(), effort=0.01)
+    assert same(first.model, alone)
+    assert first.seconds > part.seconds
+    assert first.path is None
+
+
+TWICE = """
+import sys
+from nnz.support import kept
+fit = kept.fit
+def slow(*args, **how):
+    import time
+    print("trained", flush=True)
+    time.sleep(3)
+    return fit(*args, **how)
+kept.fit = slow
+print(kept.trained("trigram", ["ava", "eve"]).from_store)
+"""
+
+
+def test_two_processes_train_once() -> None:
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", TWICE],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [run.communicate(timeout=60) for run in runs]
+    out = "".join(sorted(text for text, _ in said))
+    assert sorted(out.split()) == ["False", "True", "trained"]

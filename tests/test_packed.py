@@ -1,0 +1,237 @@
+"""Names laid end to end: they can be read back, nothing looks into its neighbour, and rounds are fair."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice, pairwise
+from string import ascii_lowercase
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nnz.data import LETTERS, Vocabulary, windows
+from nnz.packed import Packed, assemble, pack, packed_batches
+
+NAME = st.text(ascii_lowercase, min_size=1, max_size=12)
+NAMES = st.lists(NAME, min_size=1, max_size=8)
+SEVEN = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
+FRENCH = Vocabulary(["zoé", "noël"])
+
+
+def seeded(seed: int = 1) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def names_of(targets: Tensor, vocabulary: Vocabulary = LETTERS) -> list[str]:
+    """Read the names back from what follows."""
+    text = vocabulary.decode(targets)
+    assert text.endswith(".")
+    return text[:-1].split(".")
+
+
+def same(one: tuple[Packed, Tensor], other: tuple[Packed, Tensor]) -> bool:
+    return all(map(torch.equal, (*one[0], one[1]), (*other[0], other[1])))
+
+
+# One batch
+
+
+@given(NAMES)
+def test_packing_is_a_loop_over_names_and_letters(names: list[str]) -> None:
+    tokens, places, rows, targets = [0], [0], [], []
+    for name in names:
+        rows.append(0)
+        for i, index in enumerate(LETTERS.encode(name)):
+            targets.append(index)
+            rows.append(len(tokens))
+            tokens.append(index)
+            places.append(i)
+        targets.append(0)
+    batch, Y = pack(names)
+    assert batch.tokens.tolist() == tokens
+    assert batch.places.tolist() == places
+    assert batch.rows.tolist() == rows
+    assert Y.tolist() == targets
+    assert {t.dtype for t in (*batch, Y)} == {torch.int64}
+
+
+@given(NAMES, st.integers(1, 20))
+def test_the_windows_can_be_read_back(names: list[str], block_size: int) -> None:
+    X, Y = windows(names, block_size)
+    batch, targets = pack(names)
+    assert torch.equal(targets, Y)
+    now = batch.tokens[:, None].float()
+    columns = [batch.left(now, k) if k else now for k in range(block_size)]
+    before = torch.cat(columns[::-1], dim=1)  # (N, block_size), oldest first
+    assert torch.equal(before[batch.rows].long(), X)
+
+
+@settings(max_examples=60)
+@given(NAMES, st.integers(1, 120), st.integers(1, 3))
+def test_left_is_a_loop_that_stops_at_the_beginning_of_a_name(
+    names: list[str], dilation: int, C: int
+) -> None:
+    batch, _ = pack(names)
+    x = torch.randn(len(batch.tokens), C, generator=seeded())
+    expected, row = [x[0]], 1
+    for name in names:
+        for i in range(len(name)):
+            expected.append(x[row - dilation] if i >= dilation else x[0])
+            row += 1
+    before = x.clone()
+    assert torch.equal(batch.left(x, dilation), torch.stack(expected))
+    assert torch.equal(x, before)
+
+
+def test_slopes_go_where_the_numbers_came_from() -> None:
+    batch, _ = pack(["abc", "de"])
+    x = torch.randn(6, 2, generator=seeded(), requires_grad=True)
+    upstream = torch.randn(6, 2, generator=seeded(2))
+    batch.left(x, 2).backward(upstream)
+    expected = torch.zeros(6, 2)
+    expected[0] = upstream[[0, 1, 2, 4, 5]].sum(0)  # the padding, of each other row
+    expected[1] = upstream[3]
+    assert x.grad is not None
+    torch.testing.assert_close(x.grad, expected)
+
+
+def test_a_letter_stands_once_for_all_names_and_contexts(
+    sample: list[str],
+) -> None:
+    names = sample[:500]
+    batch, targets = pack(names)
+    letters = sum(map(len, names))
+    assert len(batch.tokens) == letters + 1
+    assert len(targets) == len(batch.rows) == letters + len(names)
+    assert (batch.rows == 0).sum() == len(names)
+    assert batch.rows[batch.rows > 0].tolist() == list(range(1, letters + 1))
+
+
+def test_names_in_another_alphabet_are_packed_by_it() -> None:
+    batch, targets = pack(["zoé", "noël"], FRENCH)
+    assert FRENCH.decode(batch.tokens) == ".zoénoël"
+    assert FRENCH.decode(targets) == "zoé.noël."
+    assert torch.equal(targets, windows(["zoé", "noël"], 1, FRENCH)[1])
+
+
+def test_assembling_no_names_leaves_the_padding() -> None:
+    none = torch.zeros(0, dtype=torch.int64)
+    tokens, places, rows = assemble(none, none)
+    assert tokens.tolist() == places.tolist() == [0]
+    assert rows.tolist() == []
+
+
+# Many batches
+
+
+@settings(max_examples=40)
+@given(NAMES, st.integers(1, 12), st.integers(0, 2**31))
+def test_each_round_is_all_names_once_and_each_batch_is_packed_alone(
+    names: list[str], batch_size: int, seed: int
+) -> None:
+    source = packed_batches(names, batch_size, generator=seeded(seed))
+    full, rest = divmod(len(names), batch_size)
+    sizes = [batch_size] * full + [rest] * bool(rest)
+    for _ in range(3):
+        seen: list[str] = []
+        for batch, size in zip(islice(source, len(sizes)), sizes, strict=True):
+            chosen = names_of(batch[1])
+            assert len(chosen) == size
+            assert same(batch, pack(chosen))
+            seen += chosen
+        assert Counter(seen) == Counter(names)
+
+
+def orders(source: Iterator[tuple[Packed, Tensor]], rounds: int) -> list[list[str]]:
+    """Return the names in the order of each round, if a batch is a round."""
+    return [names_of(targets) for _, targets in islice(source, rounds)]
+
+
+def test_each_round_has_an_order_of_its_own() -> None:
+    source = packed_batches(SEVEN, 7, generator=seeded())
+    found = [*orders(source, 4), SEVEN]
+    assert all(one != other for one, other in pairwise(found))
+
+
+def test_every_name_comes_first_about_as_often() -> None:
+    source = packed_batches(SEVEN, 7, generator=seeded())
+    firsts = Counter(order[0] for order in orders(source, 1400))
+    spread = (1400 * 1 / 7 * 6 / 7) ** 0.5
+    assert all(abs(firsts[name] - 200) < 4 * spread for name in SEVEN)
+
+
+def test_the_same_generator_gives_the_same_batches_and_another_gives_others() -> (
+    None
+):
+    one, again, other = (
+        list(islice(packed_batches(SEVEN, 3, generator=seeded(s)), 9))
+        for s in (1, 1, 2)
+    )
+    assert all(map(same, one, again))
+    assert not all(map(same, one, other))
+
+
+def test_drawing_batches_leaves_the_shared_random_state_alone() -> None:
+    before = torch.get_rng_state()
+    list(islice(packed_batches(SEVEN, 3, generator=seeded()), 5))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_batch_of_more_names_than_there_are_is_all_of_them() -> None:
+    source = packed_batches(SEVEN, 1000, generator=seeded())
+    for order in orders(source, 3):
+        assert sorted(order) == sorted(SEVEN)
+
+
+def test_a_name_that_stands_twice_comes_twice() -> None:
+    source = packed_batches(["ann", "bo", "ann"], 2, generator=seeded())
+    for _ in range(3):
+        seen = [name for _, Y in islice(source, 2) for name in names_of(Y)]
+        assert sorted(seen) == ["ann", "ann", "bo"]
+
+
+def test_batches_may_be_in_another_alphabet() -> None:
+    names = ["zoé", "noël", "éloé"]
+    source = packed_batches(names, 2, generator=seeded(), vocabulary=FRENCH)
+    seen = []
+    for batch in islice(source, 2):
+        chosen = names_of(batch[1], FRENCH)
+        assert same(batch, pack(chosen, FRENCH))
+        seen += chosen
+    assert sorted(seen) == sorted(names)
+
+
+# What is refused, at once and not with the first batch
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 1.5, 2.0, float("nan"), "2", None])
+def test_a_batch_of_no_whole_number_of_names_is_refused(batch_size: Any) -> None:
+    said = f"batch_size is {batch_size!r}; it must be a whole number of at least 1."
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        packed_batches(SEVEN, batch_size, generator=seeded())
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "says"),
+    [
+        ([], ValueError, "at least one name, got an empty list"),
+        ("emma", TypeError, "expected a list of names, got one string"),
+        (["emma", ""], ValueError, "'' cannot be a name"),
+        (["em.ma"], ValueError, r"'em\.ma' cannot be a name"),
+        (["zoé"], ValueError, "'é' in .* is not in the vocabulary"),
+        (["Emma"], ValueError, "'E' in .* is not in the vocabulary"),
+    ],
+)
+def test_what_are_no_names_is_refused(
+    names: Any, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        pack(names)
+    with pytest.raises(error, match=says):
+        packed_batches(names, 2, generator=seeded())
