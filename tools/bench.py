@@ -1,14 +1,18 @@
 """Measure what the book claims about speed: `make bench`.
 
-The engine against micrograd 0.1.0, on micrograd's own network; and a step of the network of Part V by
-hand, against autograd and against a loop by hand as lecture 5 has it.
+The engine against micrograd 0.1.0, on micrograd's own network; a step of the network of Part V by
+hand, against autograd and against a loop by hand as lecture 5 has it; and whole names at once, training
+on them and writing with a memory, against windows, the loop of lecture 6 and whole contexts.
 """
 
 from __future__ import annotations
 
 import sys
 
-from nnz.support import pace, peer
+import torch
+
+from nnz.data import load_names, split_names
+from nnz.support import pace, peer, race
 from nnz.support.claims import book_claims
 
 
@@ -34,6 +38,8 @@ def main() -> int:
     hand = seconds["by hand"]
     ratios["backprop.faster_than_autograd"] = seconds["autograd"] / hand
     ratios["backprop.faster_than_loops"] = seconds["by hand, with loops"] / hand
+    torch.set_num_threads(1)
+    ratios |= race.compare(split_names(load_names())[0])
     broken = 0
     for name, value in ratios.items():
         claim = book_claims()[name]
