@@ -36,6 +36,12 @@ TESTS = ROOT / "tests"
 EXERCISES = "nnz.exercises."  # their answers are shown, folded, and are no part of a chapter's outline
 
 
+def label(module: str, name: str) -> str:
+    """Return the label of a listing; two modules may each have a function of the same name."""
+    parts = [*module.split(".")[1:], *name.split(".")]
+    return "listing-" + "-".join(part.lower().strip("_") for part in parts)
+
+
 class listing_block(nodes.literal_block):
     """Python source whose lines carry their numbers in the file."""
 
@@ -97,7 +103,7 @@ class Listing(SphinxDirective):
             )
         self.options.setdefault(
             "name",
-            "listing-" + excerpts[0].names[-1].lower().replace(".", "-").strip("_"),
+            label(excerpts[0].module, excerpts[0].names[-1]),
         )
         block = self.block(excerpts)
         wrapper = nodes.container(

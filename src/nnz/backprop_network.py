@@ -186,7 +186,7 @@ def slope_at(
 
 
 def relative_error(one: Layers, other: Layers) -> float:
-    """Return |one - other| / (|one| + |other|), with Euclidean norms over all entries; 0 if both are 0.
+    """Return ‖one - other‖ / (‖one‖ + ‖other‖), with Euclidean norms over all entries; 0 if both are 0.
 
     It is 0 for equal gradients and 1 for opposite ones.
     """

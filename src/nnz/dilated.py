@@ -72,7 +72,7 @@ class CausalStack(TensorModule):
             batch: contexts, int64 of shape (B, block_size); or packed names.
 
         Returns:
-            float of shape (B, V) for contexts, (M, V) for packed names: one row for each target.
+            float of shape (B, V) for contexts; for packed names (M, V), a row for each target.
         """
         if isinstance(batch, Packed):
             return self.along_names(batch)[batch.rows]

@@ -235,7 +235,8 @@ def trained(
         show: likewise.
 
     Raises:
-        As `nnz.models.fit`. A store that is damaged, or cannot be written to, is no error but gives a notice.
+        ValueError: as `nnz.models.fit`, whose other errors come through as well. A store that is damaged, or that
+            cannot be written to, is no error but gives a notice.
     """
     if isinstance(kind := kind_of(name), MixedKind):
         of = partial(trained, vocabulary=vocabulary, seed=seed, effort=effort)
