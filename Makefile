@@ -5,7 +5,7 @@ BIN := .venv/bin
 SPHINX = $(BIN)/python tools/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test book quick repeat serve browser bench lint format constraints clean distclean
+.PHONY: help venv test book quick sample repeat serve browser bench lint format constraints clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,9 @@ book: venv  ## build the finished book into _build/html, everything executed ane
 
 quick: venv  ## rebuild for local work: run again only what changed
 	$(SPHINX) quick
+
+sample: venv  ## build on the sample, as if there were no network, and see that every page says so
+	@sh tools/sample.sh $(MAKE)
 
 repeat: venv  ## build again, and compare every number and sample with the build that is there
 	$(SPHINX) repeat
