@@ -21,11 +21,10 @@ from nnz.dilated import (
     Cache,
     CausalStack,
     DilatedWaveNet,
-    evaluating,
     write_names,
 )
 from nnz.gated import GatedWaveNet
-from nnz.layers import BatchNorm1d, TensorModule
+from nnz.layers import BatchNorm1d, TensorModule, evaluating
 from nnz.packed import pack
 from nnz.sample import MAX_LENGTH, sample_names
 from nnz.wavenet import WaveNet

@@ -145,7 +145,8 @@ def test_effort_counts_steps_and_rounds_and_is_one_step_at_least(
     models_train = models.train
     monkeypatch.setattr(models, "train", count)
     kind = MODELS["wavenet"]
-    small = replace(kind, descent=replace(kind.descent, batch_size=3, steps=10))  # type: ignore[type-var]
+    assert kind.descent
+    small = replace(kind, descent=replace(kind.descent, batch_size=3, steps=10))
     monkeypatch.setitem(MODELS, "wavenet", small)
     for effort in (1e-9, 0.5, 1.0):
         quick("wavenet", effort=effort)  # 8 names in batches of 3: 3 to a round

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -13,9 +12,9 @@ from torch import Tensor
 from nnz.bigram import log_softmax
 from nnz.contract import check_contexts
 from nnz.data import Vocabulary
-from nnz.layers import BatchNorm1d, TensorModule
+from nnz.layers import BatchNorm1d, TensorModule, evaluating
 from nnz.packed import Packed
-from nnz.sample import MAX_LENGTH, adjust, begin_names, draw
+from nnz.sample import begin_names, go_on
 from nnz.wavenet import WaveNet
 
 CHUNK = 1024  # contexts run at once: each has block_size rows
@@ -103,18 +102,6 @@ class CausalStack(TensorModule):
         with evaluating(self):
             parts = [self.logits(part) for part in contexts.split(CHUNK)]
         return log_softmax(torch.cat(parts))
-
-
-@contextmanager
-def evaluating(model: TensorModule) -> Iterator[None]:
-    """Set evaluation mode for the length of a `with`, and every module's own mode after it."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 class DilatedWaveNet(CausalStack):
@@ -219,18 +206,17 @@ def write_names(
         ValueError: as there.
     """
     text = begin_names(model, n, prompt)[:, model.block_size - 1 :]  # (n, 1 + ...)
-    alive = torch.ones(n, dtype=torch.bool)
     with evaluating(model):
         cache = Cache(model, n)
         for column in text[:, :-1].T:  # what is given is read
             cache.step(column)
-        for _ in range(MAX_LENGTH):
-            probs = adjust(cache.step(text[:, -1]), temperature, top_k)
-            chars = draw(probs, generator)
-            alive &= chars != 0
-            text = torch.cat([text, (chars * alive)[:, None]], dim=1)
-            if not alive.any():
-                break
+        text = go_on(
+            text,
+            lambda text: cache.step(text[:, -1]),
+            generator,
+            temperature,
+            top_k,
+        )
     return [model.vocabulary.decode(row[row != 0]) for row in text]
 
 

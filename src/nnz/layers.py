@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -312,6 +313,18 @@ class Sequential(TensorModule):
         yield from ((str(i), layer) for i, layer in enumerate(self.layers))
 
 
+@contextmanager
+def evaluating(model: TensorModule) -> Iterator[None]:
+    """Set evaluation mode for the length of a `with`, and every module's own mode after it."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
 class LayeredModel(TensorModule):
     """A language model made of layers: it answers the question of `nnz.contract.LanguageModel`.
 
@@ -339,13 +352,8 @@ class LayeredModel(TensorModule):
     def log_probs(self, contexts: Tensor) -> Tensor:
         """Return log-probabilities in evaluation mode; see `nnz.contract.LanguageModel`."""
         check_contexts(self, contexts)
-        modes = [(module, module.training) for module in self.modules()]
-        self.eval()
-        try:
+        with evaluating(self):
             return log_softmax(self.logits(contexts))
-        finally:
-            for module, mode in modes:
-                module.training = mode
 
 
 def _check_no_modules(name: str, values: Collection[object]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -87,6 +89,35 @@ def begin_names(model: LanguageModel, n: int, prompt: str) -> Tensor:
     return torch.tensor(start, dtype=torch.int64).repeat(n, 1)
 
 
+def go_on(
+    text: Tensor,
+    answer: Callable[[Tensor], Tensor],
+    generator: torch.Generator,
+    temperature: float,
+    top_k: int | None,
+) -> Tensor:
+    """Return text and what was drawn after it: until every row has ended, or `MAX_LENGTH` characters.
+
+    Args:
+        text: int64 of shape (n, T).
+        answer: is given the text so far and returns the log-probabilities (n, V) of what follows.
+        generator: the source of randomness.
+        temperature: see `adjust`.
+        top_k: see `adjust`.
+
+    Returns:
+        int64 of shape (n, T + characters drawn); 0 from where a row has ended.
+    """
+    alive = torch.ones(len(text), dtype=torch.bool)
+    for _ in range(MAX_LENGTH):
+        chars = draw(adjust(answer(text), temperature, top_k), generator)
+        alive &= chars != 0
+        text = torch.cat([text, (chars * alive)[:, None]], dim=1)
+        if not alive.any():
+            break
+    return text
+
+
 def sample_names(
     model: LanguageModel,
     n: int,
@@ -114,14 +145,9 @@ def sample_names(
             character.
     """
     text = begin_names(model, n, prompt)  # (n, block_size + characters so far)
-    alive = torch.ones(n, dtype=torch.bool)
-    for _ in range(MAX_LENGTH):
-        contexts = text[:, text.shape[1] - model.block_size :]
-        chars = draw(
-            adjust(model.log_probs(contexts), temperature, top_k), generator
-        )
-        alive &= chars != 0
-        text = torch.cat([text, (chars * alive)[:, None]], dim=1)
-        if not alive.any():
-            break
+
+    def answer(text: Tensor) -> Tensor:
+        return model.log_probs(text[:, text.shape[1] - model.block_size :])
+
+    text = go_on(text, answer, generator, temperature, top_k)
     return [model.vocabulary.decode(row[row != 0]) for row in text]

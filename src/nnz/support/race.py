@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from nnz.gated import GatedWaveNet
 from nnz.layers import BatchNorm1d
 from nnz.packed import pack, packed_batches
 from nnz.sample import sample_names
+from nnz.train import Trainable
 from nnz.wavenet import WaveNet
 
 LECTURE_STEPS = 200_000  # of the sixth lecture, with 32 windows each
@@ -60,8 +62,8 @@ def forms(names: Sequence[str]) -> float:
     X, Y = windows(names, 8)
     packed, _ = pack(names)
 
-    def slopes(model: WaveNet | DilatedWaveNet, inputs: object) -> None:
-        F.cross_entropy(model.logits(inputs), Y).backward()  # type: ignore[arg-type]
+    def slopes(model: Trainable, inputs: Any) -> None:
+        F.cross_entropy(model.logits(inputs), Y).backward()
 
     by_tree, by_stack = times(
         lambda: slopes(tree, X), lambda: slopes(stack, packed)
@@ -85,7 +87,8 @@ def training(names: Sequence[str], steps: int = 40) -> dict[str, float]:
                 p.grad = None
             loss.backward()
             for p in theirs.parameters():
-                p.data -= 0.1 * p.grad  # type: ignore[operator]
+                assert p.grad is not None  # every weight has a part in the loss
+                p.data -= 0.1 * p.grad
 
     def packed() -> None:
         for _ in range(steps):
