@@ -117,6 +117,31 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:160]
 
 
+def text_of(path: Path) -> str:
+    """Return the text in a file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DataError: it is a folder, cannot be read, or is not text in UTF-8.
+    """
+    if path.is_dir():
+        raise DataError(
+            f"{path} is a folder; expected a text file with one name on each line."
+        )
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"there is no file {path}; check the spelling."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not a text file in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8."
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+
+
 def read_names(source: Source, alphabet: str) -> list[str]:
     r"""Read one name per line.
 
@@ -126,12 +151,7 @@ def read_names(source: Source, alphabet: str) -> list[str]:
     Raises:
         DataError: the file is empty or is not text, or a line has a character outside `alphabet`.
     """
-    try:
-        text = source.path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{source.path} is not a text file in UTF-8 ({error.reason} at byte {error.start})."
-        ) from error
+    text = text_of(source.path)
     allowed = set(alphabet)
     names = []
     for number, line in enumerate(text.splitlines(), start=1):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nnz.data import END
 from nnz.sample import MAX_LENGTH
-from nnz.support.datasets import DataError
+from nnz.support.datasets import DataError, text_of
 
 JOINERS = "\u200c\u200d"  # invisible, but letters in Persian and in Indian scripts
 ENOUGH = 6  # names; fewer cannot be split in three
@@ -23,7 +23,7 @@ def read_own(path: Path) -> list[str]:
         FileNotFoundError: there is no such file.
         DataError: it cannot be read, is no text in UTF-8, has fewer than `ENOUGH` names, or a line is no name.
     """
-    text = composed(_decode(path)).replace("\r\n", "\n").replace("\r", "\n")
+    text = composed(text_of(path)).replace("\r\n", "\n").replace("\r", "\n")
     names = []
     for number, line in enumerate(text.split("\n"), start=1):
         if name := line.strip():
@@ -43,26 +43,6 @@ def read_own(path: Path) -> list[str]:
 def composed(text: str) -> str:
     """Return a text in which a letter and its accent are one character where there is such a character."""
     return unicodedata.normalize("NFC", text)
-
-
-def _decode(path: Path) -> str:
-    """Return the text in a file."""
-    if path.is_dir():
-        raise DataError(
-            f"{path} is a folder; expected a text file with one name on each line."
-        )
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"there is no file {path}; check the spelling."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not a text file in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8."
-        ) from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def _check(name: str, where: str) -> None:
