@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from nnz.support import race
@@ -13,13 +11,8 @@ pytestmark = pytest.mark.support
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "charlotte"] * 3
 
 
-def test_the_least_time_of_each_run_is_kept() -> None:
-    quick, slow = race.times(lambda: None, lambda: time.sleep(0.002), rounds=2)
-    assert quick < 0.002 <= slow
-
-
 def test_every_ratio_is_above_zero_and_named_as_its_claim() -> None:
-    found = race.compare(NAMES)
+    found = race.compare(NAMES, rounds=1)
     assert set(found) == {
         "dilated.forms",
         "dilated.cached",

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from nnz.gated import GatedWaveNet
 from nnz.layers import BatchNorm1d
 from nnz.packed import pack, packed_batches
 from nnz.sample import sample_names
+from nnz.support.timing import least_seconds
 from nnz.train import Trainable
 from nnz.wavenet import WaveNet
 
@@ -40,18 +40,7 @@ class FastNorm(BatchNorm1d):
         return batch_norm(self, x)
 
 
-def times(*runs: Callable[[], object], rounds: int = 5) -> list[float]:
-    """Return the least seconds of each run, all of them in turn in every round."""
-    least = [math.inf] * len(runs)
-    for _ in range(rounds):
-        for i, run in enumerate(runs):
-            start = time.perf_counter()
-            run()
-            least[i] = min(least[i], time.perf_counter() - start)
-    return least
-
-
-def forms(names: Sequence[str]) -> float:
+def forms(names: Sequence[str], rounds: int = 5) -> float:
     """Return the time of loss and slopes of names by the tree, over that by the stack of the same layers."""
     tree = WaveNet(24, 128, generator=seeded(1))
     layers = tree.net.layers
@@ -65,13 +54,15 @@ def forms(names: Sequence[str]) -> float:
     def slopes(model: Trainable, inputs: Any) -> None:
         F.cross_entropy(model.logits(inputs), Y).backward()
 
-    by_tree, by_stack = times(
-        lambda: slopes(tree, X), lambda: slopes(stack, packed)
+    by_tree, by_stack = least_seconds(
+        lambda: slopes(tree, X), lambda: slopes(stack, packed), rounds=rounds
     )
     return by_tree / by_stack
 
 
-def training(names: Sequence[str], steps: int = 40) -> dict[str, float]:
+def training(
+    names: Sequence[str], rounds: int = 5, steps: int = 40
+) -> dict[str, float]:
     """Return how long the runs of the chapter take, as shares of the lecture's loop, from some steps of each."""
     theirs = WaveNet(24, 128, generator=seeded(1))
     ours = DilatedWaveNet(WaveNet(24, 128, generator=seeded(1)))
@@ -98,32 +89,33 @@ def training(names: Sequence[str], steps: int = 40) -> dict[str, float]:
             loss.backward()
             optimizer.step()
 
-    theirs_took, ours_took = (t / steps for t in times(lecture, packed))
-    epoch = ours_took * math.ceil(len(names) / 256)
-    loop = theirs_took * LECTURE_STEPS
+    theirs_took, ours_took = least_seconds(lecture, packed, rounds=rounds)
+    epoch = ours_took / steps * math.ceil(len(names) / 256)
+    loop = theirs_took / steps * LECTURE_STEPS
     return {kind: epochs * epoch / loop for kind, epochs in EPOCHS.items()}
 
 
-def writing(n: int = 100) -> float:
+def writing(rounds: int = 5, n: int = 100) -> float:
     """Return the time to write n names from whole contexts, over that with a memory."""
     model = GatedWaveNet(80, (1, 2, 4, 1, 2, 4), generator=seeded(1))
-    plain, cached = times(
+    plain, cached = least_seconds(
         lambda: sample_names(model, n, generator=seeded(2)),
         lambda: write_names(model, n, generator=seeded(2)),
-        rounds=3,
+        rounds=rounds,
     )
     return plain / cached
 
 
-def compare(names: Sequence[str]) -> dict[str, float]:
+def compare(names: Sequence[str], rounds: int = 5) -> dict[str, float]:
     """Return the ratios that the chapter claims, by the names of the claims.
 
     Args:
         names: as many as a training set has, so that an epoch is one.
+        rounds: how many in a row must bring nothing new (`least_seconds`).
     """
-    shares = training(names)
+    shares = training(names, rounds)
     return {
-        "dilated.forms": forms(names[:1000]),
-        "dilated.cached": writing(),
+        "dilated.forms": forms(names[:1000], rounds),
+        "dilated.cached": writing(rounds),
         **{f"dilated.time_{kind}": share for kind, share in shares.items()},
     }
