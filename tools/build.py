@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,16 @@ def state_of_the_code() -> str:
         digest.update(str(path).encode())
         digest.update(path.read_bytes() if path.is_file() else b"missing")
     return digest.hexdigest()[:16]
+
+
+def causes() -> str:
+    """Return how each page that failed ended: the last line of its report, which names the error."""
+    lines = []
+    for path in sorted((BUILD / "html" / "reports").rglob("*.err.log")):
+        report = re.sub(r"\x1b\[[0-9;]*m", "", path.read_text(encoding="utf-8"))
+        last = report.strip().splitlines()[-1]
+        lines.append(f"{path.name.removesuffix('.err.log')}: {last}")
+    return "\n".join(["", *lines])
 
 
 def sphinx(*options: str) -> int:
@@ -71,7 +82,11 @@ def sphinx(*options: str) -> int:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
     command += [str(ROOT), str(BUILD / "html")]
     result = subprocess.run(command, cwd=ROOT, env=environment).returncode
-    print(FAILED if result else f"\nThe book is at {BUILD / 'html' / 'index.html'}")
+    print(
+        causes() + FAILED
+        if result
+        else f"\nThe book is at {BUILD / 'html' / 'index.html'}"
+    )
     return result
 
 
