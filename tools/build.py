@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -40,14 +41,16 @@ def state_of_the_code() -> str:
     return digest.hexdigest()[:16]
 
 
-def causes() -> str:
-    """Return how each page that failed ended: the last line of its report, which names the error."""
+def causes(since: float) -> str:
+    """Return how each page ended that failed since then: the last line of its report, which names the error."""
     lines = []
     for path in sorted((BUILD / "html" / "reports").rglob("*.err.log")):
+        if path.stat().st_mtime < since:
+            continue  # of a build before, which `make quick` leaves in place
         report = re.sub(r"\x1b\[[0-9;]*m", "", path.read_text(encoding="utf-8"))
         last = report.strip().splitlines()[-1]
-        lines.append(f"{path.name.removesuffix('.err.log')}: {last}")
-    return "\n".join(["", *lines])
+        lines.append(f"\n{path.name.removesuffix('.err.log')}: {last}")
+    return "".join(lines)
 
 
 def sphinx(*options: str) -> int:
@@ -81,12 +84,10 @@ def sphinx(*options: str) -> int:
     path = [str(ROOT / "book" / "_ext"), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
     command += [str(ROOT), str(BUILD / "html")]
+    began = time.time()
     result = subprocess.run(command, cwd=ROOT, env=environment).returncode
-    print(
-        causes() + FAILED
-        if result
-        else f"\nThe book is at {BUILD / 'html' / 'index.html'}"
-    )
+    done = f"\nThe book is at {BUILD / 'html' / 'index.html'}"
+    print(causes(began) + FAILED if result else done)
     return result
 
 
