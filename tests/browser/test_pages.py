@@ -241,13 +241,13 @@ def test_a_listing_shows_the_tested_file_under_its_true_numbers(
 ) -> None:
     page = open_page("book/bigram.html").page
     lines = (ROOT / "src/nnz/bigram.py").read_text(encoding="utf-8").splitlines()
-    pre = page.locator("#listing-bigramcounts-fit pre")
+    pre = page.locator("#listing-bigram-bigramcounts-fit pre")
     numbers = [int(text) for text in pre.locator(".linenos").all_inner_texts()]
     shown = re.sub(r"^ *\d+", "", pre.inner_text(), flags=re.MULTILINE).splitlines()
     assert len(numbers) == len(shown) >= 4
     for number, line in zip(numbers, shown, strict=True):
         assert lines[number - 1].strip() == line.strip()
-    page.locator("#listing-bigramcounts-fit .to-source").click()
+    page.locator("#listing-bigram-bigramcounts-fit .to-source").click()
     page.wait_for_url(f"**/_code/nnz/bigram.html#L-{numbers[0]}")
     assert "def fit" in page.locator(f"#L-{numbers[0]}").evaluate(
         "a => a.parentElement.innerText"
