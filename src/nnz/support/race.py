@@ -40,7 +40,7 @@ class FastNorm(BatchNorm1d):
         return batch_norm(self, x)
 
 
-def forms(names: Sequence[str], rounds: int = 5) -> float:
+def forms(names: Sequence[str]) -> float:
     """Return the time of loss and slopes of names by the tree, over that by the stack of the same layers."""
     tree = WaveNet(24, 128, generator=seeded(1))
     layers = tree.net.layers
@@ -55,14 +55,12 @@ def forms(names: Sequence[str], rounds: int = 5) -> float:
         F.cross_entropy(model.logits(inputs), Y).backward()
 
     by_tree, by_stack = least_seconds(
-        lambda: slopes(tree, X), lambda: slopes(stack, packed), rounds=rounds
+        lambda: slopes(tree, X), lambda: slopes(stack, packed)
     )
     return by_tree / by_stack
 
 
-def training(
-    names: Sequence[str], rounds: int = 5, steps: int = 40
-) -> dict[str, float]:
+def training(names: Sequence[str], steps: int = 40) -> dict[str, float]:
     """Return how long the runs of the chapter take, as shares of the lecture's loop, from some steps of each."""
     theirs = WaveNet(24, 128, generator=seeded(1))
     ours = DilatedWaveNet(WaveNet(24, 128, generator=seeded(1)))
@@ -89,33 +87,31 @@ def training(
             loss.backward()
             optimizer.step()
 
-    theirs_took, ours_took = least_seconds(lecture, packed, rounds=rounds)
+    theirs_took, ours_took = least_seconds(lecture, packed)
     epoch = ours_took / steps * math.ceil(len(names) / 256)
     loop = theirs_took / steps * LECTURE_STEPS
     return {kind: epochs * epoch / loop for kind, epochs in EPOCHS.items()}
 
 
-def writing(rounds: int = 5, n: int = 100) -> float:
+def writing(n: int = 100) -> float:
     """Return the time to write n names from whole contexts, over that with a memory."""
     model = GatedWaveNet(80, (1, 2, 4, 1, 2, 4), generator=seeded(1))
     plain, cached = least_seconds(
         lambda: sample_names(model, n, generator=seeded(2)),
         lambda: write_names(model, n, generator=seeded(2)),
-        rounds=rounds,
     )
     return plain / cached
 
 
-def compare(names: Sequence[str], rounds: int = 5) -> dict[str, float]:
+def compare(names: Sequence[str]) -> dict[str, float]:
     """Return the ratios that the chapter claims, by the names of the claims.
 
     Args:
         names: as many as a training set has, so that an epoch is one.
-        rounds: how many in a row must bring nothing new (`least_seconds`).
     """
-    shares = training(names, rounds)
+    shares = training(names)
     return {
-        "dilated.forms": forms(names[:1000], rounds),
-        "dilated.cached": writing(rounds),
+        "dilated.forms": forms(names[:1000]),
+        "dilated.cached": writing(),
         **{f"dilated.time_{kind}": share for kind, share in shares.items()},
     }

@@ -1,7 +1,8 @@
 """The lecture's network many times over, trained side by side: for the long runs of Part IV.
 
 Every tensor has an axis for the model in front, so that a few dozen calls do the work of all models. The slopes
-are written out by hand and are taken off where they are computed, which saves about half of the time.
+are written out by hand and are taken off where they are computed, for in networks this small most of the time goes
+to autograd's own work.
 """
 
 from __future__ import annotations
@@ -12,12 +13,21 @@ import torch
 from torch import Tensor
 
 EPS = 1e-5
-AXES = {
-    "none": None,
-    "batch": 1,
-    "layer": 2,
-}  # what a norm averages over, of (M, B, H)
+# What a norm averages over, of (M, B, H).
+NORMS = {"none": None, "batch": 1, "layer": 2}
 Stack = Mapping[str, Tensor]
+
+
+def look_up(C: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return all tables C (M, V, n_embd) as one, which of its rows the contexts x (M, B, T) mean, and these rows.
+
+    Returns:
+        (M·V, n_embd), which shares its numbers with C; (M·B·T,), int64; (M, B, T·n_embd).
+    """
+    (M, V, n_embd), (_, B, T) = C.shape, x.shape
+    tables = C.view(M * V, n_embd)
+    x = (x + V * torch.arange(M)[:, None, None]).flatten()
+    return tables, x, tables[x].view(M, B, T * n_embd)
 
 
 def output_step(params: Stack, h: Tensor, y: Tensor, rates: Tensor) -> Tensor:
@@ -59,13 +69,11 @@ def step(params: Stack, x: Tensor, y: Tensor, rates: Tensor) -> None:
         y: (M, B), int64; the characters that follow.
         rates: (M,), float.
     """
-    C, x = params["C"], _below_one_another(params["C"], x)
-    tables = C.view(-1, C.shape[2])
-    rows = tables[x].flatten(2)  # (M, B, T·n_embd)
+    tables, x, rows = look_up(params["C"], x)
     h = torch.tanh(torch.baddbmm(params["b1"][:, None], rows, params["W1"]))
     e = output_step(params, h, y, rates)
     at_rows = torch.bmm(e, params["W1"].mT)
-    tables.index_add_(0, x.flatten(), at_rows.view(-1, C.shape[2]))
+    tables.index_add_(0, x, at_rows.view(len(x), -1))
     params["W1"].baddbmm_(rows.mT, e)
     params["b1"].add_(e.sum(dim=1))
 
@@ -82,10 +90,8 @@ def normed_step(
         rates: (M,), float.
         axis: what mean and variance are taken over, of (M, B, H): 1 for batch norm, 2 for layer norm.
     """
-    C, x = params["C"], _below_one_another(params["C"], x)
-    tables = C.view(-1, C.shape[2])
-    rows, g = tables[x].flatten(2), params["g"][:, None]
-    a = torch.bmm(rows, params["W1"])
+    tables, x, rows = look_up(params["C"], x)
+    g, a = params["g"][:, None], torch.bmm(rows, params["W1"])
     a -= a.mean(dim=axis, keepdim=True)
     inverse = torch.rsqrt(a.square().mean(dim=axis, keepdim=True) + EPS)
     a *= inverse
@@ -97,13 +103,8 @@ def normed_step(
     means = u.mean(dim=axis, keepdim=True), (u * a).mean(dim=axis, keepdim=True)
     u = (u - means[0] - a * means[1]) * inverse
     at_rows = torch.bmm(u, params["W1"].mT)
-    tables.index_add_(0, x.flatten(), at_rows.view(-1, C.shape[2]))
+    tables.index_add_(0, x, at_rows.view(len(x), -1))
     params["W1"].baddbmm_(rows.mT, u)
-
-
-def _below_one_another(C: Tensor, x: Tensor) -> Tensor:
-    """Return which rows the contexts x (M, B, T) mean, if all tables C (M, V, n_embd) stand in one."""
-    return x + C.shape[1] * torch.arange(len(C))[:, None, None]
 
 
 @torch.no_grad()
@@ -116,33 +117,31 @@ def descend(
     steps: int,
     seeds: int,
     norm: str = "none",
-    batch_size: int = 32,
     generator: torch.Generator,
 ) -> None:
-    """Train all models as in lecture 3, in place: random windows, and a tenth of the rate in the second half.
+    """Train all models as in lecture 3, in place: 32 random windows, and a tenth of the rate in the second half.
 
     There are equally many models for each seed, in the order seed 1, seed 2, ..., seed 1, ...; models of one seed
     see the same batches.
 
     Args:
-        params: see `step`, and `normed_step` for a norm.
+        params: see `step`, and `normed_step` for a norm; without one, a "g" is left as it is.
         X: (N, T), int64; the contexts.
         Y: (N,), int64; what follows them.
         rates: (M,), or one for all.
         steps: how many.
         seeds: how many different batches are drawn at each step.
         norm: "none", "batch" or "layer".
-        batch_size: windows in a batch.
         generator: draws the windows.
 
     Raises:
-        ValueError: norm is another one, or there is a "g" without a norm, or none with one; the models are not so
-            many for each seed; the rates are not as many as the models; steps is below 0.
+        ValueError: norm is another one, or has no "g"; the models are not equally many for each seed; there
+            are not as many rates as models; steps is below 0.
     """
     M = len(params["C"])
-    if norm not in AXES or (norm != "none") != ("g" in params):
+    if norm not in NORMS or (NORMS[norm] and "g" not in params):
         raise ValueError(
-            f"norm is {norm!r}, with tensors {', '.join(params)}; it must be none without g, or a norm with it."
+            f"norm is {norm!r}, with tensors {', '.join(params)}; it must be none, or batch or layer with a g."
         )
     if seeds < 1 or M % seeds or steps < 0:
         raise ValueError(
@@ -153,10 +152,10 @@ def descend(
         raise ValueError(
             f"rates has {rates.numel()} values, for {M} models; give one for each, or one for all."
         )
-    rates, axis = rates.expand(M), AXES[norm]
+    rates, axis = rates.expand(M), NORMS[norm]
     for k in range(steps):
-        drawn = torch.randint(len(Y), (seeds, batch_size), generator=generator)
-        drawn = drawn.repeat(M // seeds, 1)  # (M, batch_size)
+        drawn = torch.randint(len(Y), (seeds, 32), generator=generator)
+        drawn = drawn.repeat(M // seeds, 1)  # (M, 32)
         now = rates if k < steps / 2 else rates / 10
         if axis is None:
             step(params, X[drawn], Y[drawn], now)
