@@ -5,7 +5,7 @@ BIN := .venv/bin
 SPHINX = $(BIN)/python tools/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test book quick sample repeat serve browser bench lint format constraints clean distclean
+.PHONY: help venv test book quick sample repeat serve browser bench record lint format constraints clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ browser: venv  ## look at every built page in a real browser (needs Chromium, an
 
 bench: venv  ## measure what the book claims about speed, as ratios in one run
 	$(BIN)/python tools/bench.py
+
+record: venv  ## run an experiment for ten seeds: NAME=… (VERIFY=1 runs one, to renew a fingerprint); without NAME, list them
+	$(BIN)/python -m nnz.support.recordings $(NAME) $(if $(VERIFY),--verify)
 
 lint: venv  ## style and types
 	$(BIN)/ruff check .

@@ -68,7 +68,7 @@ FILES = {
     "chapters.toml": '[tiny]\nmodules = []\ntests = ["test_evaluate"]\nseconds = 60\n',
     "book/index.md": INDEX,
     "book/tiny.md": TINY,
-    "book/claims.toml": CLAIMS,
+    "book/claims/tiny.toml": CLAIMS,
 }
 Build = Callable[..., tuple[int, str, Path]]
 

@@ -98,7 +98,7 @@ def test_a_value_within_its_bounds_holds(
         ("a.loss", math.nan, "was given NaN"),
         ("a.ratio", torch.tensor(float("nan")), "was given NaN"),
         ("a.los", 2.454, r"no claim 'a.los'\. Did you mean 'a.loss'\?"),
-        ("zebra", 1, "Add it to book/claims.toml"),
+        ("zebra", 1, "Add it to book/claims/zebra.toml"),
         ("a.count", "5438", "which is not a number"),
         ("a.count", True, "which is not a number"),
         ("a.count", None, "which is not a number"),

@@ -298,4 +298,4 @@ def test_an_installed_package_carries_its_data(
         == installed / "_data" / "names-sample.txt"
     )
     with pytest.raises(FileNotFoundError, match="Install nnz again"):
-        resource("book", "claims.toml")
+        resource("book", "glossary.md")

@@ -40,7 +40,7 @@ GOOD = {
         '[one]\nmodules = ["alpha", "beta"]\ntests = ["test_alpha"]\nseconds = 10\n'
         '[two]\nmodules = ["gamma"]\ntests = ["test_alpha"]\nseconds = 10\n'
     ),
-    "book/claims.toml": '[[claim]]\nid = "two.speed"\nvaries = false\n',
+    "book/claims/two.toml": '[[claim]]\nid = "two.speed"\nvaries = false\n',
     "book/index.md": "# Index\n\nIn 2003, eighty pages; see [](one.md).\n",
     "book/one.md": HEADER
     + "\nThe loss is {glue:text}`one.loss` at {given}`0.1`, by $x^{2}$.\n"
@@ -85,7 +85,7 @@ def house_of(tmp_path: Path) -> Callable[..., Path]:
 FILES = {
     "toc": "_toc.yml",
     "table": "chapters.toml",
-    "claims": "book/claims.toml",
+    "claims": "book/claims/two.toml",
     "index": "book/index.md",
     "one": "book/one.md",
     "two": "book/two.md",

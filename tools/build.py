@@ -26,7 +26,10 @@ The book did not build: the first ERROR or WARNING above says where and why."""
 def state_of_the_code() -> str:
     """Hash all that a chapter's output depends on besides its own cells, which the cache sees by itself."""
     digest = hashlib.sha256()
-    files = [ROOT / "constraints.txt", ROOT / "book" / "claims.toml"]
+    files = [
+        ROOT / "constraints.txt",
+        *sorted((ROOT / "book" / "claims").glob("*.toml")),
+    ]
     for folder in (ROOT / "src", ROOT / "data"):
         files += sorted(
             path

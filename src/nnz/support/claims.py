@@ -1,7 +1,19 @@
 """Claims: the measured numbers of the book, each checked against a recorded value and its source.
 
-A chapter writes `claim("bigram.nll", value)`. That looks the claim up in `book/claims.toml`, checks the value at
-once, and glues it, so that the prose can show it. After the build, `verdicts` sees that none was left out.
+A chapter writes `claim("bigram.nll", value)`. That looks the claim up in `book/claims/bigram.toml`, checks the
+value at once, and glues it, so that the prose can show it. After the build, `verdicts` sees that none was left out.
+
+What is checked, and when:
+
+- A claim that `varies` is a measurement of time, or of something else that is the machine's. It has a goal, and
+  a verdict that says whether it holds here; it never fails.
+- A claim with `recorded` and no bound of its own is one run of an experiment; it has to lie within four standard
+  deviations of the recorded mean of the number that `value` names.
+- A claim with `recorded` and a bound is about the recording itself; no cell records it.
+
+Keys of an entry: id (chapter.what); statement; source; data ("names.txt" if it holds for that list alone, else
+"any"); one check (exactly | expected with tolerance | at_least and/or at_most), or recorded = "experiment" with
+value = "…"; unit and digits (after the decimal point, 4 unless said) for showing it; varies = true.
 """
 
 from __future__ import annotations
@@ -9,17 +21,28 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
+import os
+import platform
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nnz.support import datasets
-from nnz.support.paths import resource
+from nnz.support.paths import PACKAGE, project_root
+from nnz.support.recordings import (
+    ROOM,
+    Recording,
+    RecordingError,
+    cores,
+    processor,
+    recording,
+)
 
 CHECKS = ("exactly", "expected", "at_most", "at_least")
 KEYS = {
@@ -31,6 +54,8 @@ KEYS = {
     "tolerance",
     "digits",
     "varies",
+    "recorded",
+    "value",
     *CHECKS,
 }
 
@@ -52,6 +77,10 @@ class Claim:
     varies: bool = (
         False  # a measurement of time: another build measures something else
     )
+    recorded: str = (
+        ""  # the experiment whose recording it is checked against, or is about
+    )
+    value: str = ""  # which number of the recording
     exactly: float | None = None
     expected: float | None = None
     tolerance: float | None = None
@@ -59,8 +88,25 @@ class Claim:
     at_least: float | None = None
 
     @property
+    def of_recording(self) -> bool:
+        """Whether the claim is about a recording, which no cell of a page runs."""
+        return bool(self.recorded) and any(
+            getattr(self, key) is not None for key in CHECKS
+        )
+
+    @property
+    def one_run(self) -> tuple[float, float] | None:
+        """For a claim about one run of a recorded experiment: the recorded mean, and how far off it may be."""
+        if not self.recorded or self.of_recording:
+            return None
+        return _recording(self).room(self.value)
+
+    @property
     def bound(self) -> str:
         """Say what a measured value must be, in words."""
+        if run := self.one_run:
+            mean, room = (f"{x:,.{self.digits}f}" for x in run)
+            return f"{mean} ± {room}, {ROOM} standard deviations of {_recording(self).seeds()} recorded seeds"
         if self.exactly is not None:
             return f"exactly {self.exactly:,}"
         if self.expected is not None:
@@ -73,6 +119,8 @@ class Claim:
 
     def holds(self, value: float) -> bool:
         """Whether a measured value is what was claimed. NaN never is."""
+        if run := self.one_run:
+            return abs(value - run[0]) <= run[1]
         if self.exactly is not None:
             return value == self.exactly
         if self.expected is not None:
@@ -82,18 +130,30 @@ class Claim:
         return above and (self.at_most is None or value <= self.at_most)
 
 
-def read_claims(path: Path) -> dict[str, Claim]:
-    """Read a claims file.
+def _recording(claim: Claim) -> Recording:
+    try:
+        return recording(claim.recorded)
+    except RecordingError as error:
+        raise ClaimError(f"claim {claim.id!r}: {error}") from error
+
+
+def read_claims(*paths: Path) -> dict[str, Claim]:
+    """Read claims files.
 
     Raises:
         ClaimError: an entry is incomplete, has an unknown key, has no check or two, or stands twice.
     """
     claims: dict[str, Claim] = {}
-    for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("claim", []):
-        claim = _parse(entry)
-        if claim.id in claims:
-            raise ClaimError(f"claim {claim.id!r} stands twice in {path.name}.")
-        claims[claim.id] = claim
+    for path in paths:
+        for entry in tomllib.loads(path.read_text(encoding="utf-8")).get(
+            "claim", []
+        ):
+            claim = _parse(entry)
+            if claim.id in claims:
+                raise ClaimError(
+                    f"claim {claim.id!r} stands twice, the second time in {path.name}."
+                )
+            claims[claim.id] = claim
     return claims
 
 
@@ -112,7 +172,13 @@ def _parse(entry: dict[str, Any]) -> Claim:
     kinds = {
         "bounds" if key.startswith("at_") else key for key in CHECKS if key in entry
     }
-    if len(kinds) != 1:
+    if ("value" in entry) != ("recorded" in entry):
+        raise ClaimError(f"claim {name!r}: recorded and value belong together.")
+    if entry.get("recorded") and entry.get("varies"):
+        raise ClaimError(
+            f"claim {name!r}: what varies with the machine is not compared with a recording."
+        )
+    if len(kinds) != 1 and not (entry.get("recorded") and not kinds):
         raise ClaimError(
             f"claim {name!r} needs one check: exactly, expected with tolerance, or at_least / at_most."
         )
@@ -136,7 +202,9 @@ def _parse(entry: dict[str, Any]) -> Claim:
 @cache
 def book_claims() -> dict[str, Claim]:
     """Return the claims of this book."""
-    return read_claims(resource("book", "claims.toml"))
+    root = project_root()
+    folder = root / "book" / "claims" if root else PACKAGE / "_data" / "claims"
+    return read_claims(*sorted(folder.glob("*.toml")))
 
 
 @cache
@@ -164,7 +232,7 @@ def check(
         hint = (
             f" Did you mean {near[0]!r}?"
             if near
-            else " Add it to book/claims.toml."
+            else f" Add it to book/claims/{claim_id.partition('.')[0]}.toml."
         )
         raise ClaimError(f"there is no claim {claim_id!r}.{hint}")
     claim = claims[claim_id]
@@ -180,20 +248,61 @@ def check(
             f"claim {claim_id!r} was given NaN: the computation before it went wrong."
         )
     verdict = "not checked"
-    if claim.data in ("any", data):
+    if claim.varies:
+        verdict = HERE if claim.holds(number) else ELSEWHERE
+    elif claim.data in ("any", data):
         if not claim.holds(number):
             raise ClaimError(
                 f"claim {claim_id!r} does not hold: measured {number!r}, claimed {claim.bound} ({claim.source}). "
                 "Mend what is wrong; loosen the claim only if its source was misread."
             )
         verdict = "holds"
+    machine = {"machine": describe_machine()} if claim.varies else {}
     return {
         **asdict(claim),
         "bound": claim.bound,
         "measured": number,
         "verdict": verdict,
         "data_built_on": data,
+        **machine,
     }
+
+
+HERE, ELSEWHERE = "holds here", "not on this machine"
+
+
+def describe_machine() -> str:
+    """Say in a line what measurements of time depend on: processor, cores, threads, Python, torch."""
+    threads = os.environ.get("OMP_NUM_THREADS", "any number of")
+    count = cores()
+    return (
+        f"{processor()}, {count} core{'s' * (count != 1)}, {threads} thread{'s' * (threads != '1')}, "
+        f"Python {platform.python_version()}, torch {version('torch')}"
+    )
+
+
+def about_recording(claim: Claim, data: str) -> dict[str, Any]:
+    """Return the record for the ledger of a claim about a recording.
+
+    Raises:
+        ClaimError: there is no such recording or no such number in it, or the claim does not hold.
+    """
+    try:
+        number = _recording(claim).value(claim.value)
+    except RecordingError as error:
+        raise ClaimError(f"claim {claim.id!r}: {error}") from error
+    if not claim.holds(number):
+        raise ClaimError(
+            f"claim {claim.id!r} does not hold: recorded {number!r}, claimed {claim.bound} ({claim.source})."
+        )
+    record = {
+        **asdict(claim),
+        "bound": claim.bound,
+        "measured": number,
+        "verdict": "holds",
+        "data_built_on": data,
+    }
+    return {**record, "page": f"book/{claim.id.partition('.')[0]}"}
 
 
 def show(record: Mapping[str, Any]) -> str:
@@ -213,6 +322,10 @@ def claim(claim_id: str, value: object) -> None:
         ClaimError: see `check`.
     """
     record = check(claim_id, value, book_claims(), data_kind())
+    if book_claims()[claim_id].of_recording:
+        raise ClaimError(
+            f"claim {claim_id!r} is about a recording; no cell records it. Show it with {{recorded}}."
+        )
     _glue(claim_id, show(record), {"nnz_claim": record})
 
 
@@ -253,7 +366,7 @@ def _glue(name: str, text: str, extra: Mapping[str, Any]) -> None:
 def verdicts(
     records: Iterable[Mapping[str, Any]], claims: Mapping[str, Claim]
 ) -> list[dict[str, Any]]:
-    """Return one record per claim, in the order of the claims file.
+    """Return one record per claim, in the order of the claims: those of the pages, and those about recordings.
 
     Raises:
         ClaimError: a claim was never recorded, or was recorded twice.
@@ -265,9 +378,12 @@ def verdicts(
                 f"claim {record['id']!r} is recorded twice; one place says it."
             )
         by_id[record["id"]] = dict(record)
+    for claim in claims.values():
+        if claim.of_recording:
+            by_id[claim.id] = about_recording(claim, data_kind())
     if missing := [claim_id for claim_id in claims if claim_id not in by_id]:
         raise ClaimError(
             f"never recorded: {', '.join(missing)}. "
-            "Each claim in book/claims.toml needs a cell with claim(id, value)."
+            "Each claim in book/claims needs a cell with claim(id, value)."
         )
     return [by_id[claim_id] for claim_id in claims]
