@@ -322,14 +322,13 @@ def _save(path: Path, kept: Recording) -> None:
 
 
 def in_process(name: str, seed: int) -> tuple[dict[str, float], float]:
-    """Run one seed in a process of its own, on one core; return its numbers and its seconds.
+    """Run one seed in a process of its own, on one core; return its numbers and its seconds on the core.
 
     Raises:
         RecordingError: the process failed.
     """
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment = {**os.environ, **threads, "NNZ_BUILD": "1"}
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "nnz.support.recordings", "--one", name, str(seed)],
         env=environment,
@@ -340,9 +339,8 @@ def in_process(name: str, seed: int) -> tuple[dict[str, float], float]:
         raise RecordingError(
             f"{name} failed for seed {seed}:\n{done.stderr.strip()[-2000:]}"
         )
-    return json.loads(done.stdout.splitlines()[-1]), round(
-        time.monotonic() - began, 1
-    )
+    numbers, seconds = json.loads(done.stdout.splitlines()[-1])
+    return numbers, seconds
 
 
 OneSeed = Callable[[str, int], tuple[dict[str, float], float]]
@@ -495,7 +493,8 @@ def main(arguments: Sequence[str]) -> int:
     """Record, verify or list: what `make record` runs. Return the exit code."""
     if arguments[:1] == ["--one"]:
         _end_with_parent()
-        print(json.dumps(run(arguments[1], int(arguments[2]))))
+        numbers = run(arguments[1], int(arguments[2]))
+        print(json.dumps([numbers, round(time.process_time(), 1)]))
         return 0
     verifying = "--verify" in arguments
     names = [argument for argument in arguments if not argument.startswith("-")]
