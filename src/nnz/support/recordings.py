@@ -335,6 +335,11 @@ def in_process(name: str, seed: int) -> tuple[dict[str, float], float]:
     return numbers, seconds
 
 
+def failed(future: Future[tuple[dict[str, float], float]]) -> bool:
+    """Whether a seed that is done has failed."""
+    return future.exception() is not None
+
+
 OneSeed = Callable[[str, int], tuple[dict[str, float], float]]
 
 
@@ -412,7 +417,9 @@ def _each(
         try:
             while running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+                for future in sorted(
+                    done, key=failed
+                ):  # what was done is kept first
                     numbers, seconds = future.result()
                     yield running.pop(future), numbers, seconds
                     bar.advance()
