@@ -170,8 +170,8 @@ def toc(root: Path) -> list[Path]:
     """Return the pages of the book in its order."""
     settings = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     names = [settings["root"]]
-    for part in settings.get("parts", []):
-        names += [chapter["file"] for chapter in part["chapters"]]
+    for part in [settings, *settings.get("parts", [])]:
+        names += [chapter["file"] for chapter in part.get("chapters", [])]
     return [root / f"{name}.md" for name in names]
 
 

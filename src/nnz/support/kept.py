@@ -23,6 +23,7 @@ from nnz.data import LETTERS, Vocabulary
 from nnz.models import MixedKind, Mixture, fit, kind_of
 from nnz.ngram import Interpolated, NGramCounts, NGramTable
 from nnz.support import store
+from nnz.support.dependencies import code_behind
 
 FORMAT = 1  # of the files
 
@@ -260,7 +261,10 @@ def _place(name: str, about: Mapping[str, Any], vocabulary: Vocabulary) -> Path:
     """Return the file in the store; all that a model depends on is in its name, by way of a key."""
     kind = kind_of(name)
     descent = asdict(kind.descent) if kind.descent else None
-    key = store.key([name, kind.settings, descent, vocabulary.chars, about])
+    maker = kind.build
+    code = code_behind(maker.__module__.removeprefix("nnz."), maker.__name__)
+    code += code_behind("models", "Descent") if descent else []
+    key = store.key([name, kind.settings, descent, vocabulary.chars, about], code)
     return store.folder() / f"{name}-{key}.safetensors"
 
 
