@@ -86,6 +86,12 @@ FILES = {
     "book/tiny.md": TINY,
     "book/claims/tiny.toml": CLAIMS,
 }
+NOT_NEEDED = (
+    "exercises",
+    "experiments",
+    "figures",
+    "exercises_*",
+)  # each file of code gets a page
 Build = Callable[..., tuple[int, str, Path]]
 
 
@@ -94,7 +100,7 @@ def small(tmp_path: Path, root: Path) -> Path:
     """A book of two pages with all that builds it, in a folder with a space and an accent in its name."""
     here = tmp_path / "small bóok"
     for folder in ("src", "tools", "book/_ext", "book/_static", "data"):
-        ignored = shutil.ignore_patterns("__pycache__", "names.txt")
+        ignored = shutil.ignore_patterns("__pycache__", "names.txt", *NOT_NEEDED)
         shutil.copytree(root / folder, here / folder, ignore=ignored)
     for name in (
         "_config.yml",
