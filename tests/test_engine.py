@@ -545,3 +545,82 @@ def seconds(code: str) -> float:
 
 def test_importing_the_engine_takes_less_than_thirty_milliseconds() -> None:
     assert seconds("import nnz.engine") - seconds("pass") < 0.030
+
+
+ONE, TWO = Value(1.0), Value(2.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "got"),
+    [
+        (lambda V: V(math.tanh(1.0), (ONE,)), "(Value(data=1.0, grad=0.0),)"),
+        (lambda V: V(3.0, (ONE, TWO), "+"), "(Value(data=1.0"),
+        (lambda V: V(3.0, [ONE, TWO]), "[Value(data=1.0"),
+        (lambda V: V(3.0, {ONE, TWO}), "{Value(data="),
+        (lambda V: V(3.0, ONE), "Value(data=1.0, grad=0.0)"),
+        (lambda V: V(3.0, ()), "()"),
+        (lambda V: V(3.0, 7), "7"),
+        (lambda V: V(3.0, label=None), "None"),
+        (lambda V: V(3.0, b"x"), "b'x'"),
+        (lambda V: V(3.0, "x", "+"), "'x', '+'"),
+        (lambda V: V(3.0, _op="+"), "_op='+'"),
+        (lambda V: V(3.0, _children=(ONE,), _op="+", label="c"), "'c', _children="),
+        (lambda V: V(3.0, grad=0), "grad=0"),
+    ],
+)
+def test_what_a_leaf_cannot_hold_is_refused_with_the_way_to_write_it(
+    call: Callable[[Any], Value], got: str
+) -> None:
+    with pytest.raises(TypeError, match=r"new_node\(math.sin\(x.data\)") as caught:
+        call(Value)
+    assert f"after data it got {got}" in str(caught.value)
+    assert "label is text" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda N: N(3.0, "", ONE, 1.0), ValueError, "op is empty"),
+        (lambda N: N(3.0, 5, ONE, 1.0), TypeError, r"names.*got 5 \(int\)"),
+        (lambda N: N(3.0, (ONE, TWO), "+", 1.0), TypeError, "op names"),
+        (lambda N: N(3.0, ONE, "+", 1.0), TypeError, "op names"),
+        (lambda N: N(3.0, "+", (ONE, TWO), 1.0), TypeError, "operands are Values"),
+        (lambda N: N(3.0, "+", 1.0, 1.0), TypeError, r"got 1.0 \(float\)"),
+        (lambda N: N(3.0, "+", None, 1.0), TypeError, "got None"),
+        (
+            lambda N: N(3.0, "+", ONE, 1.0, 2.0, 1.0),
+            TypeError,
+            r"got 2.0 \(float\)",
+        ),
+        (
+            lambda N: N(3.0, "+", ONE, TWO, 1.0, 1.0),
+            TypeError,
+            r"got 1.0 \(float\)",
+        ),
+        (lambda N: N(3.0, "+", ONE, 1.0, TWO), TypeError, "b and db come together"),
+        (lambda N: N(3.0, "+", ONE, 1.0, db=1.0), TypeError, "come together"),
+        (lambda N: N(ONE, "+", ONE, 1.0), TypeError, "real number.*of a Value"),
+        (lambda N: N(3.0, "+", ONE, TWO), TypeError, "real number.*of a Value"),
+        (lambda N: N(3.0, "+", ONE, 1.0, TWO, ONE), TypeError, "real number"),
+        (lambda N: N("3", "+", ONE, 1.0), TypeError, "real number.*'3'"),
+    ],
+)
+def test_an_operation_of_ones_own_that_would_have_wrong_gradients_is_refused(
+    call: Callable[[Any], Value], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        call(new_node)
+
+
+@pytest.mark.parametrize("root", [3.0, [ONE, TWO], "x", None])
+def test_a_graph_begins_with_a_value(root: Any) -> None:
+    with pytest.raises(TypeError, match="one Value.*got.*" + type(root).__name__):
+        topological_order(root)
+
+
+@pytest.mark.parametrize("function", [math.exp, math.tanh, math.sqrt, float])
+def test_functions_of_math_say_what_to_write(
+    function: Callable[[Any], float],
+) -> None:
+    with pytest.raises(TypeError, match=r"x\.exp\(\).*new_node.*x\.data"):
+        function(Value(1))
