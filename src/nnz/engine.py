@@ -22,7 +22,8 @@ class Value:
 
     Plain numbers may stand on either side of `+ - * / **`. Comparisons are those of the data;
     a Value's hash is its identity, as a tensor's is in torch, so that it can be a key although its
-    data may change.
+    data may change. So a set or a dict finds the very Value, and a list one with the same data: in a
+    list, look for `x` by `any(x is v for v in nodes)`, since `in`, `index` and `remove` compare.
 
     Args:
         data: a real number; it is kept as a float.
@@ -68,6 +69,16 @@ class Value:
         """The Values that this one was computed from, each with the local derivative with respect to it."""
         sides = ((self._a, self._da), (self._b, self._db))
         return [(node, slope) for node, slope in sides if node is not None]
+
+    @property
+    def _prev(self) -> set[Value]:
+        """The operands, each once, by the name that programs written for micrograd read."""
+        return {node for node, _ in self.operands}
+
+    @property
+    def _op(self) -> str:
+        """The operation, by micrograd's name for it."""
+        return self.op
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""

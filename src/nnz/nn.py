@@ -1,6 +1,7 @@
 """Neurons, layers and networks of them, on single numbers: the interface is micrograd's.
 
-Code written for micrograd runs on this module and `nnz.engine` after changing its imports.
+Code written for micrograd runs on this module and `nnz.engine` after changing its imports; but an operation of
+one's own is made by `nnz.engine.new_node`, and `==` compares data.
 """
 
 from __future__ import annotations
