@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -145,6 +146,18 @@ def test_an_own_list_goes_to_a_file_and_comes_back(
     assert nnz(*again, *words)[1] == first  # what the store has is the same
 
 
+def test_a_letter_that_the_terminal_lacks_is_written_as_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = write(tmp_path / "own", ["zoé"] * 30)
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", out)
+    assert command.main(["train", "--model", "bigram", "--data", str(data)]) == 0
+    said = out.buffer.getvalue().decode("ascii")
+    assert r"\xe9" in said.split("it makes up")[1]
+    assert r"\xb1" in said  # of the loss and its error
+
+
 def test_odd_but_harmless_lists_are_read(tmp_path: Path) -> None:
     text = "\ufeff  ann\r\n\r\nbo \rcy\nde\u0301\n\t\nfi\nfi\n\nمی\u200cنا"
     path = tmp_path / "own"
@@ -268,7 +281,7 @@ def test_the_embedded_list_is_named_when_it_is_used(
 def start(*words: str, **how: Any) -> subprocess.Popen[str]:
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     given = [sys.executable, "-u", "-m", "nnz", *words]
-    return subprocess.Popen(given, text=True, **pipes | how)
+    return subprocess.Popen(given, encoding="utf-8", **pipes | how)
 
 
 def test_a_reader_who_has_read_enough_is_no_error() -> None:

@@ -83,8 +83,8 @@ def test_a_path_comes_before_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine, named = tmp_path / "mine.txt", tmp_path / "named.txt"
-    mine.write_text("ann")
-    named.write_text("bo")
+    mine.write_text("ann", encoding="utf-8")
+    named.write_text("bo", encoding="utf-8")
     monkeypatch.setenv("NNZ_NAMES", str(named))
     assert load_names(mine) == ["ann"]
     assert load_names() == ["bo"]
@@ -128,7 +128,7 @@ def test_another_file_in_the_place_of_names_txt_is_an_error(
     no_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (no_data / "data").mkdir()
-    (no_data / "data" / "names.txt").write_text("ann\n")
+    (no_data / "data" / "names.txt").write_text("ann\n", encoding="utf-8")
     monkeypatch.setattr(datasets, "project_root", lambda: no_data)
     with pytest.raises(
         DataError, match=r"is not the list the book is written on.*Delete it"
@@ -238,7 +238,7 @@ def test_a_cache_that_cannot_be_written_gives_the_sample(
 ) -> None:
     server.answer = send(LIST)
     blocked = no_data / "a-file"
-    blocked.write_text("in the way")
+    blocked.write_text("in the way", encoding="utf-8")
     monkeypatch.setenv("NNZ_CACHE", str(blocked / "cache"))
     assert locate().kind == "sample"
 

@@ -255,7 +255,7 @@ del node
 def test_a_chain_of_a_million_nodes_is_no_problem() -> None:
     """In a process of its own: taking such a chain apart must not crash the interpreter either."""
     done = subprocess.run(
-        [sys.executable, "-c", DEEP], capture_output=True, text=True
+        [sys.executable, "-c", DEEP], capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["1000001.0", "1000001.0"]
@@ -526,7 +526,7 @@ print(sorted(new - set(sys.stdlib_module_names)))
 
 def test_the_engine_needs_the_standard_library_alone() -> None:
     out = subprocess.run(
-        [sys.executable, "-c", IMPORTS], capture_output=True, text=True
+        [sys.executable, "-c", IMPORTS], capture_output=True, encoding="utf-8"
     )
     assert out.stdout.strip() == "['nnz']"
 
@@ -536,7 +536,7 @@ def seconds(code: str) -> float:
     timed = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
     runs = [
         subprocess.run(
-            [sys.executable, "-c", timed], capture_output=True, text=True
+            [sys.executable, "-c", timed], capture_output=True, encoding="utf-8"
         )
         for _ in range(7)
     ]

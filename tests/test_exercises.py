@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import io
 import itertools
 import math
 import random
@@ -566,8 +567,21 @@ def test_the_command_lists(run: Run) -> None:
 
 def test_the_command_runs_as_a_module() -> None:
     command = [sys.executable, "-m", "nnz.exercises", "solution", "xor"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", check=True
+    )
     assert done.stdout == ex.xor.solution()
+
+
+def test_the_command_checks_where_letters_are_lacking(
+    answers: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", out)
+    raises = "def gradient(a, b, c):\n    raise ValueError('zoé')\n"
+    assert command.main(["check", answers(raises)]) == 1
+    out.flush()
+    assert rb"zo\xe9" in out.buffer.getvalue()
 
 
 def test_the_command_checks_a_file(run: Run, answers: Callable[[str], str]) -> None:
@@ -650,7 +664,7 @@ def test_a_file_may_import_its_neighbours_and_leaves_the_path_alone(
     run: Run, answers: Callable[[str], str], tmp_path: Path
 ) -> None:
     neighbour = "exercises_neighbour"
-    (tmp_path / f"{neighbour}.py").write_text(RIGHT)
+    (tmp_path / f"{neighbour}.py").write_text(RIGHT, encoding="utf-8")
     before = sys.path[:]
     importing = f"import sys\nfrom {neighbour} import second_derivative\nsys.path.insert(0, 'x')\n"
     assert run("check", answers(importing))[0] == 0

@@ -419,6 +419,35 @@ BROKEN: list[
         },
         "more than one fragment in ten",
     ),
+    (
+        "a file read in the locale's encoding",
+        house.locale_texts,
+        {"alpha": ("return 2 * x", "return x.read_text()")},
+        'src/nnz/alpha.py:6: x.read_text without encoding="utf-8"',
+    ),
+    (
+        "a file opened in it",
+        house.locale_texts,
+        {"alpha": ("return 2 * x", "return open(x, 'w')")},
+        "alpha.py:6: open without",
+    ),
+    (
+        "a path opened in it",
+        house.locale_texts,
+        {
+            "test": (
+                "x = torch",
+                "import pathlib\npathlib.Path('b').open()\nx = torch",
+            )
+        },
+        "test_alpha.py:5: pathlib.Path('b').open without",
+    ),
+    (
+        "a process heard in it",
+        house.locale_texts,
+        {"two": ("```{listing}", cell("run('a', text=True)") + "\n```{listing}")},
+        "two.md:8: run without",
+    ),
 ]
 
 
@@ -437,6 +466,14 @@ def test_the_rule_finds(
     assert any(problem in found for found in problems), problems
 
 
+def test_bytes_have_no_encoding_to_name(house_of: Callable[..., Path]) -> None:
+    code = (
+        "run('a'); open(x, 'rb'); x.open('rb+'); return open(x, encoding='utf-8')"
+    )
+    changed = house_of(alpha=("return 2 * x", code))
+    assert house.locale_texts(changed) == []
+
+
 def test_a_chapter_over_its_budget_is_found() -> None:
     table = {"one": {"seconds": 10}}
     assert house.over_budget({"one": 9.9}, table) == []
@@ -450,7 +487,11 @@ def test_a_chapter_over_its_budget_is_found() -> None:
 
 def test_names_txt_and_what_was_built_are_not_in_the_repository(root: Path) -> None:
     listed = subprocess.run(
-        ["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True
+        ["git", "ls-files"],
+        cwd=root,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     ).stdout
     tracked = listed.split()
     assert "src/nnz/data.py" in tracked
@@ -478,7 +519,10 @@ raise SystemExit(pytest.main(["-q", "--collect-only"], plugins=[Show()]))
 def test_every_marker_of_a_chapter_selects_its_tests(root: Path) -> None:
     """`pytest -m bigram` runs that chapter's tests alone. They are collected once, for all markers."""
     run = subprocess.run(
-        [sys.executable, "-c", MARKED], cwd=root, capture_output=True, text=True
+        [sys.executable, "-c", MARKED],
+        cwd=root,
+        capture_output=True,
+        encoding="utf-8",
     )
     assert run.returncode == 0, run.stdout[-500:]
     lines = {line for line in run.stdout.splitlines() if line.startswith("MARKED")}

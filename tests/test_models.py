@@ -367,10 +367,10 @@ def test_the_key_changes_with_the_code_and_with_torch(
     before = store.key(["a"])
     assert before == store.key(["a"]) != store.key(["b"])
     assert len(before) == 16
-    (tmp_path / "alpha.py").write_text("a = 1\n")
+    (tmp_path / "alpha.py").write_text("a = 1\n", encoding="utf-8")
     monkeypatch.setattr(store, "PACKAGE", tmp_path)
     first = store.key(["a"])
-    (tmp_path / "alpha.py").write_text("a = 2\n")
+    (tmp_path / "alpha.py").write_text("a = 2\n", encoding="utf-8")
     second = store.key(["a"])
     monkeypatch.setattr(torch, "__version__", "0.0")
     assert len({before, first, second, store.key(["a"])}) == 4
@@ -395,7 +395,7 @@ def test_where_nothing_can_be_written_a_model_is_trained_all_the_same(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("NNZ_MODELS", str(tmp_path / "file" / "store"))
     assert not trained("trigram", NAMES).from_store
     assert "no model can be kept in" in capsys.readouterr().err
@@ -485,7 +485,7 @@ def test_two_processes_train_once() -> None:
             [sys.executable, "-c", TWICE],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         for _ in range(2)
     ]

@@ -281,8 +281,8 @@ def bowl(settings):
 
 
 def test_two_processes_share_a_study(tmp_path: Path) -> None:
-    (tmp_path / "tests_space.py").write_text(COMMON)
-    (tmp_path / "worker.py").write_text(WORKER)
+    (tmp_path / "tests_space.py").write_text(COMMON, encoding="utf-8")
+    (tmp_path / "worker.py").write_text(WORKER, encoding="utf-8")
     study = open_study(tmp_path / "s.db", SPACE)
     workers = [
         subprocess.Popen(
@@ -319,11 +319,11 @@ def test_a_study_that_does_not_say_its_space_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_hold_a_study_is_said(tmp_path: Path) -> None:
-    (tmp_path / "text").write_text("hello" * 500)
+    (tmp_path / "text").write_text("hello" * 500, encoding="utf-8")
     for place in (tmp_path / "text", tmp_path / "no" / "folder.db", tmp_path):
         with pytest.raises(ValueError, match="cannot hold a study"):
             open_study(place, SPACE)
-    assert (tmp_path / "text").read_text() == "hello" * 500
+    assert (tmp_path / "text").read_text(encoding="utf-8") == "hello" * 500
 
 
 def test_opening_and_searching_say_nothing(

@@ -420,14 +420,7 @@ def nameless_draws(root: Path) -> list[str]:
 
 
 def _draws(code: str) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(
-        ast.parse(
-            "\n".join(
-                "" if line.startswith(("%", "!")) else line
-                for line in code.splitlines()
-            )
-        )
-    ):
+    for node in ast.walk(_parsed(code)):
         if not isinstance(node, ast.Call) or not isinstance(
             node.func, ast.Attribute
         ):
@@ -466,6 +459,12 @@ def _draws(code: str) -> Iterator[tuple[int, str]]:
             and "generator" not in named
         ):
             yield node.lineno, f"{called} draws without generator="
+
+
+def _parsed(code: str) -> ast.Module:
+    """Parse Python, or a cell with lines that are for IPython."""
+    lines = ["" if x.startswith(("%", "!")) else x for x in code.splitlines()]
+    return ast.parse("\n".join(lines))
 
 
 def over_budget(
@@ -550,6 +549,50 @@ def unmarked_timings(root: Path) -> list[str]:
     return problems
 
 
+def locale_texts(root: Path) -> list[str]:
+    """Every text that is read, written or heard from a process names its encoding: the locale's may be ASCII."""
+    folders = ("src", "tests", "tools", "book/_ext")
+    sources = [path for name in folders for path in (root / name).rglob("*.py")]
+    problems = []
+    for path in sources:
+        problems += [
+            f"{path.relative_to(root)}:{line}: {what}"
+            for line, what in _locale_texts(path.read_text(encoding="utf-8"))
+        ]
+    for path in toc(root):
+        for cell in read_page(path).cells:
+            problems += [
+                f"{path.name}:{cell.line + line}: {what}"
+                for line, what in _locale_texts(cell.code)
+            ]
+    return problems
+
+
+def _locale_texts(code: str) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(_parsed(code)):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            given = {key.arg: ast.unparse(key.value) for key in node.keywords}
+            asked = _asks_for_text(called, node, given)
+            if asked and "encoding" not in given:
+                yield node.lineno, f'{called} without encoding="utf-8"'
+
+
+def _asks_for_text(
+    called: str, call: ast.Call, given: Mapping[str | None, str]
+) -> bool:
+    """Whether a call reads, writes or hears text, and not bytes."""
+    name = called.rpartition(".")[2]
+    if name in ("run", "Popen", "check_output"):
+        return "True" in (given.get("text"), given.get("universal_newlines"))
+    if name != "open":
+        return name in ("read_text", "write_text")
+    place = 1 if called == "open" else 0
+    modes = [ast.unparse(mode) for mode in call.args[place : place + 1]]
+    text = "b" not in given.get("mode", modes[0] if modes else "r")
+    return text and called not in ("os.open", "webbrowser.open")
+
+
 RULES = (
     unclaimed,
     forward_imports,
@@ -560,4 +603,5 @@ RULES = (
     nameless_draws,
     long_fragments,
     unmarked_timings,
+    locale_texts,
 )
