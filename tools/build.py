@@ -58,7 +58,13 @@ def sphinx(*options: str) -> int:
     BUILD.mkdir(exist_ok=True)
     jupyter_book = Path(sys.executable).parent / "jupyter-book"
     translate = [str(jupyter_book), "config", "sphinx", str(ROOT)]
-    translated = subprocess.run(translate, cwd=ROOT, capture_output=True, text=True)
+    translated = subprocess.run(
+        translate,
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     if translated.returncode:
         print(translated.stdout + translated.stderr, file=sys.stderr)
         return translated.returncode
@@ -121,12 +127,16 @@ def outputs() -> dict[str, object]:
     Measurements of time are left out: claims that say that they vary, and cells with the tag `timing`.
     """
     found: dict[str, object] = {}
-    for name, record in json.loads((BUILD / "claims.json").read_text()).items():
+    for name, record in json.loads(
+        (BUILD / "claims.json").read_text(encoding="utf-8")
+    ).items():
         if record["varies"]:
             del record["measured"]
         found[f"claim {name}"] = record
     for path in sorted((BUILD / "jupyter_execute").rglob("*.ipynb")):
-        for number, cell in enumerate(json.loads(path.read_text())["cells"]):
+        for number, cell in enumerate(
+            json.loads(path.read_text(encoding="utf-8"))["cells"]
+        ):
             if "timing" in cell["metadata"].get("tags", []):
                 continue
             seen = Counter[str]()
