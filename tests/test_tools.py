@@ -127,7 +127,7 @@ def built(tmp_path: Path, root: Path) -> Path:
     """A copy of serve.py beside a built book of one page."""
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "serve.py").write_text(
-        (root / "tools" / "serve.py").read_text(encoding="utf-8")
+        (root / "tools" / "serve.py").read_text(encoding="utf-8"), encoding="utf-8"
     )
     (tmp_path / "_build" / "html").mkdir(parents=True)
     (tmp_path / "_build" / "html" / "index.html").write_text(

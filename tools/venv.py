@@ -125,7 +125,10 @@ def create(constraints: list[str]) -> None:
         )
     shutil.rmtree(VENV, ignore_errors=True)
     made = subprocess.run(
-        [sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True
+        [sys.executable, "-m", "venv", str(VENV)],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if made.returncode:
         stop(f"python -m venv failed: {(made.stderr or made.stdout).strip()}")
