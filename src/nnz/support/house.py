@@ -11,6 +11,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -97,8 +98,13 @@ class Page:
 
 def read_page(path: Path) -> Page:
     """Take a page apart into its header, prose, cells and listings."""
+    return _taken_apart(path, path.read_text(encoding="utf-8"))
+
+
+@cache
+def _taken_apart(path: Path, text: str) -> Page:
     page = Page(path)
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = text.splitlines()
     start = 0
     if lines and lines[0] == "---":
         end = lines.index("---", 1)
@@ -461,6 +467,7 @@ def _draws(code: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, f"{called} draws without generator="
 
 
+@cache
 def _parsed(code: str) -> ast.Module:
     """Parse Python, or a cell with lines that are for IPython."""
     lines = ["" if x.startswith(("%", "!")) else x for x in code.splitlines()]
