@@ -89,6 +89,21 @@ def test_the_collector_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (watch.seconds, watch.runs, watch.freed) == (0.75, 2, 7)
 
 
+def test_the_lean_engine_does_the_same_work_in_its_own_way() -> None:
+    ours, lean = (peer.measure(engine, steps=3) for engine in peer.LEAN)
+    assert ours.nodes == lean.nodes
+    assert peer.largest_difference(ours, lean) < 1e-12
+    assert max(lean.freed) < 100  # no closures, so no circles
+    assert lean.bytes_per_node > ours.bytes_per_node  # it has tuples
+
+
+def test_a_gpt_of_scalars_trains_alike_with_both_engines_and_learns() -> None:
+    ours, lean = (peer.measure(engine, 4, "gpt") for engine in peer.LEAN)
+    assert peer.largest_difference(ours, lean) < 1e-9
+    assert ours.losses[-1] < ours.losses[0]
+    assert ours.nodes > 5_000
+
+
 def test_the_first_step_does_not_count() -> None:
     nothing = [0, 0, 0]
     run = peer.Run(
