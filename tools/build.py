@@ -23,6 +23,7 @@ import pages
 from nnz.data import load_names
 from nnz.support import executed
 from nnz.support.datasets import DataError
+from nnz.support.house import chapters, over_budget
 from nnz.support.kernel import use_own_python
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,7 +42,7 @@ def alone() -> Iterator[None]:
     try:
         BUILD.mkdir(exist_ok=True)
         lock = FileLock(BUILD / ".lock")
-        lock.acquire(timeout=0 if sys.stdin.isatty() else 10)
+        lock.acquire(timeout=float(os.environ.get("NNZ_PATIENCE", "10")))
     except Timeout:
         stop(
             "another build is at work in this folder; wait until it has ended, or stop it."
@@ -144,7 +145,7 @@ def sphinx(environment: dict[str, str], *options: str) -> int:
 
 
 def report() -> str:
-    """Say what became of the claims, and name those about time that this machine does not reach."""
+    """Say what became of the claims; name those about time, and the budgets, that this machine does not keep."""
     records = json.loads((BUILD / "claims.json").read_text(encoding="utf-8"))
     count = Counter(record["verdict"] for record in records.values())
     lines = [
@@ -157,7 +158,20 @@ def report() -> str:
         for name, record in records.items()
         if record["verdict"] == "not on this machine"
     ]
+    lines += [f"  {slow}" for slow in over_budget(seconds(), chapters(ROOT))]
     return "\n".join(lines)
+
+
+def seconds() -> dict[str, float]:
+    """Return the seconds of a core that each page took when it was last executed."""
+    there = {
+        path.stem: executed.read(path) for path in (BUILD / "pages").glob("*.ipynb")
+    }
+    return {
+        name: page["metadata"]["nnz"]["seconds"]
+        for name, page in there.items()
+        if page
+    }
 
 
 def build(*options: str) -> int:

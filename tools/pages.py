@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -51,10 +52,17 @@ def work(root: Path, build: Path) -> list[Work]:
         there = executed.read(target)
         if there and there["metadata"]["nnz"]["key"] == key:
             continue
-        target.unlink(missing_ok=True)
+        remove(target)
         weight = float(table.get(path.stem, {}).get("seconds", 5))
         left.append(Work(path.stem, path, target, key, weight))
     return sorted(left, key=lambda page: -page.weight)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or whatever else stands in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 
 
 def execute(root: Path, build: Path, environment: Mapping[str, str]) -> str:

@@ -20,8 +20,8 @@ from myst_parser.config.main import MdParserConfig
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
+from nnz.support.files import replaced
 from nnz.support.recordings import end_with_parent
-from nnz.support.store import replaced
 
 
 def read(path: Path) -> Any:

@@ -15,7 +15,13 @@ from pathlib import Path
 from nnz.support.paths import PACKAGE
 
 # Modules that cannot change a number: where files are, what a person is shown, how files are kept.
-SILENT = {"support.paths", "support.progress", "support.store", "support.datasets"}
+SILENT = {
+    "support.paths",
+    "support.progress",
+    "support.store",
+    "support.files",
+    "support.datasets",
+}
 
 
 def imported(tree: ast.AST, package: Path = PACKAGE) -> Iterator[str]:

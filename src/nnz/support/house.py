@@ -479,7 +479,7 @@ def over_budget(
         )  # pages that teach nothing get little
         if taken > budget:
             problems.append(
-                f"{name} ran for {taken:.0f} s; its budget in chapters.toml is {budget} s"
+                f"{name} ran for {taken:.0f} s of a core; its budget in chapters.toml is {budget} s"
             )
     return problems
 

@@ -24,6 +24,7 @@ from nnz.models import MixedKind, Mixture, fit, kind_of
 from nnz.ngram import Interpolated, NGramCounts, NGramTable
 from nnz.support import store
 from nnz.support.dependencies import code_behind
+from nnz.support.files import replaced
 
 FORMAT = 1  # of the files
 
@@ -118,7 +119,7 @@ def save_model(
     facts = {"format": FORMAT, "kind": name, "settings": kind_of(name).settings}
     facts |= {"alphabet": "".join(model.vocabulary.chars[1:]), "about": about}
     numbers = {k: x.detach().clone() for k, x in state_of(model).items()}
-    with store.replaced(Path(path)) as beside:
+    with replaced(Path(path)) as beside:
         beside.write_bytes(save(numbers, {"nnz": json.dumps(facts)}))
 
 

@@ -27,9 +27,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nnz.support import datasets, dependencies
+from nnz.support.files import replaced
 from nnz.support.paths import PACKAGE, project_root
 from nnz.support.progress import Bar
-from nnz.support.store import replaced
 
 SEEDS = 10  # the least that a finished recording has
 ROOM = 4  # standard deviations from the recorded mean within which a build's own run must lie

@@ -59,19 +59,6 @@ def alone(path: Path) -> Iterator[bool]:
         lock.release()
 
 
-@contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """Give a path to write to, and rename it to `path` at the end: a crash leaves the old file or the new one."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        yield beside
-        with open(beside, "rb+") as file:
-            os.fsync(file.fileno())  # on the disk before it has the name
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def notice(text: str) -> None:
     """Tell a person something on stderr; a page that is built says nothing of it."""
     if not os.environ.get("NNZ_BUILD"):
