@@ -84,7 +84,7 @@ def test_one_that_explodes_leaves_the_others_alone():
     descend(tame, source(), descent(torch.tensor([0.1, 0.1, 0.1])), steps=5)
     for m in (0, 2):
         assert all(map(torch.equal, wild[m].parameters(), tame[m].parameters()))
-    assert not all(p.isfinite().all() for p in wild[1].parameters())
+    assert not all(p.abs().max() < 1e20 for p in wild[1].parameters())
 
 
 def test_what_is_watched_is_the_change_of_each_matrix_over_its_size():
