@@ -441,10 +441,10 @@ def test_a_chapter_over_its_budget_is_found() -> None:
     table = {"one": {"seconds": 10}}
     assert house.over_budget({"one": 9.9}, table) == []
     assert house.over_budget({"one": 10.1}, table) == [
-        "one ran for 10 s; its budget in chapters.toml is 10 s"
+        "one ran for 10 s of a core; its budget in chapters.toml is 10 s"
     ]
     assert house.over_budget({"ledger": 30}, table) == [
-        "ledger ran for 30 s; its budget in chapters.toml is 20 s"
+        "ledger ran for 30 s of a core; its budget in chapters.toml is 20 s"
     ]
 
 

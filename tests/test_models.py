@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from nnz import models
 from nnz.bigram import BigramCounts, Uniform
-from nnz.data import Vocabulary, windows
+from nnz.data import LETTERS, Vocabulary, windows
 from nnz.evaluate import nll
 from nnz.models import MODELS, Mixture, fit, kind_of, size_of
 from nnz.ngram import KneserNey
@@ -364,16 +364,39 @@ def test_anything_else_is_trained_anew(
 def test_the_key_changes_with_the_code_and_with_torch(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before = store.key(["a"])
-    assert before == store.key(["a"]) != store.key(["b"])
+    before = store.key(["a"], ["x = 1"])
+    assert before == store.key(["a"], ["x = 1"])
     assert len(before) == 16
-    (tmp_path / "alpha.py").write_text("a = 1\n")
-    monkeypatch.setattr(store, "PACKAGE", tmp_path)
-    first = store.key(["a"])
-    (tmp_path / "alpha.py").write_text("a = 2\n")
-    second = store.key(["a"])
+    others = {store.key(["b"], ["x = 1"]), store.key(["a"], ["x = 2"])}
     monkeypatch.setattr(torch, "__version__", "0.0")
-    assert len({before, first, second, store.key(["a"])}) == 4
+    assert len({before, *others, store.key(["a"], ["x = 1"])}) == 4
+
+
+def test_the_key_of_a_model_changes_with_its_own_code_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    about = {"names": 1}
+    places = {
+        name: kept._place(name, about, LETTERS)
+        for name in MODELS
+        if name != "mixture"
+    }
+    whole = kept.code_behind
+
+    def changed(module: str, name: str) -> list[str]:
+        return (
+            [*whole(module, name), "changed"]
+            if module == "gated"
+            else whole(module, name)
+        )
+
+    monkeypatch.setattr(kept, "code_behind", changed)
+    moved = [
+        name
+        for name, place in places.items()
+        if kept._place(name, about, LETTERS) != place
+    ]
+    assert moved == ["gated"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"nonsense" * 100])

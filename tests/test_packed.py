@@ -1,4 +1,4 @@
-"""Names laid end to end: they can be read back, nothing looks into its neighbour, and rounds are fair."""
+"""Names that share their beginnings: they can be read back, each beginning stands once, and rounds are fair."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nnz.data import LETTERS, Vocabulary, windows
-from nnz.packed import Packed, assemble, pack, packed_batches
+from nnz.packed import Packed, pack, packed_batches
 
 NAME = st.text(ascii_lowercase, min_size=1, max_size=12)
 NAMES = st.lists(NAME, min_size=1, max_size=8)
@@ -39,25 +39,34 @@ def same(one: tuple[Packed, Tensor], other: tuple[Packed, Tensor]) -> bool:
     return all(map(torch.equal, (*one[0], one[1]), (*other[0], other[1])))
 
 
+def alike(one: tuple[Packed, Tensor], other: tuple[Packed, Tensor]) -> bool:
+    """Whether two batches are the same but for the order of their rows."""
+    (a, targets), (b, others) = one, other
+    if not torch.equal(targets, others) or len(a.tokens) != len(b.tokens):
+        return False
+    there = torch.zeros_like(a.tokens)
+    there[a.rows] = b.rows  # every row stands before some target
+    return (
+        torch.equal(there[a.rows], b.rows)
+        and torch.equal(a.tokens, b.tokens[there])
+        and torch.equal(there[a.parents], b.parents[there])
+    )
+
+
 # One batch
 
 
 @given(NAMES)
-def test_packing_is_a_loop_over_names_and_letters(names: list[str]) -> None:
-    tokens, places, rows, targets = [0], [0], [], []
-    for name in names:
-        rows.append(0)
-        for i, index in enumerate(LETTERS.encode(name)):
-            targets.append(index)
-            rows.append(len(tokens))
-            tokens.append(index)
-            places.append(i)
-        targets.append(0)
+def test_each_different_beginning_has_one_row(names: list[str]) -> None:
     batch, Y = pack(names)
-    assert batch.tokens.tolist() == tokens
-    assert batch.places.tolist() == places
-    assert batch.rows.tolist() == rows
-    assert Y.tolist() == targets
+    spelled = [""]  # what each row is the beginning of, found by its parents
+    for token, parent in zip(batch.tokens[1:], batch.parents[1:], strict=True):
+        spelled.append(spelled[parent] + LETTERS.decode([token]))
+    beginnings = [name[:i] for name in names for i in range(len(name) + 1)]
+    assert sorted(spelled) == sorted(set(beginnings))
+    assert [spelled[row] for row in batch.rows] == beginnings
+    assert LETTERS.decode(Y) == "".join(f"{name}." for name in names)
+    assert batch.tokens[0] == batch.parents[0] == 0
     assert {t.dtype for t in (*batch, Y)} == {torch.int64}
 
 
@@ -74,43 +83,42 @@ def test_the_windows_can_be_read_back(names: list[str], block_size: int) -> None
 
 @settings(max_examples=60)
 @given(NAMES, st.integers(1, 120), st.integers(1, 3))
-def test_left_is_a_loop_that_stops_at_the_beginning_of_a_name(
+def test_left_is_a_letter_of_the_same_name_or_else_the_padding(
     names: list[str], dilation: int, C: int
 ) -> None:
     batch, _ = pack(names)
     x = torch.randn(len(batch.tokens), C, generator=seeded())
-    expected, row = [x[0]], 1
-    for name in names:
-        for i in range(len(name)):
-            expected.append(x[row - dilation] if i >= dilation else x[0])
-            row += 1
     before = x.clone()
-    assert torch.equal(batch.left(x, dilation), torch.stack(expected))
+    found = batch.left(x, dilation)[batch.rows]
+    for rows, left in zip(
+        batch.rows.split([len(name) + 1 for name in names]),
+        found.split([len(name) + 1 for name in names]),
+        strict=True,
+    ):
+        for i in range(len(rows)):
+            assert torch.equal(left[i], x[rows[max(i - dilation, 0)]])
     assert torch.equal(x, before)
 
 
 def test_slopes_go_where_the_numbers_came_from() -> None:
-    batch, _ = pack(["abc", "de"])
+    batch, _ = pack(["abc", "ade"])  # rows: the padding, a, ab, abc, ad, ade
     x = torch.randn(6, 2, generator=seeded(), requires_grad=True)
     upstream = torch.randn(6, 2, generator=seeded(2))
     batch.left(x, 2).backward(upstream)
     expected = torch.zeros(6, 2)
-    expected[0] = upstream[[0, 1, 2, 4, 5]].sum(0)  # the padding, of each other row
-    expected[1] = upstream[3]
+    expected[0] = upstream[[0, 1, 2, 4]].sum(0)
+    expected[1] = upstream[[3, 5]].sum(0)
     assert x.grad is not None
     torch.testing.assert_close(x.grad, expected)
 
 
-def test_a_letter_stands_once_for_all_names_and_contexts(
-    sample: list[str],
-) -> None:
+def test_names_that_begin_alike_share_rows(sample: list[str]) -> None:
     names = sample[:500]
     batch, targets = pack(names)
     letters = sum(map(len, names))
-    assert len(batch.tokens) == letters + 1
+    assert len(batch.tokens) < 0.75 * letters
     assert len(targets) == len(batch.rows) == letters + len(names)
     assert (batch.rows == 0).sum() == len(names)
-    assert batch.rows[batch.rows > 0].tolist() == list(range(1, letters + 1))
 
 
 def test_names_in_another_alphabet_are_packed_by_it() -> None:
@@ -120,11 +128,17 @@ def test_names_in_another_alphabet_are_packed_by_it() -> None:
     assert torch.equal(targets, windows(["zoé", "noël"], 1, FRENCH)[1])
 
 
-def test_assembling_no_names_leaves_the_padding() -> None:
-    none = torch.zeros(0, dtype=torch.int64)
-    tokens, places, rows = assemble(none, none)
-    assert tokens.tolist() == places.tolist() == [0]
-    assert rows.tolist() == []
+@given(NAMES, st.data())
+def test_a_part_is_the_packed_batch_of_its_names(
+    names: list[str], data: st.DataObject
+) -> None:
+    chosen = data.draw(st.lists(st.sampled_from(range(len(names))), min_size=1))
+    batch, Y = pack(names)
+    of_names = torch.arange(len(Y)).split([len(name) + 1 for name in names])
+    targets = torch.cat([of_names[i] for i in chosen])
+    assert alike(
+        (batch.part(targets), Y[targets]), pack([names[i] for i in chosen])
+    )
 
 
 # Many batches
@@ -143,7 +157,7 @@ def test_each_round_is_all_names_once_and_each_batch_is_packed_alone(
         for batch, size in zip(islice(source, len(sizes)), sizes, strict=True):
             chosen = names_of(batch[1])
             assert len(chosen) == size
-            assert same(batch, pack(chosen))
+            assert alike(batch, pack(chosen))
             seen += chosen
         assert Counter(seen) == Counter(names)
 
@@ -202,7 +216,7 @@ def test_batches_may_be_in_another_alphabet() -> None:
     seen = []
     for batch in islice(source, 2):
         chosen = names_of(batch[1], FRENCH)
-        assert same(batch, pack(chosen, FRENCH))
+        assert alike(batch, pack(chosen, FRENCH))
         seen += chosen
     assert sorted(seen) == sorted(names)
 

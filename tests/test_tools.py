@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from nnz.support.balance import balanced
-
 pytestmark = pytest.mark.support
 
 
@@ -185,42 +183,3 @@ def test_the_benchmark_prints_its_ratios_and_fails_below_the_claim(
     shown = f"backprop.faster_than_autograd {hand:.3g} (claimed: at least 1.5;"
     assert any(shown in line for line in lines)
     assert ("DOES NOT HOLD" in out) == bool(code)
-
-
-def test_chapters_are_dealt_out_evenly() -> None:
-    cost = {"a": 9, "b": 5, "c": 4, "d": 1}
-    order = balanced(["d", "c", "x", "b", "a", "y"], [3, 3], 2, cost)
-    assert sorted(order) == ["a", "b", "c", "d", "x", "y"]
-    assert [sum(cost.get(n, 0) for n in order[i : i + 3]) for i in (0, 3)] == [
-        10,
-        9,
-    ]
-
-
-def test_a_chunk_that_begins_late_gets_the_least() -> None:
-    cost = {"a": 9, "b": 5, "c": 4, "d": 1}
-    order = balanced("abcde", [2, 2, 1], 2, cost)
-    assert order[-1] == "e"
-    assert {frozenset(order[:2]), frozenset(order[2:4])} == {
-        frozenset("ad"),
-        frozenset("bc"),
-    }
-
-
-def test_a_red_build_ends_with_the_pages_that_failed_in_it_and_why(
-    root: Path, tmp_path: Path
-) -> None:
-    space = runpy.run_path(str(root / "tools" / "build.py"))
-    causes = space["causes"]
-    causes.__globals__["BUILD"] = tmp_path
-    assert causes(0) == ""
-    reports = tmp_path / "html" / "reports" / "book"
-    reports.mkdir(parents=True)
-    for name, end in (
-        ("old", "KeyError: 1"),
-        ("new", "\x1b[31mClaimError\x1b[39m: no"),
-    ):
-        (reports / f"{name}.err.log").write_text(f"Traceback\n  1 / 0\n{end}\n\n")
-    os.utime(reports / "old.err.log", (1000, 1000))
-    assert causes(2000) == "\nnew: ClaimError: no"
-    assert causes(0) == "\nnew: ClaimError: no\nold: KeyError: 1"

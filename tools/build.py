@@ -1,121 +1,244 @@
 """Build the book: `make book` (clean, executed, strict), `make quick` (what changed), `make repeat` (twice alike).
 
-Jupyter Book 1 translates `_config.yml` and `_toc.yml` for Sphinx but runs Sphinx on one core; so its
-translation is taken (`jupyter-book config sphinx`) and Sphinx is run here, over all cores.
+First the pages are executed, each in a process of its own, in a queue with the longest first (`tools/pages.py`).
+Then Sphinx sets them. Jupyter Book 1 only translates `_config.yml` and `_toc.yml`; its translation is taken.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+import pages
+from nnz.data import load_names
+from nnz.support import executed
+from nnz.support.datasets import DataError
+from nnz.support.house import chapters, over_budget
+from nnz.support.kernel import use_own_python
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
-FAILED = """
-The book did not build: the first ERROR or WARNING above says where and why."""
+FULL = 100 * 10**6  # bytes free below which a failure is put down to a full disk
 
 
-def state_of_the_code() -> str:
-    """Hash all that a chapter's output depends on besides its own cells, which the cache sees by itself."""
-    digest = hashlib.sha256()
-    files = [
-        ROOT / "constraints.txt",
-        *sorted((ROOT / "book" / "claims").glob("*.toml")),
-    ]
-    for folder in (ROOT / "src", ROOT / "data"):
-        files += sorted(
-            path
-            for path in folder.rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts
+def stop(message: str) -> None:
+    """End with a message for a person, and no traceback."""
+    sys.exit(f"make: {message}")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep a second build out. What a killed build left running is waited for; it ends by itself."""
+    try:
+        BUILD.mkdir(exist_ok=True)
+        lock = FileLock(BUILD / ".lock")
+        lock.acquire(timeout=float(os.environ.get("NNZ_PATIENCE", "10")))
+    except Timeout:
+        stop(
+            "another build is at work in this folder; wait until it has ended, or stop it."
         )
-    if os.environ.get("NNZ_NAMES"):
-        files.append(Path(os.environ["NNZ_NAMES"]))
-    for path in files:
-        digest.update(str(path).encode())
-        digest.update(path.read_bytes() if path.is_file() else b"missing")
-    return digest.hexdigest()[:16]
+    except OSError as error:
+        stop(
+            f"{BUILD} cannot be written to ({error.strerror}). Make it writable, or delete it."
+        )
+    descriptor = lock._context.lock_file_fd
+    assert descriptor is not None
+    os.set_inheritable(
+        descriptor, True
+    )  # held until the last process of this build has ended
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def causes(since: float) -> str:
-    """Return how each page ended that failed since then: the last line of its report, which names the error."""
-    lines = []
-    for path in sorted((BUILD / "html" / "reports").rglob("*.err.log")):
-        if path.stat().st_mtime < since:
-            continue  # of a build before, which `make quick` leaves in place
-        report = re.sub(r"\x1b\[[0-9;]*m", "", path.read_text(encoding="utf-8"))
-        last = report.strip().splitlines()[-1]
-        lines.append(f"\n{path.name.removesuffix('.err.log')}: {last}")
-    return "".join(lines)
+def check_names() -> None:
+    """Stop with a line that says what to do unless the list of names can be read, and the book be built on it."""
+    try:
+        load_names()
+    except (DataError, OSError) as error:
+        stop(f"the list of names cannot be used. {error}")
 
 
-def sphinx(*options: str) -> int:
-    """Translate the book's settings and run Sphinx on them, with progress for a person."""
-    BUILD.mkdir(exist_ok=True)
-    jupyter_book = Path(sys.executable).parent / "jupyter-book"
-    translate = [str(jupyter_book), "config", "sphinx", str(ROOT)]
-    translated = subprocess.run(translate, cwd=ROOT, capture_output=True, text=True)
-    if translated.returncode:
-        print(translated.stdout + translated.stderr, file=sys.stderr)
-        return translated.returncode
+def settings() -> dict[str, str]:
+    """Return the environment of pages and Sphinx, for a build of its own."""
+    use_own_python(BUILD / "kernels")
+    path = [
+        str(ROOT / "src"),
+        str(ROOT / "book" / "_ext"),
+        os.environ.get("PYTHONPATH", ""),
+    ]
+    return {
+        "OMP_NUM_THREADS": "1",  # pages run side by side, and sums keep their order
+        "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm's, as torch is imported
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's word on stderr
+        "NNZ_BUILD": "1",  # what would tell a person how it is going stays quiet
+        "NNZ_MODELS": str(BUILD / "models"),
+        **os.environ,
+        "NNZ_PAGES": str(BUILD / "pages"),
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        "PYTHONUTF8": "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
+
+
+def translate(environment: dict[str, str]) -> None:
+    """Let Jupyter Book write conf.py, unless it is newer than what it is made from."""
+    made = ROOT / "conf.py"
+    sources = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "constraints.txt"]
+    if made.exists() and made.stat().st_mtime > max(
+        path.stat().st_mtime for path in sources
+    ):
+        return
+    made.unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "config",
+        "sphinx",
+        str(ROOT),
+    ]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        close_fds=False,
+    )
+    if done.returncode:
+        made.unlink(missing_ok=True)
+        stop(
+            f"_config.yml or _toc.yml could not be translated for Sphinx.\n{done.stdout}{done.stderr}"
+        )
+
+
+def sphinx(environment: dict[str, str], *options: str) -> int:
+    """Set the executed pages and return Sphinx's exit code."""
+    translate(environment)
     command = [
         sys.executable,
         "-m",
         "sphinx",
+        "-q",
         "-b",
         "html",
         "-d",
         str(BUILD / ".doctrees"),
+        *options,
     ]
-    command += ["-j", os.environ.get("NNZ_JOBS", "auto"), *options]
-    # A cell that fails is a warning with its traceback, and so an error under -W. Raising at once,
-    # as `jupyter-book build` must, would end a parallel build without a word about the cell.
-    command += [
-        "-D",
-        "nb_execution_raise_on_error=0",
-        "-D",
-        "nb_execution_show_tb=1",
-    ]
-    # The translation leaves out where the book's own extensions are.
-    path = [str(ROOT / "book" / "_ext"), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
     command += [str(ROOT), str(BUILD / "html")]
-    began = time.time()
-    result = subprocess.run(command, cwd=ROOT, env=environment).returncode
-    done = f"\nThe book is at {BUILD / 'html' / 'index.html'}"
-    print(causes(began) + FAILED if result else done)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, close_fds=False
+    ).returncode
+
+
+def report() -> str:
+    """Say what became of the claims; name those about time, and the budgets, that this machine does not keep."""
+    records = json.loads((BUILD / "claims.json").read_text(encoding="utf-8"))
+    count = Counter(record["verdict"] for record in records.values())
+    lines = [
+        "Claims: "
+        + ", ".join(f"{n} {verdict}" for verdict, n in count.items())
+        + "."
+    ]
+    lines += [
+        f"  not on this machine: {name}, measured {record['measured']:.3g}, goal {record['bound']}"
+        for name, record in records.items()
+        if record["verdict"] == "not on this machine"
+    ]
+    lines += [f"  {slow}" for slow in over_budget(seconds(), chapters(ROOT))]
+    return "\n".join(lines)
+
+
+def seconds() -> dict[str, float]:
+    """Return the seconds of a core that each page took when it was last executed."""
+    there = {
+        path.stem: executed.read(path) for path in (BUILD / "pages").glob("*.ipynb")
+    }
+    return {
+        name: page["metadata"]["nnz"]["seconds"]
+        for name, page in there.items()
+        if page
+    }
+
+
+def build(*options: str) -> int:
+    """Execute what has to be executed, set all pages, and say how it went."""
+    check_names()
+    environment = settings()
+    try:
+        failed = pages.execute(ROOT, BUILD, environment)
+        if failed:
+            print(
+                failed + "\nThe book did not build: these pages failed.",
+                file=sys.stderr,
+            )
+            return hint(1)
+        print("Setting the pages ...", flush=True)
+        if result := sphinx(environment, *options):
+            print(
+                "\nThe book did not build: the first ERROR or WARNING above says where and why.",
+                file=sys.stderr,
+            )
+            return hint(result)
+    except OSError as error:
+        print(f"make: {error}", file=sys.stderr)
+        return hint(1)
+    print(report())
+    print(f"\nThe book is at {BUILD / 'html' / 'index.html'}")
+    return 0
+
+
+def hint(result: int) -> int:
+    """Say so where a full disk is the likely reason, and return the exit code."""
+    if shutil.disk_usage(BUILD).free < FULL:
+        print(
+            "make: the disk is full. Free about 1 GB and build again.",
+            file=sys.stderr,
+        )
     return result
+
+
+def empty() -> None:
+    """Remove what was built, all but the lock."""
+    for path in BUILD.iterdir():
+        if path.name == ".lock":
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    (ROOT / "conf.py").unlink(missing_ok=True)
 
 
 def book() -> int:
     """Build from nothing, execute everything, and take every warning for an error."""
-    shutil.rmtree(BUILD, ignore_errors=True)
-    return sphinx("-n", "-W", "--keep-going", "-D", "nb_execution_mode=force")
+    try:
+        empty()
+    except OSError as error:
+        stop(
+            f"{error.filename} cannot be removed ({error.strerror}). Delete {BUILD} yourself, and build again."
+        )
+    return build(
+        "-n", "-W", "--keep-going", "-j", os.environ.get("NNZ_JOBS", "auto")
+    )
 
 
 def quick() -> int:
-    """Rebuild what changed; a cell runs again if its page, or anything it may depend on, is new."""
-    cache = BUILD / "cache" / state_of_the_code()
-    fresh = (
-        [] if cache.exists() else ["-E"]
-    )  # Sphinx does not see what a chapter imports: read all again
-    if fresh:
-        shutil.rmtree(BUILD / "cache", ignore_errors=True)
-        cache.mkdir(parents=True)
-    settings = [
-        "-D",
-        "nb_execution_mode=cache",
-        "-D",
-        f"nb_execution_cache_path={cache}",
-    ]
-    return sphinx(*fresh, *settings)
+    """Build what changed: a page runs again if its cells, or anything they depend on, are new."""
+    return build()
 
 
 def outputs() -> dict[str, object]:
@@ -124,32 +247,27 @@ def outputs() -> dict[str, object]:
     Measurements of time are left out: claims that say that they vary, and cells with the tag `timing`.
     """
     found: dict[str, object] = {}
-    for name, record in json.loads((BUILD / "claims.json").read_text()).items():
+    for name, record in json.loads(
+        (BUILD / "claims.json").read_text(encoding="utf-8")
+    ).items():
         if record["varies"]:
-            del record["measured"]
+            del record["measured"], record["verdict"]
         found[f"claim {name}"] = record
-    for path in sorted((BUILD / "jupyter_execute").rglob("*.ipynb")):
-        for number, cell in enumerate(json.loads(path.read_text())["cells"]):
+    for path in sorted((BUILD / "pages").glob("*.ipynb")):
+        there = executed.read(path)
+        assert there is not None
+        for number, cell in enumerate(there["cells"]):
             if "timing" in cell["metadata"].get("tags", []):
                 continue
-            seen = Counter[str]()
-            for output in cell.get("outputs", []):
-                # Streams come in pieces, cut by chance; MyST-NB joins them all into the first.
-                kind = output.get("name", output["output_type"])
-                if "name" not in output or not seen[kind]:
-                    found[f"{path.stem}, cell {number}, {kind} {seen[kind]}"] = (
-                        output
-                    )
-                seen[kind] += 1
+            for name, output in pages.printed(cell.get("outputs", [])):
+                found[f"{path.stem}, cell {number}, {name}"] = output
     return found
 
 
 def repeat() -> int:
     """Build again from nothing and say what came out differently."""
     if not (BUILD / "claims.json").is_file():
-        sys.exit(
-            "make: there is no finished book to compare with. Run `make book` first."
-        )
+        stop("there is no finished book to compare with. Run `make book` first.")
     before = outputs()
     if result := book():
         return result
@@ -165,12 +283,23 @@ def repeat() -> int:
     return bool(differing)
 
 
+def interrupted(number: int, frame: object) -> None:
+    """Turn a request to end into an interrupt, so that what was begun is ended in order."""
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Build in the way asked for and return the exit code."""
     kinds = {"book": book, "quick": quick, "repeat": repeat}
     if len(sys.argv) != 2 or sys.argv[1] not in kinds:
         sys.exit(f"usage: python tools/build.py {'|'.join(kinds)}")
-    return kinds[sys.argv[1]]()
+    signal.signal(signal.SIGTERM, interrupted)
+    try:
+        with alone():
+            return kinds[sys.argv[1]]()
+    except KeyboardInterrupt:
+        stop("stopped; build again when you like.")
+        return 1
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +17,6 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from nnz.support.claims import (
-    ELSEWHERE,
     ClaimError,
     about_recording,
     book_claims,
@@ -27,7 +25,6 @@ from nnz.support.claims import (
     show,
     verdicts,
 )
-from nnz.support.house import over_budget
 from nnz.support.recordings import (
     Recording,
     RecordingError,
@@ -126,7 +123,11 @@ def fill_recordings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         group += nodes.thead("", nodes.row("", *(_cell(head) for head in heads)))
         body = nodes.tbody()
         for name in experiments():
-            kept = recording(name)
+            try:
+                kept = recording(name)
+            except RecordingError as error:
+                logger.warning("recordings: %s", error)
+                continue
             made = ", ".join(
                 [
                     kept.date,
@@ -244,7 +245,7 @@ def _cell(text: str) -> nodes.entry:
 
 
 def check_all(app: Sphinx, problem: Exception | None) -> None:
-    """Fail the build, after its pages are written, if a claim is missing or a chapter over its budget."""
+    """Fail the build, after its pages are written, if a claim is missing, or one on a recording does not hold."""
     if problem or app.builder.name != "html":
         return
     try:
@@ -260,29 +261,6 @@ def check_all(app: Sphinx, problem: Exception | None) -> None:
     logger.info(
         "claims: %s", ", ".join(f"{n} {verdict}" for verdict, n in count.items())
     )
-    for record in records:
-        if record["verdict"] == ELSEWHERE:
-            logger.info(
-                "%s: %s, goal %s (%s)",
-                record["id"],
-                show(record),
-                record["bound"],
-                ELSEWHERE,
-            )
-    for slow in over_budget(
-        seconds(app),
-        tomllib.loads((ROOT / "chapters.toml").read_text(encoding="utf-8")),
-    ):
-        logger.info(slow)
-
-
-def seconds(app: Sphinx) -> dict[str, float]:
-    """Return how long each chapter's code ran when it was last executed."""
-    return {
-        docname.rpartition("/")[2]: data["runtime"]
-        for docname, meta in app.env.nb_metadata.items()  # type: ignore[attr-defined]
-        if (data := meta.get("exec_data")) and data.get("runtime") is not None
-    }
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

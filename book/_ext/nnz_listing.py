@@ -253,6 +253,9 @@ def code_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     )
     for path in code_files():
         shown = path.relative_to(ROOT).as_posix()
+        written = Path(app.outdir, f"{code_page(path)}.html")
+        if written.exists() and written.stat().st_mtime > path.stat().st_mtime:
+            continue  # in a build from nothing there are none
         code = highlight(path.read_text(encoding="utf-8"), PythonLexer(), formatter)
         code = code.replace("<pre>", '<pre tabindex="0">', 1)
         body = f'<h1><code>{html.escape(shown)}</code></h1>\n<div class="highlight-python whole-file">{code}</div>'

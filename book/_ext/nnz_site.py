@@ -7,8 +7,9 @@ What the stock stack gets wrong, and what is done about it here:
 - Two extensions that are safe to run in parallel do not say so, which makes Sphinx read serially
   and warn, and the domain of sphinx-proof, which keeps its data elsewhere, does not say that it has
   nothing to merge.
-- Sphinx hands the pages to its processes in the order of the alphabet; they are dealt out by their
-  budgets in chapters.toml, so that all processes end at about the same time.
+- Sphinx executes a page while it reads it, in chunks of pages; `tools/build.py` has executed them before, in
+  a queue, and what they gave is put in here.
+- Whatever kernel a machine has under the name `python3`, cells run in the Python that builds.
 - What a cell prints arrives in pieces, cut by chance, and MyST-NB ends a line at each cut; the pieces
   are joined as they are.
 - MathJax would come from another host; it is copied from the installed package sphinx-mathjax-
@@ -26,20 +27,20 @@ from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
+import myst_nb.sphinx_
 from docutils import nodes
 from fontTools import subset
 from myst_nb.core import render
+from myst_nb.core.execute import NotebookClientBase, create_client
 from myst_nb.core.utils import coalesce_streams
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
-from sphinx.util.parallel import make_chunks
 from sphinx_proof.domain import ProofDomain
 
-from nnz.support import datasets
-from nnz.support.balance import balanced
-from nnz.support.house import chapters
+from nnz.support import datasets, executed
+from nnz.support.kernel import use_own_python
 
 PARALLEL_SAFE = ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex")
 FONTS = (
@@ -132,6 +133,7 @@ def prepare(app: Sphinx, config: Config) -> None:
     }
     for name, value in inherited.items():
         os.environ.setdefault(name, value)
+    use_own_python(Path(app.outdir).parent / "kernels")
     kind, sentence = describe_data()
     config.html_theme_options = dict(config.html_theme_options)
     config.html_theme_options["extra_footer"] = (
@@ -154,14 +156,72 @@ def before_reading(app: Sphinx) -> None:
     import matplotlib.font_manager  # noqa: F401  (importing it makes the cache)
 
 
-def deal_out(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-    """Reorder the pages to be read such that Sphinx's processes have about equally much to execute."""
-    table = chapters(Path(app.srcdir))
-    cost = {
-        f"book/{name}": float(entry["seconds"]) for name, entry in table.items()
-    }
-    sizes = [len(chunk) for chunk in make_chunks(docnames, app.parallel)]
-    docnames[:] = balanced(docnames, sizes, app.parallel, cost)
+class Executed(NotebookClientBase):
+    """Takes what the cells of a page gave from the folder of executed pages, and runs nothing."""
+
+    def start_client(self) -> None:
+        """Put the outputs into the notebook.
+
+        Raises:
+            ExtensionError: the page was not executed, or with other cells.
+        """
+        assert self.path is not None
+        there = executed.read(
+            Path(os.environ["NNZ_PAGES"], f"{self.path.stem}.ipynb")
+        )
+        if there is None or executed.code_cells(there) != executed.code_cells(
+            self.notebook
+        ):
+            raise ExtensionError(
+                f"{self.path.name} was not executed as it stands; build again with `make quick`."
+            )
+        cells = [cell for cell in there["cells"] if cell["cell_type"] == "code"]
+        ours = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+        for cell, ran in zip(ours, cells, strict=True):
+            cell.outputs = ran["outputs"]
+            cell.execution_count = ran["execution_count"]
+        self.notebook.metadata["language_info"] = there["metadata"]["language_info"]
+        self.exec_metadata = {
+            "mtime": Path(os.environ["NNZ_PAGES"], f"{self.path.stem}.ipynb")
+            .stat()
+            .st_mtime,
+            "runtime": there["metadata"]["nnz"]["seconds"],
+            "method": "queue",
+            "succeeded": True,
+            "error": None,
+            "traceback": None,
+        }
+
+
+def client_for(
+    notebook: Any, source: str, *rest: Any, **options: Any
+) -> NotebookClientBase:
+    """Return what gives a notebook its outputs: the executed page, or MyST-NB's own client."""
+    if os.environ.get("NNZ_PAGES") and executed.code_cells(notebook):
+        path = Path(source)
+        return Executed(notebook, path if path.is_file() else None, *rest[:2])
+    return create_client(notebook, source, *rest, **options)
+
+
+def ran_again(
+    app: Sphinx,
+    env: BuildEnvironment,
+    added: set[str],
+    changed: set[str],
+    removed: set[str],
+) -> list[str]:
+    """Name the pages that were executed again since Sphinx read them last."""
+    keys = {}
+    for docname in env.found_docs:
+        if os.environ.get("NNZ_PAGES") and (
+            there := executed.read(
+                Path(os.environ["NNZ_PAGES"], f"{Path(docname).name}.ipynb")
+            )
+        ):
+            keys[docname] = there["metadata"]["nnz"]["key"]
+    before = getattr(env, "nnz_keys", {})
+    env.nnz_keys = keys  # type: ignore[attr-defined]
+    return [docname for docname, key in keys.items() if before.get(docname) != key]
 
 
 class MergeableProofDomain(ProofDomain):  # type: ignore[misc]
@@ -203,8 +263,10 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
     if problem or app.builder.name != "html":
         return
     out = Path(app.outdir)
-    copy_mathjax(out / "_static" / "mathjax")
-    cut_fonts(out / "_static" / "fonts")
+    if not (out / "_static" / "mathjax" / MATHJAX).exists():
+        copy_mathjax(out / "_static" / "mathjax")
+    if not (out / "_static" / "fonts" / "LICENSE.txt").exists():
+        cut_fonts(out / "_static" / "fonts")
     first = f"{app.config.root_doc}.html"
     if first != "index.html":
         (out / "index.html").write_text(
@@ -246,9 +308,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_domain(MergeableProofDomain, override=True)
     app.add_role("given", given)
     render.coalesce_streams = whole_streams
+    myst_nb.sphinx_.create_client = client_for
     app.connect("config-inited", prepare, priority=900)
     app.connect("builder-inited", before_reading)
-    app.connect("env-before-read-docs", deal_out)
+    app.connect("env-get-outdated", ran_again)
     app.connect("html-page-context", mend_page, priority=900)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

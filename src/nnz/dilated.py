@@ -12,7 +12,7 @@ from torch import Tensor
 from nnz.bigram import log_softmax
 from nnz.contract import check_contexts
 from nnz.data import Vocabulary
-from nnz.layers import BatchNorm1d, TensorModule, evaluating
+from nnz.layers import BatchNorm1d, Linear, TensorModule, evaluating
 from nnz.packed import Packed
 from nnz.sample import begin_names, go_on
 from nnz.wavenet import WaveNet
@@ -107,8 +107,8 @@ class CausalStack(TensorModule):
 class DilatedWaveNet(CausalStack):
     """The tree of `nnz.wavenet.WaveNet`, with the same weights, as a convolution: dilations 1, 2, 4 and so on.
 
-    In evaluation mode it is the same function. In training mode batch norm sees other rows: each position once,
-    and the padding once, where the tree sees the positions that its contexts need.
+    In evaluation mode it is the same function. In training mode batch norm sees other rows: each beginning of a
+    name once, and the padding once, where the tree sees the positions that its contexts need.
 
     Args:
         tree: whose layers it uses; what changes one changes the other.
@@ -130,13 +130,20 @@ class DilatedWaveNet(CausalStack):
     def level(self, i: int, left: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
         """Return what level i of the tree makes of two neighbours, twice."""
         linear, norm, tanh = self.tree.net.layers[4 * i + 2 : 4 * i + 5]
-        x = linear(torch.cat([left, now], dim=-1))
+        x = join(cast(Linear, linear), left, now)
         x = tanh(batch_norm(cast(BatchNorm1d, norm), x))
         return x, x
 
     def head(self, x: Tensor, skips: list[Tensor]) -> Tensor:
         """Return what the tree's last layer makes of the top."""
         return self.tree.net.layers[-1](x)
+
+
+def join(linear: Linear, left: Tensor, now: Tensor) -> Tensor:
+    """Return linear([left, now]), each (..., C), by its two halves: so nothing is copied to stand side by side."""
+    C = left.shape[-1]
+    x = left @ linear.weight[:C] + now @ linear.weight[C:]
+    return x if linear.bias is None else x + linear.bias
 
 
 def batch_norm(norm: BatchNorm1d, x: Tensor) -> Tensor:

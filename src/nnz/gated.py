@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.data import LETTERS, Vocabulary
-from nnz.dilated import CausalStack
+from nnz.dilated import CausalStack, join
 from nnz.layers import Embedding, LayerNorm, Linear, Sequential, TensorModule
 
 
@@ -34,8 +34,8 @@ class Dropout(TensorModule):
         """Return x, or in training what is left of it."""
         if not self.training or self.p == 0:
             return x
-        kept = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
-        return x * kept.div_(1 - self.p)
+        drawn = torch.empty_like(x).uniform_(generator=self.generator)
+        return x * drawn.ge_(self.p).div_(1 - self.p)  # 0 or 1 / (1 - p)
 
 
 class GatedBlock(TensorModule):
@@ -68,14 +68,9 @@ class GatedBlock(TensorModule):
         self.dropout = Dropout(dropout, generator=generator)
         self.out = Linear(C, 2 * C, generator=generator)
 
-    def standard(self, x: Tensor) -> Tensor:
-        """Return norm(x) as torch computes it: the same numbers but for rounding, faster."""
-        norm = self.norm
-        return F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
-
     def join(self, left: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
         """Return what goes to the next layer, and what goes to the output, both of the shape of `now`."""
-        z = self.pair(self.standard(torch.stack([left, now], dim=-2)).flatten(-2))
+        z = join(self.pair, layer_norm(self.norm, left), layer_norm(self.norm, now))
         if self.gate:
             filtered, gate = z.chunk(2, dim=-1)
             z = torch.tanh(filtered) * torch.sigmoid(gate)
@@ -131,10 +126,16 @@ class GatedWaveNet(CausalStack):
 
     def head(self, x: Tensor, skips: list[Tensor]) -> Tensor:
         """Return ReLU, linear, ReLU, linear of the sum of all skips, or of the last one."""
-        T = x.shape[-2]
-        seen = skips if self.skip else skips[-1:]
-        total = torch.stack([skip[..., -T:, :] for skip in seen]).sum(dim=0)
-        return self.last(torch.relu(self.hidden(torch.relu(self.norm(total)))))
+        T, total = x.shape[-2], skips[-1]
+        for skip in skips[:-1] if self.skip else []:
+            total = total + skip[..., -T:, :]
+        x = torch.relu(layer_norm(self.norm, total))
+        return self.last(torch.relu(self.hidden(x)))
+
+
+def layer_norm(norm: LayerNorm, x: Tensor) -> Tensor:
+    """Return norm(x), float of shape (..., C), as torch computes it: the same numbers but for rounding, faster."""
+    return F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
 
 
 def check_channels(n_channels: int) -> None:

@@ -258,7 +258,7 @@ WAVENETS = {
         "the same tree as dilated convolutions over whole names",
         dilated,
         {"n_embd": 24, "n_hidden": 128},
-        Descent(0.012, 0.12, steps=20, batch_size=256, packed=True, beta=0.98),
+        Descent(0.012, 0.12, steps=21, batch_size=256, packed=True, beta=0.98),
     ),
     "gated": Kind(
         "WaveNet with gates, residual and skip connections, and dropout",

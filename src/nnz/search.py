@@ -78,7 +78,10 @@ class Recipe:
         if self.quiet:
             model.quieten()
         optimizer = torch.optim.AdamW(
-            model.parameters(), betas=(0.9, 0.99), weight_decay=self.decay
+            model.parameters(),
+            betas=(0.9, 0.99),
+            weight_decay=self.decay,
+            fused=True,
         )
         source = batches(model, names, self.batch_size, generator)
         schedule = one_cycle(self.rate, steps=self.steps)

@@ -350,7 +350,7 @@ _PLACES = Exercise(
             _with_ends,
         ),
         Slip(
-            "there is a row of padding before the first name, as in Packed; here there is none",
+            "there is a row of padding before the first name; here there is none",
             lambda lengths: F.pad(packed_places(lengths), (1, 0)),
         ),
         Slip(

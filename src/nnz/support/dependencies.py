@@ -15,7 +15,13 @@ from pathlib import Path
 from nnz.support.paths import PACKAGE
 
 # Modules that cannot change a number: where files are, what a person is shown, how files are kept.
-SILENT = {"support.paths", "support.progress", "support.store", "support.datasets"}
+SILENT = {
+    "support.paths",
+    "support.progress",
+    "support.store",
+    "support.files",
+    "support.datasets",
+}
 
 
 def imported(tree: ast.AST, package: Path = PACKAGE) -> Iterator[str]:
@@ -139,6 +145,26 @@ def used_in_module(tree: ast.Module, function: str) -> list[ast.stmt]:
                     if isinstance(node, ast.Name)
                 ]
     return [statement for statement in tree.body if statement in needed]
+
+
+def code_behind(module: str, name: str, package: Path = PACKAGE) -> list[str]:
+    """Return the bare code of a definition: itself, what it uses in its module, and the modules that this imports.
+
+    Raises:
+        KeyError: the module is not there, or defines no such name.
+    """
+    path = module_path(module, package)
+    if path is None:
+        raise KeyError(module)
+    own = used_in_module(parsed(path), name)
+    texts = [
+        bare(node)
+        for node in own
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    return texts + code_of(
+        {found for node in own for found in imported(node, package)}, package
+    )
 
 
 def _defined(statement: ast.stmt) -> Iterator[str]:

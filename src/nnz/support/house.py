@@ -170,8 +170,8 @@ def toc(root: Path) -> list[Path]:
     """Return the pages of the book in its order."""
     settings = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     names = [settings["root"]]
-    for part in settings.get("parts", []):
-        names += [chapter["file"] for chapter in part["chapters"]]
+    for part in [settings, *settings.get("parts", [])]:
+        names += [chapter["file"] for chapter in part.get("chapters", [])]
     return [root / f"{name}.md" for name in names]
 
 
@@ -479,7 +479,7 @@ def over_budget(
         )  # pages that teach nothing get little
         if taken > budget:
             problems.append(
-                f"{name} ran for {taken:.0f} s; its budget in chapters.toml is {budget} s"
+                f"{name} ran for {taken:.0f} s of a core; its budget in chapters.toml is {budget} s"
             )
     return problems
 

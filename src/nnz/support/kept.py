@@ -23,6 +23,8 @@ from nnz.data import LETTERS, Vocabulary
 from nnz.models import MixedKind, Mixture, fit, kind_of
 from nnz.ngram import Interpolated, NGramCounts, NGramTable
 from nnz.support import store
+from nnz.support.dependencies import code_behind
+from nnz.support.files import replaced
 
 FORMAT = 1  # of the files
 
@@ -117,7 +119,7 @@ def save_model(
     facts = {"format": FORMAT, "kind": name, "settings": kind_of(name).settings}
     facts |= {"alphabet": "".join(model.vocabulary.chars[1:]), "about": about}
     numbers = {k: x.detach().clone() for k, x in state_of(model).items()}
-    with store.replaced(Path(path)) as beside:
+    with replaced(Path(path)) as beside:
         beside.write_bytes(save(numbers, {"nnz": json.dumps(facts)}))
 
 
@@ -260,7 +262,10 @@ def _place(name: str, about: Mapping[str, Any], vocabulary: Vocabulary) -> Path:
     """Return the file in the store; all that a model depends on is in its name, by way of a key."""
     kind = kind_of(name)
     descent = asdict(kind.descent) if kind.descent else None
-    key = store.key([name, kind.settings, descent, vocabulary.chars, about])
+    maker = kind.build
+    code = code_behind(maker.__module__.removeprefix("nnz."), maker.__name__)
+    code += code_behind("models", "Descent") if descent else []
+    key = store.key([name, kind.settings, descent, vocabulary.chars, about], code)
     return store.folder() / f"{name}-{key}.safetensors"
 
 

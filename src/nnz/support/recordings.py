@@ -27,9 +27,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nnz.support import datasets, dependencies
+from nnz.support.files import replaced
 from nnz.support.paths import PACKAGE, project_root
 from nnz.support.progress import Bar
-from nnz.support.store import replaced
 
 SEEDS = 10  # the least that a finished recording has
 ROOM = 4  # standard deviations from the recorded mean within which a build's own run must lie
@@ -240,20 +240,12 @@ def fingerprint(name: str, package: Path = PACKAGE) -> str:
         RecordingError: there is no such experiment.
     """
     module, _, function = name.partition(".")
-    path = package / "experiments" / f"{module}.py"
     try:
-        own = dependencies.used_in_module(dependencies.parsed(path), function)
-    except (FileNotFoundError, KeyError):
+        return dependencies.digest(
+            dependencies.code_behind(f"experiments.{module}", function, package)
+        )
+    except KeyError:
         raise RecordingError(_unknown(name)) from None
-    texts = [
-        dependencies.bare(node)
-        for node in own
-        if not isinstance(node, ast.Import | ast.ImportFrom)
-    ]
-    imports = {
-        name for node in own for name in dependencies.imported(node, package)
-    }
-    return dependencies.digest(texts + dependencies.code_of(imports, package))
 
 
 def run(name: str, seed: int) -> dict[str, float]:
@@ -343,6 +335,11 @@ def in_process(name: str, seed: int) -> tuple[dict[str, float], float]:
     return numbers, seconds
 
 
+def failed(future: Future[tuple[dict[str, float], float]]) -> bool:
+    """Whether a seed that is done has failed."""
+    return future.exception() is not None
+
+
 OneSeed = Callable[[str, int], tuple[dict[str, float], float]]
 
 
@@ -420,7 +417,9 @@ def _each(
         try:
             while running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+                for future in sorted(
+                    done, key=failed
+                ):  # what was done is kept first
                     numbers, seconds = future.result()
                     yield running.pop(future), numbers, seconds
                     bar.advance()
@@ -477,7 +476,7 @@ def stale() -> dict[str, str]:
     return problems
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process when the one that started it has ended, so that none goes on unseen."""
     parent = os.getppid()
 
@@ -492,7 +491,7 @@ def _end_with_parent() -> None:
 def main(arguments: Sequence[str]) -> int:
     """Record, verify or list: what `make record` runs. Return the exit code."""
     if arguments[:1] == ["--one"]:
-        _end_with_parent()
+        end_with_parent()
         numbers = run(arguments[1], int(arguments[2]))
         print(json.dumps([numbers, round(time.process_time(), 1)]))
         return 0

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -15,7 +14,7 @@ import pooch
 import torch
 from filelock import FileLock, Timeout
 
-from nnz.support.paths import PACKAGE
+from nnz.support.dependencies import digest
 
 
 def folder() -> Path:
@@ -25,16 +24,14 @@ def folder() -> Path:
     return Path(os.environ.get("NNZ_CACHE") or pooch.os_cache("nnz")) / "models"
 
 
-def key(facts: object) -> str:
-    """Return 16 hexadecimal digits that change with the facts, with torch, and with the text of any taught module.
+def key(facts: object, code: Iterable[str]) -> str:
+    """Return 16 hexadecimal digits that change with the facts, with torch, and with the code.
 
     Args:
         facts: all else that a model depends on, as JSON has it.
+        code: of what makes and trains it, as `nnz.support.dependencies.code_behind` returns it.
     """
-    total = hashlib.sha256(json.dumps([torch.__version__, facts]).encode())
-    for path in sorted(PACKAGE.glob("*.py")):
-        total.update(path.read_bytes())
-    return total.hexdigest()[:16]
+    return digest([json.dumps([torch.__version__, facts]), *code])
 
 
 @contextmanager
@@ -60,19 +57,6 @@ def alone(path: Path) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
-
-
-@contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """Give a path to write to, and rename it to `path` at the end: a crash leaves the old file or the new one."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        yield beside
-        with open(beside, "rb+") as file:
-            os.fsync(file.fileno())  # on the disk before it has the name
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def notice(text: str) -> None:

@@ -1,0 +1,46 @@
+"""Experiments of the chapter on backpropagation by hand: lecture 5's training with two schedules."""
+
+from __future__ import annotations
+
+import torch
+
+from nnz.by_hand import HandMLP, HandStep, rows_at_random
+from nnz.data import load_names, split_names, windows
+from nnz.evaluate import nll
+from nnz.experiments import scaled
+
+
+def falling(way: str, share: float) -> float:
+    """Return the learning rate after that share of the steps: the lecture's two rates, or an even fall."""
+    if way == "two":
+        return 0.1 if share < 0.5 else 0.01
+    return 0.1 * (1 - share)
+
+
+def trained_by_hand(seed: int, way: str) -> HandMLP:
+    """Return the lecture's network after the lecture's 200,000 steps, taken by hand."""
+    names, _, _ = split_names(load_names())
+    X, Y = windows(names, 3)
+    steps = scaled(200_000, names, share=0.01)
+    model = HandMLP(3, 10, 200, generator=torch.Generator().manual_seed(seed))
+    step = HandStep(model.params, X, Y, 32)
+    batches = torch.Generator().manual_seed(100 + seed)
+    for k, rows in enumerate(rows_at_random(len(Y), 32, steps, batches)):
+        step(rows, falling(way, k / steps))
+    model.calibrate(X)
+    return model
+
+
+def judged(model: HandMLP) -> dict[str, float]:
+    """Return the loss on the training set and on the dev set."""
+    names, dev, _ = split_names(load_names())
+    return {"train": nll(model, names), "dev": nll(model, dev)}
+
+
+def schedules(seed: int) -> dict[str, float]:
+    """Losses after 200,000 steps by hand with the lecture's two rates, and with a rate that falls evenly."""
+    return {
+        f"{way} {key}": loss
+        for way in ("two", "even")
+        for key, loss in judged(trained_by_hand(seed, way)).items()
+    }

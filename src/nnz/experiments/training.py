@@ -1,0 +1,191 @@
+"""Experiments of the chapter on training: schedules and optimisers, a study, and six recipes."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from optuna.distributions import FloatDistribution, IntDistribution
+from torch import Tensor
+from torch.optim import Optimizer
+
+from nnz.data import load_names, split_names
+from nnz.evaluate import nll, surprises, unseen
+from nnz.experiments import scaled
+from nnz.mlp import BengioMLP
+from nnz.ngram import KneserNey
+from nnz.schedules import cosine, one_cycle, step_decay
+from nnz.search import Recipe, open_study, search
+from nnz.train import Schedule, batches, train
+
+
+def plain(weights: Iterable[Tensor]) -> Optimizer:
+    """Return plain gradient descent; its rate is the schedule's."""
+    return torch.optim.SGD(weights, lr=1)
+
+
+def one_cycle_in(rate: float, steps: int) -> Schedule:
+    """Return one cycle of so many steps."""
+    return one_cycle(rate, steps=steps)
+
+
+SCHEDULES: dict[str, Callable[[float, int], Schedule]] = {
+    "constant": lambda rate, steps: lambda step: rate,
+    "step decay": lambda rate, steps: step_decay(rate, at=[3 * steps // 4]),
+    "cosine": lambda rate, steps: cosine(rate, steps=steps),
+    "one cycle": one_cycle_in,
+}
+OTHERS: dict[str, Callable[[Iterable[Tensor]], Optimizer]] = {
+    "momentum": partial(torch.optim.SGD, lr=1, momentum=0.9),
+    "AdamW": partial(
+        torch.optim.AdamW, lr=1, betas=(0.9, 0.99), weight_decay=0, fused=True
+    ),
+}
+TRIED = {
+    "constant": (0.05, 0.15, 0.5),
+    "step decay": (0.5, 1.0, 2.0),
+    "cosine": (0.5, 1.0, 2.0),
+    "one cycle": (0.5, 1.0, 2.0),
+    "momentum": (0.05, 0.1, 0.2),
+    "AdamW": (0.005, 0.01, 0.02),
+}
+SPACE = {
+    "n_embd": IntDistribution(4, 40),
+    "rate": FloatDistribution(0.005, 0.1, log=True),
+    "decay": FloatDistribution(0.01, 3, log=True),
+}
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Return a generator that begins with a seed."""
+    return torch.Generator().manual_seed(seed)
+
+
+def descended(way: str, rate: float, seed: int) -> float:
+    """Return the dev loss of the lecture's network after 1,500 steps of 128 windows."""
+    names, dev, _ = split_names(load_names())
+    model = BengioMLP(3, 10, 200, generator=seeded(seed)).quieten()
+    source = batches(model, names, 128, seeded(10 + seed))
+    optimizer = OTHERS.get(way, plain)(model.parameters())
+    steps = scaled(1500, names)
+    schedule = SCHEDULES.get(way, one_cycle_in)(rate, steps)
+    train(model, source, optimizer, steps=steps, schedule=schedule)
+    return nll(model, dev)
+
+
+def schedules(seed: int) -> dict[str, float]:
+    """Dev losses of four schedules, and of two optimisers with one of them, at three rates each."""
+    return {
+        f"{way} {rate}": descended(way, rate, seed)
+        for way, rates in TRIED.items()
+        for rate in rates
+    }
+
+
+def room(
+    n_embd: int, block_size: int = 3, weights: int = 20_000, V: int = 27
+) -> int:
+    """Return how many hidden units a network can have that is to have at most so many weights."""
+    return (weights - V * n_embd - V) // (block_size * n_embd + 1 + V)
+
+
+def short_run(settings: dict[str, Any]) -> float:
+    """Return the dev loss of a network with these settings and all the room there is, after a short run."""
+    names, dev, _ = split_names(load_names())
+    steps, n_hidden = scaled(300, names), room(settings["n_embd"])
+    recipe = Recipe(**settings, n_hidden=n_hidden, steps=steps, batch_size=512)
+    return nll(recipe.fit(names, generator=seeded(1)), dev)
+
+
+def study(seed: int) -> dict[str, float]:
+    """A study of 18 short runs: losses of the ten trials at random and of the eight that the sampler chose."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = open_study(Path(folder) / "study.db", SPACE)
+        search(kept, SPACE, short_run, trials=18, seed=seed)
+        losses = [t.value for t in kept.trials if t.value is not None]
+        best = kept.best_params
+    return {**study_losses(losses), **best}
+
+
+def study_losses(losses: Sequence[float]) -> dict[str, float]:
+    """Return the mean and the least loss of the ten first trials, which are at random, and of the others."""
+    parts = {"random": losses[:10], "guided": losses[10:]}
+    means = {f"{name} mean": sum(part) / len(part) for name, part in parts.items()}
+    return means | {f"{name} best": min(part) for name, part in parts.items()}
+
+
+USUAL = Recipe(rate=0.03, decay=0.0, steps=4000, batch_size=512)
+WHOLE = Recipe(rate=0.03, decay=0.15, steps=400)
+# What a study found, rounded.
+WEAK = Recipe(rate=0.026, decay=0.027, steps=400, n_embd=26, n_hidden=room(26))
+RECIPES = {
+    "lecture": replace(USUAL, quiet=False),
+    "quiet": USUAL,
+    "whole": WHOLE,
+    "wide": replace(WHOLE, n_hidden=room(10)),
+    "tuned": replace(WEAK, decay=0.3),
+    "five": Recipe(
+        block_size=5,
+        n_embd=24,
+        n_hidden=300,
+        rate=0.01,
+        decay=0.1,
+        steps=1600,
+        batch_size=1024,
+    ),
+    "weak": WEAK,
+}
+
+
+def fitted(name: str, seed: int) -> BengioMLP:
+    """Return a network trained by one of the recipes, for a share of its steps on a short list."""
+    names = split_names(load_names())[0]
+    recipe = RECIPES[name]
+    shorter = replace(recipe, steps=scaled(recipe.steps, names))
+    return shorter.fit(names, generator=seeded(seed))
+
+
+def judged(model: BengioMLP) -> dict[str, float]:
+    """Return losses: on all three sets, and on the dev names that stand in the training set, and that do not."""
+    names, dev, test = split_names(load_names())
+    new = unseen(dev, names)
+    known = unseen(dev, new) or dev  # lists without repetitions have none
+    sets = {"train": names, "dev": dev, "test": test, "new": new, "known": known}
+    return {key: nll(model, some) for key, some in sets.items()}
+
+
+def recipes(seed: int) -> dict[str, float]:
+    """Losses of the six recipes, and of the tuned one with the decay that the study found."""
+    return {
+        f"{name} {key}": loss
+        for name in RECIPES
+        for key, loss in judged(fitted(name, seed)).items()
+    }
+
+
+def averaged(costs: Tensor) -> Tensor:
+    """Return the surprises, (N,), of the average of the probabilities of M models with surprises (M, N)."""
+    return math.log(len(costs)) - (-costs).logsumexp(dim=0)
+
+
+def ensemble(seed: int) -> dict[str, float]:
+    """Losses of a network with five characters, of three of them averaged, and of averages with a table."""
+    names, dev, test = split_names(load_names())
+    nets = [fitted("five", other) for other in (seed, 10 + seed, 20 + seed)]
+    table = KneserNey(order=6, discount=0.85).fit(names)
+    found: dict[str, float] = {}
+    for key, some in {"dev": dev, "test": test}.items():
+        theirs = surprises(table, some)
+        costs = torch.stack([surprises(net, some) for net in nets])  # (3, N)
+        three, half = averaged(costs), averaged(torch.stack([costs[0], theirs]))
+        both = averaged(torch.stack([three, theirs]))
+        parts = {"table": theirs, "one": costs[0], "three": three}
+        parts |= {"one and table": half, "three and table": both}
+        found |= {f"{name} {key}": x.mean().item() for name, x in parts.items()}
+    return found

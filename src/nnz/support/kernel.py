@@ -1,0 +1,32 @@
+"""The Python in which the cells of a page run: this environment's own, whatever else the machine offers."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def use_own_python(folder: Path) -> None:
+    """Let the kernel `python3` be this very Python, without a user's settings, here and in processes begun here.
+
+    Jupyter looks for kernels in `JUPYTER_PATH` first, then in the user's folder and the environment's; so a
+    kernel of that name goes to the front. IPython's own folder, with a user's startup files, is left aside.
+
+    Args:
+        folder: where to write, below the build.
+    """
+    spec = folder / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True, exist_ok=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    described = {"argv": argv, "display_name": "Python 3", "language": "python"}
+    spec.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    (folder / "ipython").mkdir(exist_ok=True)
+    os.environ["IPYTHONDIR"] = str(folder / "ipython")
+    before = [
+        part
+        for part in os.environ.get("JUPYTER_PATH", "").split(os.pathsep)
+        if part and part != str(folder)
+    ]
+    os.environ["JUPYTER_PATH"] = os.pathsep.join([str(folder), *before])

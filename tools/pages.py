@@ -1,0 +1,236 @@
+"""Execute the pages of the book: a queue with the longest first, a process for each, progress for a person.
+
+An executed page stays in `_build/pages` under a key of all that it depends on, and is not executed again while
+that key is the same. `make book` begins with the folder empty.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnz.support import executed, house
+from nnz.support.recordings import cores
+
+SLOWEST = 5  # pages that are named at the end
+
+
+@dataclass
+class Work:
+    """A page that has to be executed: its source, where the result goes, its key, and how long it may take."""
+
+    name: str
+    source: Path
+    target: Path
+    key: str
+    weight: float
+
+
+def work(root: Path, build: Path) -> list[Work]:
+    """Return the pages that have to be executed, the longest first."""
+    around = executed.surroundings(root)
+    table = house.chapters(root)
+    folder = build / "pages"
+    folder.mkdir(parents=True, exist_ok=True)
+    left = []
+    for path in house.toc(root):
+        cells = [cell.code for cell in house.read_page(path).cells]
+        if not cells:
+            continue
+        key = executed.key(path.stem, cells, root, around)
+        target = folder / f"{path.stem}.ipynb"
+        there = executed.read(target)
+        if there and there["metadata"]["nnz"]["key"] == key:
+            continue
+        remove(target)
+        weight = float(table.get(path.stem, {}).get("seconds", 5))
+        left.append(Work(path.stem, path, target, key, weight))
+    return sorted(left, key=lambda page: -page.weight)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or whatever else stands in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
+def execute(root: Path, build: Path, environment: Mapping[str, str]) -> str:
+    """Execute what has to be executed; return how each page ended that failed, or nothing.
+
+    Raises:
+        OSError: a result cannot be written.
+    """
+    queue = work(root, build)
+    jobs = int(environment.get("NNZ_JOBS") or cores())
+    progress = Progress(queue, jobs)
+    running: dict[subprocess.Popen[bytes], Work] = {}
+    failed = []
+    try:
+        while queue or running:
+            while queue and len(running) < jobs:
+                page = queue.pop(0)
+                running[begin(page, root, environment)] = page
+            progress.show([page.name for page in running.values()])
+            time.sleep(0.2)
+            for process in [
+                process for process in running if process.poll() is not None
+            ]:
+                page = running.pop(process)
+                reason = "" if process.returncode == 0 else cause(page)
+                progress.done(page, reason)
+                failed += [f"{page.name}: {reason}"] if reason else []
+    finally:
+        for process in running:
+            process.terminate()
+    progress.end()
+    return "\n".join(sorted(failed))
+
+
+def begin(
+    page: Work, root: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start the execution of a page. What it says apart from its outputs goes to a file beside the result."""
+    page.target.with_suffix(".err").unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        str(root / "tools" / "run_page.py"),
+        str(page.source),
+        str(page.target),
+        page.key,
+    ]
+    with open(page.target.with_suffix(".log"), "wb") as log:
+        return subprocess.Popen(
+            command,
+            cwd=root,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            close_fds=False,
+        )
+
+
+def cause(page: Work) -> str:
+    """Return why a page failed: the last line of its report, or of what its process said."""
+    for suffix in (".err", ".log"):
+        path = page.target.with_suffix(suffix)
+        text = (
+            path.read_text(encoding="utf-8", errors="replace").strip()
+            if path.exists()
+            else ""
+        )
+        if text:
+            print(f"\n{page.name}:\n{text[-3000:]}\n", file=sys.stderr, flush=True)
+            return re.sub(r"\x1b\[[0-9;]*m", "", text.splitlines()[-1])
+    return "its process ended without a word; was it killed?"
+
+
+class Progress:
+    """What a person sees: a line that changes at a terminal, elsewhere one line for each page."""
+
+    def __init__(self, queue: Sequence[Work], jobs: int) -> None:
+        self.total = len(queue)
+        self.left = {page.name: page.weight for page in queue}
+        self.weight = sum(self.left.values())
+        self.began = time.monotonic()
+        self.jobs = jobs
+        self.seconds: dict[str, float] = {}
+        self.live = sys.stdout.isatty()
+        if queue:
+            print(f"Executing {self.total} pages, {jobs} at a time ...", flush=True)
+
+    def show(self, running: Sequence[str]) -> None:
+        """Show how far it is, where somebody looks."""
+        if self.live:
+            finished = self.total - len(self.left)
+            print(
+                f"\r\x1b[K{finished} of {self.total} done{self.remaining()}; at work: {', '.join(running)}",
+                end="",
+            )
+            sys.stdout.flush()
+
+    def remaining(self) -> str:
+        """Say how long it may still take, once there is something to judge by."""
+        gone, done = (
+            time.monotonic() - self.began,
+            self.weight - sum(self.left.values()),
+        )
+        if not done or not self.left:
+            return ""
+        return f", about {sum(self.left.values()) * gone / done / 60:.0f} min left"
+
+    def done(self, page: Work, failed: str) -> None:
+        """Count a page."""
+        del self.left[page.name]
+        there = executed.read(page.target)
+        self.seconds[page.name] = (
+            there["metadata"]["nnz"]["seconds"] if there else 0.0
+        )
+        if self.live:
+            print("\r\x1b[K", end="")
+        state = (
+            "FAILED" if failed else f"{self.seconds[page.name]:6.1f} s of a core"
+        )
+        elapsed = time.monotonic() - self.began
+        print(
+            f"[{self.total - len(self.left):2}/{self.total}] {page.name:18} {state}  ({elapsed:.0f} s)",
+            flush=True,
+        )
+
+    def end(self) -> None:
+        """Say what took longest."""
+        if self.live:
+            print("\r\x1b[K", end="")
+        if self.total:
+            slowest = sorted(self.seconds.items(), key=lambda item: -item[1])[
+                :SLOWEST
+            ]
+            shown = ", ".join(f"{name} {seconds:.0f}" for name, seconds in slowest)
+            elapsed = time.monotonic() - self.began
+            total = sum(self.seconds.values())
+            print(
+                f"Executed in {elapsed:.0f} s; {total:.0f} s of a core, most by {shown}.",
+                flush=True,
+            )
+
+
+def printed(outputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield what a cell gave, by name; streams, which arrive in pieces cut by chance, in one piece."""
+    streams: dict[str, str] = {}
+    seen = Counter[str]()
+    for output in outputs:
+        if output["output_type"] == "stream":
+            name = output["name"]
+            streams[name] = streams.get(name, "") + output["text"]
+        else:
+            kind = output["output_type"]
+            yield f"{kind} {seen[kind]}", json.loads(json.dumps(output))
+            seen[kind] += 1
+    yield from streams.items()
+
+
+def main() -> None:
+    """Print seconds by cell of each page that was executed: what `make profile` shows."""
+    folder = Path(os.environ.get("NNZ_PAGES", "_build/pages"))
+    for path in sorted(folder.glob("*.ipynb")):
+        if there := executed.read(path):
+            facts = there["metadata"]["nnz"]
+            slow = sorted(enumerate(facts["cells"]), key=lambda item: -item[1])[:6]
+            print(
+                f"{path.stem:18} {facts['seconds']:7.1f} s of a core, {facts['megabytes']} MB; by cell {slow}"
+            )
+
+
+if __name__ == "__main__":
+    main()
