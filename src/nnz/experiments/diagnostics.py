@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -104,15 +104,21 @@ def ratios_and_losses(kind: str, seed: int) -> dict[float, tuple[float, float]]:
     return {rate: pair for rate, pair in found if math.isfinite(pair[1])}
 
 
+def at_best(
+    tried: Mapping[str, Mapping[float, tuple[float, float]]],
+) -> dict[str, float]:
+    """Return the ratio at the rate with the lowest dev loss, to the base of ten, for each way to train."""
+    found: dict[str, float] = {}
+    for kind, pairs in tried.items():
+        ratio, loss = min(pairs.values(), key=lambda pair: pair[1])
+        found |= {kind: math.log10(ratio), f"loss {kind}": loss}
+    off = [abs(found[kind] + 3) for kind in tried if "norm" not in kind]
+    return found | {"factor": 10 ** max(off)}
+
+
 def rule(seed: int) -> dict[str, float]:
     """Update over weights at the best of several rates after 1,500 steps of six layers, to the base of ten."""
-    found: dict[str, float] = {}
-    for kind in TRIED:
-        pairs = ratios_and_losses(kind, seed).values()
-        ratio, loss = min(pairs, key=lambda pair: pair[1])
-        found |= {kind: math.log10(ratio), f"loss {kind}": loss}
-    off = [abs(found[kind] + 3) for kind in TRIED if "norm" not in kind]
-    return found | {"factor": 10 ** max(off)}
+    return at_best({kind: ratios_and_losses(kind, seed) for kind in TRIED})
 
 
 def by_gain(seed: int) -> dict[str, float]:
