@@ -134,7 +134,9 @@ def test_a_stopped_recording_keeps_what_was_done_and_goes_on(
     assert (
         len(
             json.loads(
-                (tmp_path / "recorded" / "small.toss.part.json").read_text()
+                (tmp_path / "recorded" / "small.toss.part.json").read_text(
+                    encoding="utf-8"
+                )
             )["results"]
         )
         == 3
@@ -399,7 +401,12 @@ def test_a_child_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
 
 def _state(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8")
+            .rpartition(")")[2]
+            .split()[0]
+        )
     except OSError:
         return "Z"
 

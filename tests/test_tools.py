@@ -21,9 +21,8 @@ def run(
         command,
         cwd=root,
         capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, **environment},
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
     )
 
 
@@ -46,7 +45,8 @@ def test_a_second_call_changes_nothing(root: Path) -> None:
     code = "import sys; sys.path.insert(0, 'tools'); import venv as v; print(v.fingerprint(), end='')"
     if (
         not stamp.exists()
-        or stamp.read_text() != run([sys.executable, "-c", code], root).stdout
+        or stamp.read_text(encoding="utf-8")
+        != run([sys.executable, "-c", code], root).stdout
     ):
         pytest.fail(
             "the tests need the environment that `make venv` makes; run `make test`."
@@ -78,7 +78,7 @@ def test_when_pip_fails_make_says_what_to_do(
 ) -> None:
     fake = tmp_path / "bin" / "python"
     fake.parent.mkdir()
-    fake.write_text(f'#!/bin/sh\necho "{said}"\nexit 1\n')
+    fake.write_text(f'#!/bin/sh\necho "{said}"\nexit 1\n', encoding="utf-8")
     fake.chmod(0o755)
     code = (
         "import pathlib, sys; sys.path.insert(0, 'tools'); import venv as v; "
@@ -99,7 +99,9 @@ def test_with_too_little_room_make_says_how_much_is_needed(root: Path) -> None:
 def test_the_constraints_pin_every_installed_package_exactly(root: Path) -> None:
     pins = [
         line
-        for line in (root / "constraints.txt").read_text().splitlines()
+        for line in (root / "constraints.txt")
+        .read_text(encoding="utf-8")
+        .splitlines()
         if line and line[0] != "#"
     ]
     assert all(line.count("==") == 1 for line in pins)
@@ -123,10 +125,12 @@ def built(tmp_path: Path, root: Path) -> Path:
     """A copy of serve.py beside a built book of one page."""
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "serve.py").write_text(
-        (root / "tools" / "serve.py").read_text()
+        (root / "tools" / "serve.py").read_text(encoding="utf-8"), encoding="utf-8"
     )
     (tmp_path / "_build" / "html").mkdir(parents=True)
-    (tmp_path / "_build" / "html" / "index.html").write_text("<p>book</p>")
+    (tmp_path / "_build" / "html" / "index.html").write_text(
+        "<p>book</p>", encoding="utf-8"
+    )
     return tmp_path
 
 
