@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import math
 from collections.abc import Callable
+=======
+from dataclasses import replace
+>>>>>>> bench
 
 import pytest
+import torch.nn.functional as F
 
 from nnz.support import race
 
@@ -14,6 +19,7 @@ pytestmark = pytest.mark.support
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "charlotte"] * 3
 
 
+<<<<<<< HEAD
 def test_every_ratio_is_of_the_runs_it_names_and_named_as_its_claim(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -36,3 +42,37 @@ def test_every_ratio_is_of_the_runs_it_names_and_named_as_its_claim(
         share = (2 / 3) * batches * epochs / (6 / 3 * race.LECTURE_STEPS)
         assert found.pop(f"dilated.time_{kind}") == pytest.approx(share)
     assert set(found) == {"dilated.forms", "dilated.cached"}
+=======
+class Ticks:
+    """A clock that goes on by a second each time it is asked."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def test_a_run_is_measured_whole_or_scaled_and_takes_turns_with_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(race, "time", Ticks())
+    loop = race.Loop(NAMES)
+    steps: list[int] = []
+    monkeypatch.setattr(loop, "step", lambda: steps.append(1))
+    run = race.Run(race.tree, 6, 9, 0.01, 0.05)  # two batches to an epoch
+    assert race.in_turns(run, NAMES, loop) == (6.0, race.LECTURE_STEPS / 100)
+    assert len(steps) == 6 * 100
+    part = replace(run, measured=2)
+    assert race.in_turns(part, NAMES, loop) == (6.0, race.LECTURE_STEPS / 100)
+    assert len(steps) == 8 * 100
+
+
+def test_the_loop_of_the_lecture_learns() -> None:
+    loop = race.Loop(NAMES)
+    before = F.cross_entropy(loop.model.logits(loop.X), loop.Y).item()
+    for _ in range(30):
+        loop.step()
+    assert F.cross_entropy(loop.model.logits(loop.X), loop.Y).item() < before - 0.5
+>>>>>>> bench

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import runpy
 import socket
 import subprocess
 import sys
@@ -147,43 +146,3 @@ def test_serving_a_taken_port_or_no_book_says_what_to_do(built: Path) -> None:
     assert "cannot be used" in run([*serve, "70000"], built).stderr
     (built / "_build" / "html" / "index.html").unlink()
     assert "Run `make book` first" in run([*serve, "0"], built).stderr
-
-
-@pytest.mark.parametrize(
-    ("speed", "hand", "code"), [(20.0, 2.0, 0), (7.0, 2.0, 1), (20.0, 1.4, 1)]
-)
-def test_the_benchmark_prints_its_ratios_and_fails_below_the_claim(
-    root: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    speed: float,
-    hand: float,
-    code: int,
-) -> None:
-    from nnz.support import pace, peer, race
-
-    def run(engine: str, seconds: float, size: float) -> peer.Run:
-        steps = [seconds, seconds]
-        return peer.Run(
-            engine, steps, [0, 0], [1.0, 0.5], [0, 0], [0, 0], 10, 1.0, size
-        )
-
-    runs = {
-        "nnz": run("nnz", 0.05, 100),
-        "micrograd": run("micrograd", 0.05 * speed, 700),
-    }
-    monkeypatch.setattr(peer, "compare", lambda: runs)
-    seconds = {"by hand": 1.0, "autograd": hand, "by hand, with loops": 9.0}
-    parts = {way: {"forward": s / 2, "update": s / 2} for way, s in seconds.items()}
-    monkeypatch.setattr(pace, "compare", lambda: parts)
-    monkeypatch.setattr(race, "compare", lambda names: {"dilated.forms": 2.4})
-    space = runpy.run_path(str(root / "tools" / "bench.py"))
-    assert space["main"]() == code
-    out = capsys.readouterr().out
-    lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert any(
-        f"engine.speed {speed:.3g} (claimed: at least 8;" in x for x in lines
-    )
-    shown = f"backprop.faster_than_autograd {hand:.3g} (claimed: at least 1.5;"
-    assert any(shown in line for line in lines)
-    assert ("DOES NOT HOLD" in out) == bool(code)
