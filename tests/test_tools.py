@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -37,6 +38,41 @@ def test_without_a_usable_python_make_says_what_to_install(root: Path) -> None:
         assert failed.returncode == 1
         assert f"Tried: {python}" in failed.stderr
         assert "needs Python 3.11 or newer" in failed.stderr
+
+
+def test_a_python_may_have_spaces_in_its_path(root: Path, tmp_path: Path) -> None:
+    """It is a stand-in that is good enough for venv.sh, and says what it is asked to run."""
+    python = tmp_path / "pro gram é" / "python 3"
+    python.parent.mkdir()
+    told = '#!/bin/sh\n[ "$1" = -c ] || printf "<%s>" "$@"\n'
+    python.write_text(told, encoding="utf-8")
+    python.chmod(0o755)
+    made = run(["sh", "tools/venv.sh", "--resolve"], root, PYTHON=str(python))
+    assert (made.returncode, made.stdout) == (0, "<tools/venv.py><--resolve>")
+    made = run(["make", "--silent", "venv", f"PYTHON={python}"], root)
+    assert (made.returncode, made.stdout) == (0, "<tools/venv.py>")
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_no_change_of_the_locale_asks_for_another_environment(
+    root: Path, tmp_path: Path, locale: str
+) -> None:
+    folder = tmp_path / "a földer"
+    shutil.copytree(root / "tools", folder / "tools")
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(root / name, folder)
+    code = "import sys; sys.path.insert(0, 'tools'); import venv as v; v.STAMP.parent.mkdir()\n"
+    code += "v.create = lambda constraints: print('asked'); v.main(); v.main()"
+    asked = run(
+        [sys.executable, "-c", code],
+        folder,
+        LC_ALL=locale,
+        PYTHONUTF8="0",
+        PYTHONCOERCECLOCALE="0",
+    )
+    assert asked.stdout.count("asked") == 1, asked.stderr
+    made_from = (folder / ".venv" / "made-from.txt").read_text(encoding="utf-8")
+    assert f"folder {folder}\n" in made_from
 
 
 def test_a_second_call_changes_nothing(root: Path) -> None:
