@@ -1,4 +1,4 @@
-"""Train the same network with `nnz` and with micrograd 0.1.0, and measure both.
+"""Train the same network with `nnz`, with micrograd 0.1.0 and with a lean engine, and measure each.
 
 Each engine runs in a process of its own: in one process the garbage that one leaves is charged to the other.
 `make bench` prints the comparison, and the chapter `engine` records it as claims.
@@ -20,9 +20,11 @@ from typing import Any
 
 from nnz.moons import two_moons
 from nnz.nn import MLP
+from nnz.support.lean import TinyGPT
 
 ENGINES = ("nnz", "micrograd")
-SWITCHES = frozenset({"uncollected", "uncircled"})
+LEAN = ("nnz", "lean")
+SWITCHES = frozenset({"uncollected", "uncircled", "gpt"})
 SIZES = (
     2,
     [16, 16, 1],
@@ -69,18 +71,20 @@ def measure(engine: str, steps: int, *switches: str) -> Run:
     """Measure one engine in a new process.
 
     Args:
-        engine: "nnz" or "micrograd".
+        engine: "nnz", "micrograd" or "lean".
         steps: how many training steps; at least 2.
         switches: "uncollected" turns Python's garbage collector off; "uncircled" takes from micrograd's graph,
-            after each step, the functions through which its nodes refer to themselves.
+            after each step, the functions through which its nodes refer to themselves; "gpt" trains
+            `nnz.support.lean.TinyGPT`, for which micrograd lacks exp and log.
 
     Raises:
         ValueError: the engine or a switch is unknown, or there are fewer than 2 steps.
         RuntimeError: the process failed; the message is what it said.
     """
-    if engine not in ENGINES or steps < 2 or not SWITCHES.issuperset(switches):
+    known = sorted({*ENGINES, *LEAN})
+    if engine not in known or steps < 2 or not SWITCHES.issuperset(switches):
         raise ValueError(
-            f"expected an engine of {ENGINES}, at least 2 steps, and switches of {sorted(SWITCHES)}; "
+            f"expected an engine of {known}, at least 2 steps, and switches of {sorted(SWITCHES)}; "
             f"got {engine!r}, {steps} and {switches}."
         )
     command = [
@@ -91,27 +95,34 @@ def measure(engine: str, steps: int, *switches: str) -> Run:
         str(steps),
         *switches,
     ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode:
         raise RuntimeError(f"measuring {engine} failed:\n{done.stderr}")
     return Run(**json.loads(done.stdout))
 
 
-def compare(rounds: int = 4, steps: int = 3, *switches: str) -> dict[str, Run]:
-    """Measure both in turn, so that a slow moment of the machine meets both, and return the faster run of each.
+def compare(
+    rounds: int = 4,
+    steps: int = 3,
+    *switches: str,
+    engines: Sequence[str] = ENGINES,
+) -> dict[str, Run]:
+    """Measure engines in turn, so that a slow moment of the machine meets all, and return the fastest run of each.
 
-    micrograd takes `steps` steps a round, and nnz, which is so much faster, five times as many.
+    micrograd takes `steps` steps a round, and the others, which are so much faster, five times as many.
     """
     runs = [
-        measure(engine, steps * (5 if engine == "nnz" else 1), *switches)
+        measure(engine, steps * (1 if engine == "micrograd" else 5), *switches)
         for _ in range(rounds)
-        for engine in ENGINES
+        for engine in engines
     ]
     return {
         engine: min(
             (run for run in runs if run.engine == engine), key=lambda run: run.step
         )
-        for engine in ENGINES
+        for engine in engines
     }
 
 
@@ -135,11 +146,11 @@ def total_loss(
     )
 
 
-def train_step(model: Any, loss: Any, k: float) -> None:
-    """Take the demo's step number `k`, whose rate falls from 1 to 0.1 over a hundred steps."""
+def train_step(model: Any, loss: Any, k: float, first: float = 1.0) -> None:
+    """Take the demo's step number `k`, whose rate falls from `first` to a tenth of it over a hundred steps."""
     model.zero_grad()
     loss.backward()
-    rate = 1.0 - 0.9 * k / 100
+    rate = first * (1.0 - 0.9 * k / 100)
     for parameter in model.parameters():
         parameter.data -= rate * parameter.grad
 
@@ -148,22 +159,40 @@ def build(engine: str) -> tuple[Any, Any]:
     """Return an engine's Value, and its network with the same weights for every engine."""
     ours = MLP(*SIZES, generator=random.Random(SEED))
     if engine == "nnz":
-        return importlib.import_module("nnz.engine").Value, ours
+        return engine_of(engine), ours
+    if engine == "lean":
+        value = engine_of(engine)
+        for neuron in (n for layer in ours.layers for n in layer.neurons):
+            neuron.w = [value(w.data) for w in neuron.w]
+            neuron.b = value(neuron.b.data)
+        return value, ours
     model = importlib.import_module("micrograd.nn").MLP(*SIZES)
     for theirs, parameter in zip(
         model.parameters(), ours.parameters(), strict=True
     ):
         theirs.data = parameter.data
-    return importlib.import_module("micrograd.engine").Value, model
+    return engine_of(engine), model
+
+
+def engine_of(name: str) -> Any:
+    """Return the class of an engine's values."""
+    modules = {"nnz": "nnz.engine", "lean": "nnz.support.lean"}
+    return importlib.import_module(modules.get(name, f"{name}.engine")).Value
+
+
+def operands(node: Any) -> Any:
+    """Return what a node of any engine was made of."""
+    if hasattr(node, "operands"):
+        return [operand for operand, _ in node.operands]
+    return node._children if hasattr(node, "_children") else node._prev
 
 
 def graph(root: Any) -> list[Any]:
-    """Return every node of a graph of either engine."""
+    """Return every node of a graph of any engine."""
     found, stack = {id(root): root}, [root]
     while stack:
         node = stack.pop()
-        ours = hasattr(node, "operands")
-        for operand in [o for o, _ in node.operands] if ours else node._prev:
+        for operand in operands(node):
             if id(operand) not in found:
                 found[id(operand)] = operand
                 stack.append(operand)
@@ -205,16 +234,25 @@ def _footprint(loss_of: Callable[[], Any]) -> tuple[int, float, float]:
     return nodes, watched / nodes, used / nodes
 
 
-def _main(engine: str, steps: int, switches: Sequence[str]) -> None:
+def program(engine: str, *switches: str) -> tuple[Any, Callable[[], Any], float]:
+    """Return what is trained, what returns its loss, and the first rate: a network on two moons, or the GPT."""
+    if "gpt" in switches:
+        gpt = TinyGPT(engine_of(engine), SEED)
+        return gpt, lambda: gpt.loss([0, 5, 13, 13, 1, 0]), 0.05  # .emma.
     value, model = build(engine)
     points, labels = two_moons(POINTS, NOISE, random.Random(SEED))
+    return model, lambda: total_loss(model, value, points, labels), 1.0
+
+
+def _main(engine: str, steps: int, switches: Sequence[str]) -> None:
+    model, loss_of, rate = program(engine, *switches)
     cutting = 0.0
 
     def step(k: int) -> float:
         """Train one step; the graph is let go at its end, which is part of the time."""
         nonlocal cutting
-        loss = total_loss(model, value, points, labels)
-        train_step(model, loss, k)
+        loss = loss_of()
+        train_step(model, loss, k, rate)
         if "uncircled" in switches:
             began = time.perf_counter()
             _cut(loss)
@@ -231,9 +269,7 @@ def _main(engine: str, steps: int, switches: Sequence[str]) -> None:
         losses.append(step(k))
         seconds.append(time.perf_counter() - start - cutting)
         gc.callbacks.remove(watch)
-    nodes, watched, used = _footprint(
-        lambda: total_loss(model, value, points, labels)
-    )
+    nodes, watched, used = _footprint(loss_of)
     run = Run(
         engine,
         seconds,
