@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,14 @@ def reference() -> Source:
     from nnz.support.datasets import locate
 
     return locate()
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts, here and in processes started here, also where the tests run with it ignored (nohup)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -86,6 +86,12 @@ FILES = {
     "book/tiny.md": TINY,
     "book/claims/tiny.toml": CLAIMS,
 }
+NOT_NEEDED = (
+    "exercises",
+    "experiments",
+    "figures",
+    "exercises_*",
+)  # each file of code gets a page
 Build = Callable[..., tuple[int, str, Path]]
 
 
@@ -94,7 +100,7 @@ def small(tmp_path: Path, root: Path) -> Path:
     """A book of two pages with all that builds it, in a folder with a space and an accent in its name."""
     here = tmp_path / "small bóok"
     for folder in ("src", "tools", "book/_ext", "book/_static", "data"):
-        ignored = shutil.ignore_patterns("__pycache__", "names.txt")
+        ignored = shutil.ignore_patterns("__pycache__", "names.txt", *NOT_NEEDED)
         shutil.copytree(root / folder, here / folder, ignore=ignored)
     for name in (
         "_config.yml",
@@ -151,16 +157,18 @@ def build(small: Path) -> Build:
 def test_the_small_book_builds(build: Build) -> None:
     code, said, built = build()
     assert code == 0, said[-3000:]
-    claims = json.loads((built / "claims.json").read_text())
+    claims = json.loads((built / "claims.json").read_text(encoding="utf-8"))
     verdicts = [claim["verdict"] for claim in claims.values()]
     assert verdicts == ["holds", "holds", "holds here"]
-    page = (built / "html" / "book" / "tiny.html").read_text()
+    page = (built / "html" / "book" / "tiny.html").read_text(encoding="utf-8")
     assert "The half is" in page
     assert "0.5000" in page
     assert "CHUNK" in page
     assert "thebe" not in page.lower()
     assert (built / "html" / "_static" / "mathjax" / "tex-svg.js").is_file()
-    assert "tiny.half" in (built / "html" / "book" / "index.html").read_text()
+    assert "tiny.half" in (built / "html" / "book" / "index.html").read_text(
+        encoding="utf-8"
+    )
     # What is printed in pieces stays one line.
     assert "cut in two\n" in re.sub("<[^>]*>", "", page)
 
@@ -220,10 +228,12 @@ def test_what_depends_on_the_machine_is_reported_and_turns_nothing_red(
     assert code == 0, said[-3000:]
     assert "not on this machine: tiny.speed, measured 1.5, goal at least 2" in said
     assert "tiny ran for" in said
-    record = json.loads((built / "claims.json").read_text())["tiny.speed"]
+    record = json.loads((built / "claims.json").read_text(encoding="utf-8"))[
+        "tiny.speed"
+    ]
     assert record["verdict"] == "not on this machine"
     assert re.search(r"\d core.*Python \d.*torch \d", record["machine"])
-    ledger = (built / "html" / "book" / "index.html").read_text()
+    ledger = (built / "html" / "book" / "index.html").read_text(encoding="utf-8")
     assert "not on this machine" in ledger
 
 
@@ -274,7 +284,9 @@ def test_a_killed_build_leaves_nothing_stale_and_the_next_succeeds(
         started.wait()
     code, said = run_in(small, "quick")  # which trusts what it finds
     assert code == 0, said[-3000:]
-    page = (small / "_build" / "html" / "book" / "tiny.html").read_text()
+    page = (small / "_build" / "html" / "book" / "tiny.html").read_text(
+        encoding="utf-8"
+    )
     assert "cut in 9\n" in re.sub("<[^>]*>", "", page)
 
 
@@ -324,7 +336,10 @@ def test_a_disk_that_is_full_is_named_and_leaves_nothing_that_the_next_build_tru
 ) -> None:
     """A limit on the size of files stands for a full disk: the page's result is larger, and is not written."""
     command, environment = command_of(small)
-    full = "import os, resource as r, sys; r.setrlimit(r.RLIMIT_FSIZE, (700, 700)); os.execv(sys.argv[1], sys.argv[1:])"
+    full = (
+        "import os, resource as r, sys; r.setrlimit(r.RLIMIT_FSIZE, (700, 700)); "
+    )
+    full += "os.execv(sys.argv[1], sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-c", full, *command],
         cwd=small,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import io
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +144,18 @@ def test_an_own_list_goes_to_a_file_and_comes_back(
     assert nnz(*again, *words)[1] == first  # what the store has is the same
 
 
+def test_a_letter_that_the_terminal_lacks_is_written_as_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = write(tmp_path / "own", ["zoé"] * 30)
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", out)
+    assert command.main(["train", "--model", "bigram", "--data", str(data)]) == 0
+    said = out.buffer.getvalue().decode("ascii")
+    assert r"\xe9" in said.split("it makes up")[1]
+    assert r"\xb1" in said  # of the loss and its error
+
+
 def test_odd_but_harmless_lists_are_read(tmp_path: Path) -> None:
     text = "\ufeff  ann\r\n\r\nbo \rcy\nde\u0301\n\t\nfi\nfi\n\nمی\u200cنا"
     path = tmp_path / "own"
@@ -265,14 +276,26 @@ def test_the_embedded_list_is_named_when_it_is_used(
 # The process
 
 
-def start(*words: str, **how: Any) -> subprocess.Popen[str]:
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    given = [sys.executable, "-u", "-m", "nnz", *words]
-    return subprocess.Popen(given, text=True, **pipes | how)
+MODULE = "import runpy; runpy.run_module('nnz', run_name='__main__')"
+TOLD = """
+import sys
+from nnz.support import command, progress
+progress.Bar.advance = lambda self, **values: print("a step", file=sys.stderr)
+sys.exit(command.main())
+"""
+
+
+def start(code: str, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", code, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
 
 
 def test_a_reader_who_has_read_enough_is_no_error() -> None:
-    with start("sample", "--model", "bigram", "-n", "100000") as run:
+    with start(MODULE, "sample", "--model", "bigram", "-n", "100000") as run:
         assert run.stdout
         assert run.stderr
         assert run.stdout.readline()
@@ -283,18 +306,21 @@ def test_a_reader_who_has_read_enough_is_no_error() -> None:
     assert "Error" not in said
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_training_and_leaves_nothing(
     tmp_path: Path, folder: Path
 ) -> None:
-    run = start("train", "--model", "wavenet-tree", "--out", str(tmp_path / "m"))
-    until = time.monotonic() + 60
-    while not list(folder.glob("*.lock")) and time.monotonic() < until:
-        time.sleep(0.1)  # training begins under the lock
-    time.sleep(1)
-    os.kill(run.pid, signal.SIGINT)
-    out, err = run.communicate(timeout=60)
-    assert (run.returncode, out) == (130, "")
-    assert err.endswith("interrupted\n")
-    assert "Traceback" not in err
-    assert not (tmp_path / "m").exists()
+    out = tmp_path / "m"
+    with start(TOLD, "train", "--model", "wavenet-tree", "--out", str(out)) as run:
+        assert run.stdout
+        assert run.stderr
+        for _ in range(10):
+            assert run.stderr.readline() == "a step\n"
+        run.send_signal(signal.SIGINT)
+        said = run.stderr.readlines()
+        assert run.stdout.read() == ""
+    assert run.returncode == 130
+    assert said[-1] == "interrupted\n"
+    assert "Traceback" not in "".join(said)
+    assert not out.exists()
     assert not [p for p in folder.iterdir() if p.suffix != ".lock"]

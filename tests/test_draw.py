@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import random
 import re
+from collections.abc import Callable
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -238,3 +240,30 @@ def test_no_two_boxes_overlap_and_no_arrow_passes_a_box(
         ordered = sorted(items)
         for (upper, tall), (lower, other) in itertools.pairwise(ordered):
             assert lower - upper >= (tall + other) / 2
+
+
+@pytest.mark.parametrize("show", [draw, steps, columns])
+@pytest.mark.parametrize("root", [3, None, "x", [Value(1)]])
+def test_what_is_no_graph_is_not_drawn(
+    show: Callable[[Any], Any], root: Any
+) -> None:
+    with pytest.raises(TypeError, match=r"one Value.*got"):
+        show(root)
+
+
+@pytest.mark.parametrize("slopes", [Value(2), Value(1), "LR", None])
+def test_a_second_result_or_a_direction_is_not_taken_for_slopes(
+    slopes: Any,
+) -> None:
+    with pytest.raises(TypeError, match=r"True or False.*one result; got"):
+        draw(Value(1), slopes)
+
+
+@pytest.mark.parametrize("show", [draw, steps])
+def test_a_label_that_is_no_text_is_found_when_it_is_drawn(
+    show: Callable[[Any], Any],
+) -> None:
+    a = Value(3.0)
+    a.label = 7  # type: ignore[assignment]
+    with pytest.raises(TypeError, match=r"label is text.*data 3.0 has 7 \(int\)"):
+        show(a * 2)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
+import io
 import itertools
 import math
 import random
 import re
 import subprocess
 import sys
-import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,15 +101,53 @@ def test_the_table_of_contents_is_what_the_chapters_define() -> None:
         assert len(set(values)) == len(values)
 
 
+MOST_CALLS = 3_000_000  # of functions in a check: half a second or so
+
+
 @each()
-def test_the_reference_is_right_and_fast(exercise: Exercise) -> None:
-    start = time.perf_counter()
-    result = exercise.check(exercise.reference)
-    assert time.perf_counter() - start < 1
+def test_the_reference_is_right_and_soon_checked(exercise: Exercise) -> None:
+    calls = 0
+
+    def count(frame: object, event: str, arg: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        result = replace(exercise).check(exercise.reference)
+    finally:
+        sys.setprofile(before)
+    assert calls < MOST_CALLS
     assert result.state == "right"
     assert result
     assert lines_of(result)[0].startswith(f"✓ {exercise.title}: ")
     assert result.assert_ok() is result
+
+
+def test_what_the_reference_and_the_slips_come_to_is_found_once() -> None:
+    tried: Counter[str] = Counter()
+
+    def counted(name: str, answer: Any) -> Any:
+        @functools.wraps(answer)
+        def counting(*args: Any) -> Any:
+            tried[name] += 1
+            return answer(*args)
+
+        return counting
+
+    known = ex.second_derivative
+    slips = [
+        replace(slip, answer=counted(slip.cause, slip.answer))
+        for slip in known.slips
+    ]
+    reference = counted("reference", known.reference)
+    exercise = replace(known, reference=reference, slips=tuple(slips))
+    for _ in range(3):
+        assert exercise.check(known.slips[-1].answer).state == "wrong"
+        assert exercise.check(lambda f, x, h: 0.0).state == "wrong"
+    assert set(tried) == {"reference", *(slip.cause for slip in slips)}
+    assert max(tried.values()) <= len(known.inputs)
 
 
 @each()
@@ -566,8 +607,21 @@ def test_the_command_lists(run: Run) -> None:
 
 def test_the_command_runs_as_a_module() -> None:
     command = [sys.executable, "-m", "nnz.exercises", "solution", "xor"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", check=True
+    )
     assert done.stdout == ex.xor.solution()
+
+
+def test_the_command_checks_where_letters_are_lacking(
+    answers: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", out)
+    raises = "def gradient(a, b, c):\n    raise ValueError('zoé')\n"
+    assert command.main(["check", answers(raises)]) == 1
+    out.flush()
+    assert rb"zo\xe9" in out.buffer.getvalue()
 
 
 def test_the_command_checks_a_file(run: Run, answers: Callable[[str], str]) -> None:
@@ -650,7 +704,7 @@ def test_a_file_may_import_its_neighbours_and_leaves_the_path_alone(
     run: Run, answers: Callable[[str], str], tmp_path: Path
 ) -> None:
     neighbour = "exercises_neighbour"
-    (tmp_path / f"{neighbour}.py").write_text(RIGHT)
+    (tmp_path / f"{neighbour}.py").write_text(RIGHT, encoding="utf-8")
     before = sys.path[:]
     importing = f"import sys\nfrom {neighbour} import second_derivative\nsys.path.insert(0, 'x')\n"
     assert run("check", answers(importing))[0] == 0

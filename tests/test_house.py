@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -419,6 +418,35 @@ BROKEN: list[
         },
         "more than one fragment in ten",
     ),
+    (
+        "a file read in the locale's encoding",
+        house.locale_texts,
+        {"alpha": ("return 2 * x", "return x.read_text()")},
+        'src/nnz/alpha.py:6: x.read_text without encoding="utf-8"',
+    ),
+    (
+        "a file opened in it",
+        house.locale_texts,
+        {"alpha": ("return 2 * x", "return open(x, 'w')")},
+        "alpha.py:6: open without",
+    ),
+    (
+        "a path opened in it",
+        house.locale_texts,
+        {
+            "test": (
+                "x = torch",
+                "import pathlib\npathlib.Path('b').open()\nx = torch",
+            )
+        },
+        "test_alpha.py:5: pathlib.Path('b').open without",
+    ),
+    (
+        "a process heard in it",
+        house.locale_texts,
+        {"two": ("```{listing}", cell("run('a', text=True)") + "\n```{listing}")},
+        "two.md:8: run without",
+    ),
 ]
 
 
@@ -437,6 +465,14 @@ def test_the_rule_finds(
     assert any(problem in found for found in problems), problems
 
 
+def test_bytes_have_no_encoding_to_name(house_of: Callable[..., Path]) -> None:
+    code = (
+        "run('a'); open(x, 'rb'); x.open('rb+'); return open(x, encoding='utf-8')"
+    )
+    changed = house_of(alpha=("return 2 * x", code))
+    assert house.locale_texts(changed) == []
+
+
 def test_a_chapter_over_its_budget_is_found() -> None:
     table = {"one": {"seconds": 10}}
     assert house.over_budget({"one": 9.9}, table) == []
@@ -450,7 +486,11 @@ def test_a_chapter_over_its_budget_is_found() -> None:
 
 def test_names_txt_and_what_was_built_are_not_in_the_repository(root: Path) -> None:
     listed = subprocess.run(
-        ["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True
+        ["git", "ls-files"],
+        cwd=root,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     ).stdout
     tracked = listed.split()
     assert "src/nnz/data.py" in tracked
@@ -462,27 +502,35 @@ def test_names_txt_and_what_was_built_are_not_in_the_repository(root: Path) -> N
     ]
 
 
-MARKED = """
-import pytest
-
-class Show:
-    def pytest_collection_finish(self, session):
-        for item in session.items:
-            for mark in item.iter_markers():
-                print("MARKED", mark.name, item.path.name)
-
-raise SystemExit(pytest.main(["-q", "--collect-only"], plugins=[Show()]))
-"""
-
-
-def test_every_marker_of_a_chapter_selects_its_tests(root: Path) -> None:
-    """`pytest -m bigram` runs that chapter's tests alone. They are collected once, for all markers."""
-    run = subprocess.run(
-        [sys.executable, "-c", MARKED], cwd=root, capture_output=True, text=True
+def test_every_marker_of_a_chapter_selects_its_tests(
+    root: Path, request: pytest.FixtureRequest
+) -> None:
+    """`pytest -m bigram` runs that chapter's tests alone: those collected here, and any that could be."""
+    chapters = house.chapters(root)
+    conftest = request.config.pluginmanager.get_plugin(
+        str(root / "tests/conftest.py")
     )
-    assert run.returncode == 0, run.stdout[-500:]
-    lines = {line for line in run.stdout.splitlines() if line.startswith("MARKED")}
-    for name, chapter in house.chapters(root).items():
-        files = {line.split()[2] for line in lines if line.split()[1] == name}
-        assert {f"{test}.py" for test in chapter["tests"]} <= files
-        assert "test_house.py" not in files
+    assert conftest
+
+    class Item:
+        """As little of a test as has a file and takes marks."""
+
+        def __init__(self, path: Path) -> None:
+            self.path, self.marks = path, set[str]()
+
+        def add_marker(self, name: str) -> None:
+            self.marks.add(name)
+
+    files = [*(root / "tests").glob("test_*.py"), *(root / "src").rglob("*.py")]
+    items = [Item(path) for path in files]
+    conftest.pytest_collection_modifyitems(items)
+    marks = {item.path: item.marks for item in items}
+    for name, chapter in chapters.items():
+        for test in chapter["tests"]:
+            assert name in marks[root / "tests" / f"{test}.py"]
+        assert name not in marks[root / "tests" / "test_house.py"]
+    for collected in request.session.items:
+        own = {mark.name for mark in collected.iter_markers()} & set(chapters)
+        assert own == marks.get(collected.path, set())
+    known = " ".join(request.config.getini("markers"))
+    assert all(f"{name}: the tests of the chapter" in known for name in chapters)

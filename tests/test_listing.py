@@ -62,7 +62,7 @@ class Disc:
 def source(tmp_path: Path) -> Path:
     folder = tmp_path / "src" / "pkg"
     folder.mkdir(parents=True)
-    (folder / "shapes.py").write_text(MODULE)
+    (folder / "shapes.py").write_text(MODULE, encoding="utf-8")
     return tmp_path / "src"
 
 
@@ -152,7 +152,7 @@ def test_members_need_one_class_to_be_chosen_from(source: Path) -> None:
 def test_a_file_that_changed_is_read_anew(source: Path) -> None:
     path = source / "pkg" / "shapes.py"
     find(source, "pkg.shapes.LIMIT")
-    path.write_text(MODULE.replace("LIMIT = 3", "LIMIT = 4"))
+    path.write_text(MODULE.replace("LIMIT = 3", "LIMIT = 4"), encoding="utf-8")
     import os
 
     os.utime(path, ns=(1, 1))

@@ -418,7 +418,7 @@ def test_where_nothing_can_be_written_a_model_is_trained_all_the_same(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("NNZ_MODELS", str(tmp_path / "file" / "store"))
     assert not trained("trigram", NAMES).from_store
     assert "no model can be kept in" in capsys.readouterr().err
@@ -490,28 +490,32 @@ def test_a_mixture_takes_its_parts_from_the_store(folder: Path) -> None:
 
 TWICE = """
 import sys
+from pathlib import Path
 from nnz.support import kept
 fit = kept.fit
-def slow(*args, **how):
-    import time
+def held(*args, **how):
     print("trained", flush=True)
-    time.sleep(3)
+    sys.stdin.readline()
     return fit(*args, **how)
-kept.fit = slow
+kept.fit = held
 print(kept.trained("trigram", ["ava", "eve"]).from_store)
 """
 
 
 def test_two_processes_train_once() -> None:
-    runs = [
-        subprocess.Popen(
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [sys.executable, "-c", TWICE],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
-        for _ in range(2)
-    ]
-    said = [run.communicate(timeout=60) for run in runs]
-    out = "".join(sorted(text for text, _ in said))
-    assert sorted(out.split()) == ["False", "True", "trained"]
+
+    with start() as first, start() as second:
+        assert first.stdout
+        assert second.stderr
+        assert first.stdout.readline() == "trained\n"  # and holds the lock
+        assert "waiting for another process" in second.stderr.readline()
+        said = [first.communicate("go on\n"), second.communicate()]
+    assert [out for out, _ in said] == ["False\n", "True\n"]

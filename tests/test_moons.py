@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import pytest
 
@@ -58,9 +59,38 @@ def test_the_same_seed_gives_the_same_points() -> None:
 
 @pytest.mark.parametrize(("n", "noise"), [(1, 0.1), (0, 0.1), (10, -0.1)])
 def test_impossible_moons_are_refused(n: int, noise: float) -> None:
-    with pytest.raises(ValueError, match=f"n={n}, noise={noise}"):
+    with pytest.raises(
+        ValueError, match=f"n >= 2.*got {n}" if n < 2 else f"noise={noise}"
+    ):
         two_moons(n, noise, random.Random(1))
 
 
 def test_two_points_are_the_fewest() -> None:
     assert sorted(two_moons(2, 0.0, random.Random(1))[1]) == [-1, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ((100.0, 0.1), TypeError, r"whole number of points; got 100.0 \(float\)"),
+        (("100", 0.1), TypeError, "whole number of points; got '100'"),
+        ((100, "0.1"), TypeError, "noise is a number.*'0.1'"),
+        ((100, random.Random(1)), TypeError, "noise is a number.*Random"),
+        ((100, math.nan), ValueError, "finite; got noise=nan"),
+        ((100, math.inf), ValueError, "finite; got noise=inf"),
+    ],
+)
+def test_moons_of_what_is_no_number_are_refused_and_nothing_is_drawn(
+    given: tuple[Any, Any], error: type[Exception], words: str
+) -> None:
+    g = random.Random(1)
+    before = g.getstate()
+    with pytest.raises(error, match=words):
+        two_moons(*given, g)
+    assert g.getstate() == before
+
+
+@pytest.mark.parametrize("generator", [42, None])
+def test_a_seed_is_no_generator(generator: Any) -> None:
+    with pytest.raises(TypeError, match=r"such as random.Random\(1\); got"):
+        two_moons(10, 0.1, generator)

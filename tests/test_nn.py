@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -146,9 +149,11 @@ def test_inputs_of_the_wrong_length_are_refused(x: list[float]) -> None:
 
 
 def test_impossible_sizes_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1 input; got 0"):
+    with pytest.raises(ValueError, match="at least 1 input, a whole number; got 0"):
         Neuron(0)
-    with pytest.raises(ValueError, match="at least 1 neuron; got 0"):
+    with pytest.raises(
+        ValueError, match="at least 1 neuron, a whole number; got 0"
+    ):
         Layer(2, 0)
     with pytest.raises(ValueError, match="at least one layer"):
         MLP(2, [])
@@ -196,3 +201,82 @@ def test_gradient_descent_learns_xor() -> None:
         for parameter in model.parameters():
             parameter.data -= 0.05 * parameter.grad
     assert loss().data < 1e-3 < before
+
+
+WRONG_CALLS: list[tuple[Callable[[], Any], str]] = [
+    (lambda: Neuron(1)(0.5), r"one list, here of length 1.*got 0.5 \(float\)"),
+    (lambda: Neuron(1)(Value(0.5)), "one list.*got Value"),
+    (lambda: Neuron(1)(np.float64(0.5)), "one list.*float64"),
+    (lambda: Neuron(1)(torch.tensor(0.5)), "one list.*Tensor"),
+    (lambda: Neuron(2)(0.5, 0.2), r"one list.*got \(0.5, 0.2\)"),
+    (lambda: Neuron(2)(x for x in (1, 2)), "one list.*generator"),
+    (lambda: Neuron(2)({1, 2}), "one list.*set"),
+    (lambda: Neuron(2)({1: 1, 2: 2}), "one list.*dict"),
+    (lambda: Neuron(2)([[1.0, 2.0], [3.0, 4.0]]), r"real number.*got \[1.0, 2.0\]"),
+    (lambda: Layer(2, 3)(0.5), "one list, here of length 2"),
+    (lambda: Layer(2, 3)(0.5, 0.2), "one list, here of length 2"),
+    (lambda: MLP(2, [1])(0.5), "one list, here of length 2"),
+    (lambda: MLP(2, [1])(Value(1), Value(2)), "one list, here of length 2"),
+    (lambda: MLP(2, [1])(random.Random(1)), "one list.*Random"),
+    (lambda: Neuron(2.0), r"at least 1 input, a whole number; got 2.0 \(float\)"),
+    (lambda: Neuron("2"), "whole number; got '2'"),
+    (lambda: Neuron([2]), r"whole number; got \[2\]"),
+    (lambda: Neuron(True), "whole number; got True"),
+    (lambda: Neuron(2, random.Random(1)), "generator=random.Random.*got"),
+    (lambda: Neuron(2, "tanh"), "nonlin is True.*got 'tanh'"),
+    (lambda: Neuron(2, None), "nonlin is True.*got None"),
+    (lambda: Neuron(2, True, 42), r"random.Random\(1\); got 42"),
+    (lambda: Neuron(2, generator=torch.Generator()), "random.Random.*Generator"),
+    (lambda: Layer(2, 2.0), "at least 1 neuron, a whole number; got 2.0"),
+    (lambda: Layer(2, [3]), r"at least 1 neuron.*got \[3\]"),
+    (lambda: Layer(2, 3, random.Random(1)), "generator=random.Random"),
+    (lambda: MLP(2, 3), r"n_outs lists.*\[16, 16, 1\]; got 3 \(int\)"),
+    (lambda: MLP(2, 3, 1), "n_outs lists"),
+    (lambda: MLP(2, "41"), "n_outs lists.*'41'"),
+    (lambda: MLP(2, {4, 1}), "n_outs lists.*set"),
+    (lambda: MLP(2, None), "n_outs lists.*None"),
+    (lambda: MLP(2, random.Random(1)), "n_outs lists.*Random"),
+    (lambda: MLP(2, (n for n in (4, 1))), "n_outs lists.*generator"),
+    (lambda: MLP(2, ["4"]), "at least 1 neuron.*'4'"),
+    (lambda: MLP(2, [[4], 1]), r"at least 1 neuron.*\[4\]"),
+    (lambda: MLP(2, [1], 42), "random.Random.*got 42"),
+    (lambda: MLP(2, [1], False), "random.Random.*got False"),
+    (lambda: MLP(random.Random(1), [1]), "at least 1 input.*Random"),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), WRONG_CALLS)
+def test_a_wrong_call_is_told_what_to_write(
+    call: Callable[[], Any], words: str
+) -> None:
+    with pytest.raises(TypeError, match=words):
+        call()
+
+
+def test_inputs_may_be_any_list_tuple_or_array() -> None:
+    neuron = Neuron(2, generator=random.Random(3))
+    expected = neuron([2.0, -0.5]).data
+    rows: list[Any] = [(2.0, -0.5), np.array([2.0, -0.5]), [Value(2), Value(-0.5)]]
+    assert [neuron(row).data for row in rows] == [expected] * 3
+    assert repr(MLP(2, (2, 1))) == repr(MLP(2, np.array([2, 1])))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda g: MLP(2, [4, 0], g),
+        lambda g: MLP(2, [4, 2.5], g),
+        lambda g: MLP(0, [4, 1], g),
+        lambda g: Layer(2, 0, generator=g),
+        lambda g: Layer(2, 3, "relu", g),
+        lambda g: Neuron(0, generator=g),
+    ],
+)
+def test_a_network_that_is_refused_has_drawn_nothing(
+    make: Callable[[random.Random], Any],
+) -> None:
+    g = random.Random(5)
+    before = g.getstate()
+    with pytest.raises((TypeError, ValueError)):
+        make(g)
+    assert g.getstate() == before

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import runpy
+import subprocess
+from typing import Any
+
 import pytest
 import torch
 
@@ -32,22 +37,75 @@ def test_all_ways_lead_to_the_same_weights() -> None:
     assert not torch.allclose(ends[0]["W1"], start["W1"], atol=0.01)
 
 
+class Ticks:
+    """A clock that goes on by a second whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        self.now += 1
+        return self.now
+
+
+@pytest.fixture
+def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "time", Ticks())
+
+
+@pytest.mark.usefixtures("ticks")
 def test_a_clock_charges_time_to_parts() -> None:
     clock = pace.Clock()
     clock.lap("one")
     clock.lap("two")
     clock.lap("one")
-    assert list(clock.parts) == ["one", "two"]
-    assert all(seconds >= 0 for seconds in clock.parts.values())
+    assert clock.parts == {"one": 2, "two": 1}
 
 
-def test_every_way_is_timed_in_its_parts() -> None:
-    found = pace.compare(rounds=1)
+@pytest.mark.usefixtures("ticks")
+def test_every_step_of_every_way_is_timed_in_its_parts() -> None:
+    found = pace._measure(rounds=2, n_hidden=8000)  # so wide that few steps do
     assert list(found) == list(pace.WAYS)
     for way, parts in found.items():
         own = {"embeddings"} if "loops" in way else set()
-        assert set(parts) == {"forward", "backward", "update"} | own
-        assert all(0 < seconds < 1 for seconds in parts.values())
+        assert parts == dict.fromkeys({"forward", "backward", "update"} | own, 1)
+
+
+def test_what_is_measured_is_measured_in_a_process_on_one_core(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def run(command: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
+        asked.append(command[1:])
+        assert {how["env"][name] for name in pace.THREADS} == {"1"}
+        said = json.dumps({"arithmetic": {"all": 0.25}})
+        return subprocess.CompletedProcess(command, 0, said, "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert pace.compare(rounds=3, n_hidden=50) == {"arithmetic": {"all": 0.25}}
+    assert pace.arithmetic(rounds=4) == 0.25
+    module = ["-m", "nnz.support.pace"]
+    assert asked == [
+        [*module, "steps", "3", "50"],
+        [*module, "arithmetic", "4", "200"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("what", "found"), [("steps", set(pace.WAYS)), ("arithmetic", {"arithmetic"})]
+)
+def test_what_the_process_says_is_what_was_measured(
+    what: str,
+    found: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pace", what, "1", "8000"])
+    runpy.run_path(str(pace.__file__), run_name="__main__")
+    said = json.loads(capsys.readouterr().out)
+    assert set(said) == found
+    assert all(seconds > 0 for parts in said.values() for seconds in parts.values())
 
 
 def test_without_rounds_there_is_nothing_to_time() -> None:
@@ -63,5 +121,6 @@ def test_a_failure_says_what_the_process_said(
         pace.compare(rounds=1)
 
 
-def test_the_arithmetic_of_a_step_is_less_than_the_step() -> None:
-    assert 0 < pace.arithmetic(rounds=2) < 1
+@pytest.mark.usefixtures("ticks")
+def test_the_arithmetic_of_a_step_is_a_share_of_its_round() -> None:
+    assert pace._bare(rounds=2, n=8) == {"arithmetic": {"all": 1 / 400}}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gc
 import math
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from nnz.bigram import BigramNet
 from nnz.data import LETTERS, windows
@@ -34,7 +34,7 @@ from nnz.layers import (
     TensorModule,
 )
 from nnz.mlp import BengioMLP
-from nnz.probe import LEAST_SLOPE, Flow, Probe, Reading, flat
+from nnz.probe import LEAST_SLOPE, Flow, Probe, Reading, Recorder, flat
 from nnz.train import History, LossError, Trainable, batches, train
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
@@ -160,6 +160,16 @@ def test_nothing_is_left_after_the_block(name: str) -> None:
     assert same(values, probe.values)
 
 
+@pytest.fixture
+def little_to_collect() -> Iterator[None]:
+    """What is there already is no garbage, and the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("little_to_collect")
 def test_no_graph_outlives_its_step_or_the_block_and_none_is_kept_if_none_is_due() -> (
     None
 ):
@@ -880,40 +890,51 @@ def test_flat_is_what_the_slope_says(z: float, kind: str) -> None:
 # What it costs
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+class Work(TorchDispatchMode):
+    """Counts the operations of torch, and the numbers that go into them and come out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations, self.numbers = 0, 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.operations += 1
+        parts = tree_leaves((args, kwargs, out))
+        self.numbers += sum(x.numel() for x in parts if isinstance(x, Tensor))
+        return out
 
 
-@pytest.mark.usefixtures("one_thread")
-def test_a_probe_at_every_hundredth_step_costs_less_than_a_tenth() -> None:
-    names = ["emma", "olivia"] * 50
+def test_a_probe_at_every_hundredth_step_costs_less_than_a_tenth(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names, recorders = ["emma", "olivia"] * 50, 0
+    enter = Recorder.__enter__
 
-    def seconds(probed: bool) -> float:
-        """Train for 400 steps; return how long the quickest hundred of them took, a reading among them."""
+    def entered(recorder: Recorder) -> Recorder:
+        nonlocal recorders
+        recorders += 1
+        return enter(recorder)
+
+    monkeypatch.setattr(Recorder, "__enter__", entered)
+
+    def work(probed: bool, steps: int) -> Work:
+        """Train, and return what it took in torch."""
         model = layered(*[Tanh()] * 6, n=100)
         optimizer = SGD(model.parameters(), lr=0.1)
         probe = Probe(model, optimizer, every=100)
-        clock = [time.perf_counter()]
-        with probe if probed else nullcontext():
-            train(
-                model,
-                batches(model, names, 32, seeded(3)),
-                optimizer,
-                steps=400,
-                then=lambda history: clock.append(time.perf_counter()),
-                every=100,
-            )
-        assert len(probe.readings) == (4 if probed else 0)
-        return min(end - start for start, end in pairwise(clock))
+        source = batches(model, names, 32, seeded(3))
+        with Work() as work, probe if probed else nullcontext():
+            train(model, source, optimizer, steps=steps)
+        return work
 
-    plain, probed = math.inf, math.inf
-    for attempt in range(12):  # others may be at work on the machine
-        plain = min(plain, seconds(probed=False))
-        probed = min(probed, seconds(probed=True))
-        if attempt >= 2 and probed < 1.1 * plain:
-            break
-    assert probed < 1.1 * plain
+    plain, probed = work(False, 100), work(True, 100)
+    assert 0 < probed.operations < 1.1 * plain.operations
+    assert 0 < probed.numbers < 1.1 * plain.numbers
+    assert recorders == 1
+    assert (  # between two readings it does nothing
+        probed.operations - work(True, 50).operations
+        == plain.operations - work(False, 50).operations
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import random
@@ -134,7 +135,9 @@ def test_a_stopped_recording_keeps_what_was_done_and_goes_on(
     assert (
         len(
             json.loads(
-                (tmp_path / "recorded" / "small.toss.part.json").read_text()
+                (tmp_path / "recorded" / "small.toss.part.json").read_text(
+                    encoding="utf-8"
+                )
             )["results"]
         )
         == 3
@@ -399,20 +402,37 @@ def test_a_child_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
 
 def _state(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8")
+            .rpartition(")")[2]
+            .split()[0]
+        )
     except OSError:
         return "Z"
 
 
 def test_only_code_counts_in_what_a_definition_is() -> None:
-    one = dependencies.ast.parse(
-        'def f(x):\n    """Say."""\n    # why\n    return (x\n      + 1)\n'
+    def bare(code: str) -> str:
+        return dependencies.bare(ast.parse(code))
+
+    one = 'def f(x):\n    """Say."""\n    import math  # why\n    return (x\n      + 1)\n'
+    assert bare(one) == bare(
+        'import os\n\ndef f(x):\n    """Say more."""\n    return x + 1\n'
     )
-    other = dependencies.ast.parse(
-        'def f(x):\n    """Say more."""\n    return x + 1\n'
+    assert bare(one) != bare(one.replace("+ 1", "+ 2"))
+    assert bare("if a:\n    b()\n") != bare("if a:\n    c()\n")
+    assert bare("try:\n    a()\nfinally:\n    b()\n") != bare(
+        "try:\n    a()\nfinally:\n    c()\n"
     )
-    assert dependencies.bare(one) == dependencies.bare(other)
-    third = dependencies.ast.parse(
-        'def f(x):\n    """Say more."""\n    return x + 2\n'
+
+
+def test_a_module_that_only_moves_changes_no_fingerprint(package: Path) -> None:
+    before = recordings.fingerprint("small.toss")
+    (package / "below").mkdir()
+    (package / "beta.py").rename(package / "below" / "beta.py")
+    text = (package / "alpha.py").read_text(encoding="utf-8")
+    (package / "alpha.py").write_text(
+        text.replace("nnz.beta", "nnz.below.beta"), encoding="utf-8"
     )
-    assert dependencies.bare(one) != dependencies.bare(third)
+    assert recordings.fingerprint("small.toss") == before

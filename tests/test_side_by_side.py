@@ -64,26 +64,31 @@ def test_a_step_is_that_of_autograd_for_each_model_alone(
 ):
     params = some_models(M, V, T, n_embd, H, seed)
     g = seeded(seed + 1)
-    x = torch.randint(V, (M, B, T), generator=g)
-    y = torch.randint(V, (M, B), generator=g)
+    x = torch.randint(V, (B, T), generator=g)
+    y = torch.randint(V, (B,), generator=g)
     rates = torch.rand(M, generator=g, dtype=torch.float64)
     alone = [
-        step_by_autograd({k: v[m] for k, v in params.items()}, x[m], y[m], r, norm)
+        step_by_autograd({k: v[m] for k, v in params.items()}, x, y, r, norm)
         for m, r in enumerate(rates)
     ]
+    ones = torch.eye(V, dtype=torch.float64)
+    batch = ones[x.flatten()], ones[y]
     with torch.no_grad():
         if norm == "none":
-            step(params, x, y, rates)
+            step(params, *batch, rates)
         else:
-            normed_step(params, x, y, rates, NORMS[norm])
+            normed_step(params, *batch, rates, NORMS[norm])
     for k, after in params.items():
         wanted = torch.stack([of[k] for of in alone])
         torch.testing.assert_close(after, wanted, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("norm", list(NORMS))
-def test_descent_is_that_of_each_model_on_the_batches_of_its_seed(norm):
+def test_descent_is_that_of_each_model_alone_with_a_tenth_of_the_rate_in_the_second_half(
+    norm,
+):
     params, g = some_models(4, 5, 2, 3, 6), seeded(1)
+    params = {k: v.float() for k, v in params.items()}
     X, Y = (
         torch.randint(5, (50, 2), generator=g),
         torch.randint(5, (50,), generator=g),
@@ -96,19 +101,17 @@ def test_descent_is_that_of_each_model_on_the_batches_of_its_seed(norm):
         Y,
         rates=rates,
         steps=6,
-        seeds=2,
         norm=norm,
         generator=seeded(2),
     )
-    g = seeded(2)
-    for k in range(6):
-        drawn = torch.randint(50, (2, 32), generator=g)
+    drawn = torch.randint(50, (6, 32), generator=seeded(2))
+    for k, i in enumerate(drawn):
         for m in range(4):
-            i, rate = drawn[m % 2], rates[m].item() / (1 if k < 3 else 10)
+            rate = rates[m].item() / (1 if k < 3 else 10)
             wanted[m] = step_by_autograd(wanted[m], X[i], Y[i], rate, norm)
     for k, after in params.items():
         torch.testing.assert_close(
-            after, torch.stack([of[k] for of in wanted]), rtol=1e-9, atol=1e-10
+            after, torch.stack([of[k] for of in wanted]), rtol=1e-4, atol=1e-5
         )
 
 
@@ -117,7 +120,7 @@ def test_models_of_the_book_can_be_stacked_and_trained():
     params = stack(models)
     X, Y = torch.randint(27, (90, 3), generator=seeded(3)), torch.arange(90) % 27
     before = F.cross_entropy(scores({k: v[0] for k, v in params.items()}, X), Y)
-    descend(params, X, Y, rates=0.1, steps=300, seeds=2, generator=seeded(4))
+    descend(params, X, Y, rates=0.1, steps=300, generator=seeded(4))
     after = F.cross_entropy(scores({k: v[0] for k, v in params.items()}, X), Y)
     assert after < before - 1
 
@@ -127,7 +130,6 @@ def wrongly(params, **settings):
     given = {
         "rates": 0.1,
         "steps": 1,
-        "seeds": 1,
         "generator": seeded(1),
     } | settings
     descend(params, x, x[:, 0], **given)
@@ -142,12 +144,8 @@ def test_a_norm_must_be_one_of_three_and_needs_its_scale(norm):
         wrongly(params, norm=norm)
 
 
-@pytest.mark.parametrize(("seeds", "steps"), [(3, 1), (0, 1), (2, -1)])
-def test_seeds_must_divide_the_models_and_steps_be_possible(seeds, steps):
-    with pytest.raises(ValueError, match=f"seeds is {seeds} and steps {steps}"):
-        wrongly(some_models(4, 5, 2, 3, 6), seeds=seeds, steps=steps)
-
-
-def test_there_are_as_many_rates_as_models():
-    with pytest.raises(ValueError, match="rates has 3 values, for 4 models"):
-        wrongly(some_models(4, 5, 2, 3, 6), rates=torch.ones(3))
+@pytest.mark.parametrize(("rates", "steps"), [(3, 1), (5, 1), (4, -1)])
+def test_there_is_a_rate_for_each_model_and_no_fewer_than_no_steps(rates, steps):
+    said = f"rates has {rates} values and steps is {steps}, for 4 models"
+    with pytest.raises(ValueError, match=said):
+        wrongly(some_models(4, 5, 2, 3, 6), rates=torch.ones(rates), steps=steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,9 +21,8 @@ def run(
         command,
         cwd=root,
         capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, **environment},
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
     )
 
 
@@ -40,12 +40,48 @@ def test_without_a_usable_python_make_says_what_to_install(root: Path) -> None:
         assert "needs Python 3.11 or newer" in failed.stderr
 
 
+def test_a_python_may_have_spaces_in_its_path(root: Path, tmp_path: Path) -> None:
+    """It is a stand-in that is good enough for venv.sh, and says what it is asked to run."""
+    python = tmp_path / "pro gram é" / "python 3"
+    python.parent.mkdir()
+    told = '#!/bin/sh\n[ "$1" = -c ] || printf "<%s>" "$@"\n'
+    python.write_text(told, encoding="utf-8")
+    python.chmod(0o755)
+    made = run(["sh", "tools/venv.sh", "--resolve"], root, PYTHON=str(python))
+    assert (made.returncode, made.stdout) == (0, "<tools/venv.py><--resolve>")
+    made = run(["make", "--silent", "venv", f"PYTHON={python}"], root)
+    assert (made.returncode, made.stdout) == (0, "<tools/venv.py>")
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_no_change_of_the_locale_asks_for_another_environment(
+    root: Path, tmp_path: Path, locale: str
+) -> None:
+    folder = tmp_path / "a földer"
+    shutil.copytree(root / "tools", folder / "tools")
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(root / name, folder)
+    code = "import sys; sys.path.insert(0, 'tools'); import venv as v; v.STAMP.parent.mkdir()\n"
+    code += "v.create = lambda constraints: print('asked'); v.main(); v.main()"
+    asked = run(
+        [sys.executable, "-c", code],
+        folder,
+        LC_ALL=locale,
+        PYTHONUTF8="0",
+        PYTHONCOERCECLOCALE="0",
+    )
+    assert asked.stdout.count("asked") == 1, asked.stderr
+    made_from = (folder / ".venv" / "made-from.txt").read_text(encoding="utf-8")
+    assert f"folder {folder}\n" in made_from
+
+
 def test_a_second_call_changes_nothing(root: Path) -> None:
     stamp = root / ".venv" / "made-from.txt"
     code = "import sys; sys.path.insert(0, 'tools'); import venv as v; print(v.fingerprint(), end='')"
     if (
         not stamp.exists()
-        or stamp.read_text() != run([sys.executable, "-c", code], root).stdout
+        or stamp.read_text(encoding="utf-8")
+        != run([sys.executable, "-c", code], root).stdout
     ):
         pytest.fail(
             "the tests need the environment that `make venv` makes; run `make test`."
@@ -77,7 +113,7 @@ def test_when_pip_fails_make_says_what_to_do(
 ) -> None:
     fake = tmp_path / "bin" / "python"
     fake.parent.mkdir()
-    fake.write_text(f'#!/bin/sh\necho "{said}"\nexit 1\n')
+    fake.write_text(f'#!/bin/sh\necho "{said}"\nexit 1\n', encoding="utf-8")
     fake.chmod(0o755)
     code = (
         "import pathlib, sys; sys.path.insert(0, 'tools'); import venv as v; "
@@ -98,7 +134,9 @@ def test_with_too_little_room_make_says_how_much_is_needed(root: Path) -> None:
 def test_the_constraints_pin_every_installed_package_exactly(root: Path) -> None:
     pins = [
         line
-        for line in (root / "constraints.txt").read_text().splitlines()
+        for line in (root / "constraints.txt")
+        .read_text(encoding="utf-8")
+        .splitlines()
         if line and line[0] != "#"
     ]
     assert all(line.count("==") == 1 for line in pins)
@@ -122,10 +160,12 @@ def built(tmp_path: Path, root: Path) -> Path:
     """A copy of serve.py beside a built book of one page."""
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "serve.py").write_text(
-        (root / "tools" / "serve.py").read_text()
+        (root / "tools" / "serve.py").read_text(encoding="utf-8"), encoding="utf-8"
     )
     (tmp_path / "_build" / "html").mkdir(parents=True)
-    (tmp_path / "_build" / "html" / "index.html").write_text("<p>book</p>")
+    (tmp_path / "_build" / "html" / "index.html").write_text(
+        "<p>book</p>", encoding="utf-8"
+    )
     return tmp_path
 
 

@@ -183,6 +183,7 @@ def test_notes_stand_with_their_steps() -> None:
     assert history.notes == [{"steps": 2, "dev": 2.5}]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_it_after_a_whole_step() -> None:
     model, twin = small(), small()
 
@@ -206,6 +207,7 @@ def test_ctrl_c_ends_it_after_a_whole_step() -> None:
     assert not again.interrupted
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_the_last_then_comes_after_ctrl_c_as_well() -> None:
     model, calls = small(), []
 
@@ -227,6 +229,24 @@ def test_the_last_then_comes_after_ctrl_c_as_well() -> None:
     assert calls == [1]
 
 
+@pytest.mark.usefixtures("ctrl_c")
+def test_where_ctrl_c_is_ignored_training_goes_on() -> None:
+    model = small()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    history = train(
+        model,
+        batches(model, NAMES),
+        SGD(model.parameters(), lr=0.1),
+        steps=5,
+        then=lambda history: signal.raise_signal(signal.SIGINT),
+        every=1,
+    )
+    assert len(history) == 5
+    assert not history.interrupted
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_ctrl_c_ends_it_at_once() -> None:
     model = small()
 

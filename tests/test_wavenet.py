@@ -13,6 +13,7 @@ from torch.optim import AdamW
 
 from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import nll
+from nnz.experiments.wavenet import FirstAxisNorm
 from nnz.layers import BatchNorm1d, Flatten, Sequential, TensorModule
 from nnz.sample import sample_names
 from nnz.train import batches, train
@@ -319,3 +320,16 @@ def test_training_lowers_the_loss(block_size: int) -> None:
     train(model, source, AdamW(model.parameters(), lr=0.02), steps=60)
     assert nll(model, NAMES) < before - 1
     assert len(sample_names(model, 3, generator=seeded(), top_k=3)) == 3
+
+
+def test_the_wrong_norm_keeps_a_mean_for_each_place_and_the_right_one_does_not() -> (
+    None
+):
+    """What gives the lecture's fault away; where there is one place, both are the same norm."""
+    x = torch.randn(6, 4, 3, generator=seeded(3)) + torch.arange(4.0)[:, None]
+    wrong, right = FirstAxisNorm(3), BatchNorm1d(3)
+    assert (x.mean(dim=0).std(dim=0) > 0.5).all()
+    assert wrong(x).mean(dim=0).abs().max() < 1e-5
+    assert right(x).mean(dim=0).abs().max() > 0.5
+    assert wrong.running_mean.shape == (4, 3)
+    assert right.running_mean.shape == (3,)

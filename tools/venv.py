@@ -6,6 +6,7 @@ Run by `tools/venv.sh`, with the standard library alone. `--resolve` writes cons
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -56,7 +57,8 @@ def fingerprint() -> str:
     """Say what a fresh environment would be made from: the two files, this Python, this place."""
     described = [
         f"python {sys.version_info.major}.{sys.version_info.minor}",
-        f"folder {ROOT}",
+        # alike in every locale, so that no change of the locale asks for a new environment
+        f"folder {os.fsencode(ROOT).decode('utf-8', 'backslashreplace')}",
     ]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = json.dumps(
@@ -89,7 +91,8 @@ def pip(*arguments: str) -> None:
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     assert run.stdout is not None
     lines = []
@@ -122,7 +125,10 @@ def create(constraints: list[str]) -> None:
         )
     shutil.rmtree(VENV, ignore_errors=True)
     made = subprocess.run(
-        [sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True
+        [sys.executable, "-m", "venv", str(VENV)],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if made.returncode:
         stop(f"python -m venv failed: {(made.stderr or made.stdout).strip()}")
@@ -139,11 +145,13 @@ def create(constraints: list[str]) -> None:
 def resolve() -> None:
     """Install the newest versions that pyproject.toml allows, and write them down as constraints."""
     torch_pin = re.search(
-        r"^torch==\S+", (ROOT / "constraints.txt").read_text(), re.MULTILINE
+        r"^torch==\S+",
+        (ROOT / "constraints.txt").read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
     keep = VENV.parent / ".venv-torch.txt"
     try:
-        keep.write_text(torch_pin[0] + "\n" if torch_pin else "")
+        keep.write_text(torch_pin[0] + "\n" if torch_pin else "", encoding="utf-8")
         create(["-c", str(keep)])
     finally:
         keep.unlink(missing_ok=True)
@@ -157,30 +165,38 @@ def resolve() -> None:
         "--exclude-editable",
     ]
     frozen = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=True
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
     ).stdout
     pins = [
         re.sub(r"\+\S+$", "", line)
         for line in frozen.splitlines()
         if re.fullmatch(r"(?!pip=|setuptools=)\S+==\S+", line)
     ]
-    (ROOT / "constraints.txt").write_text(HEADER + "\n".join(pins) + "\n")
-    STAMP.write_text(fingerprint())
+    (ROOT / "constraints.txt").write_text(
+        HEADER + "\n".join(pins) + "\n", encoding="utf-8"
+    )
+    STAMP.write_text(fingerprint(), encoding="utf-8")
 
 
 def main() -> None:
     """Bring `.venv` up to date, or leave it alone when it is."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     if sys.argv[1:] == ["--resolve"]:
         resolve()
         return
-    if STAMP.exists() and STAMP.read_text() == fingerprint():
+    if STAMP.exists() and STAMP.read_text(encoding="utf-8") == fingerprint():
         return
     print("Making .venv (once; a minute or two) ...", flush=True)
     try:
         create(["-c", "constraints.txt"])
-        STAMP.write_text(
-            fingerprint()
-        )  # last, so that an interrupted installation is never taken for a whole one
+        # Last, so that an interrupted installation is never taken for a whole one.
+        STAMP.write_text(fingerprint(), encoding="utf-8")
     except OSError as error:
         stop(f"{error}. Is the disk full, or the folder read-only?")
     except KeyboardInterrupt:

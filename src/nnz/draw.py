@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nnz.engine import Value, topological_order
+from nnz.support.given import given
 from nnz.support.graphs import MOST_STEPS, Arrow, Box, Drawing, drawing
 
 MOST_NODES = 60
@@ -32,6 +35,7 @@ def draw(root: Value, slopes: bool = False) -> Drawing:
 
     Raises:
         ValueError: the graph has more than 60 nodes.
+        TypeError: `root` is no Value, `slopes` is not True or False, or a node was given a label that is no text.
 
     >>> a = Value(2, label="a")
     >>> draw(a * a).text
@@ -48,6 +52,7 @@ def steps(root: Value) -> Drawing:
 
     Raises:
         ValueError: the graph has more than 60 nodes or 22 operations.
+        TypeError: as `draw`.
     """
     boxes, arrows = _parts(root, slopes=True)
     order = [node for node in reversed(topological_order(root)) if node.op]
@@ -95,12 +100,17 @@ def _light(
 
 def _parts(root: Value, slopes: bool) -> tuple[dict[Value, Box], list[Arrow]]:
     """Return the boxes and arrows of a graph."""
+    if slopes not in (True, False) or isinstance(slopes, Value):
+        raise TypeError(
+            f"slopes is True or False, and a picture is that of one result; got {given(slopes)}."
+        )
     place = columns(root)
     if len(place) > MOST_NODES:
         raise ValueError(
             f"this graph has {len(place):,} nodes, and a picture of more than {MOST_NODES} cannot be read. "
             "Draw a smaller example, or an inner node that lies nearer to the leaves."
         )
+    _check_labels(place)
     boxes = {
         node: Box(column, _head(node), _number(node.data), [_number(node.grad)])
         for node, column in place.items()
@@ -114,6 +124,15 @@ def _parts(root: Value, slopes: bool) -> tuple[dict[Value, Box], list[Arrow]]:
         for (operand, node), found in between.items()
     ]
     return boxes, arrows
+
+
+def _check_labels(nodes: Iterable[Value]) -> None:
+    """Raise a clear error unless the label of every node, which anybody may change, is text."""
+    for node in nodes:
+        if not isinstance(node.label, str):
+            raise TypeError(
+                f"a label is text, such as 'x'; a node with data {node.data} has {given(node.label)}."
+            )
 
 
 def _number(x: float) -> str:

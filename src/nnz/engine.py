@@ -6,9 +6,11 @@ Needs the standard library alone.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from numbers import Real
-from reprlib import repr as shorten
-from typing import Any
+from typing import Any, Never
+
+from nnz.support.given import given, shorten
 
 
 class Value:
@@ -20,11 +22,14 @@ class Value:
 
     Plain numbers may stand on either side of `+ - * / **`. Comparisons are those of the data;
     a Value's hash is its identity, as a tensor's is in torch, so that it can be a key although its
-    data may change.
+    data may change. So a set or a dict finds the very Value, and a list one with the same data: in a
+    list, look for `x` by `any(x is v for v in nodes)`, since `in`, `index` and `remove` compare.
 
     Args:
         data: a real number; it is kept as a float.
-        label: a name for pictures.
+        label: a name for pictures; text.
+        more: nothing; what is given here is refused with advice.
+        named: likewise.
 
     Attributes:
         data: the number.
@@ -34,7 +39,8 @@ class Value:
         op: the operation that made it, such as "+"; empty in a leaf.
 
     Raises:
-        TypeError: `data` is not a real number.
+        TypeError: `data` is not a real number, `label` is not text, or something else was given, such as
+            operands: what an operation makes of others is made by `new_node`.
 
     >>> a, b = Value(2), Value(-3)
     >>> loss = (a * b + 10) ** 2
@@ -45,7 +51,11 @@ class Value:
 
     __slots__ = ("_a", "_b", "_da", "_db", "data", "grad", "label", "op")
 
-    def __init__(self, data: float, label: str = "") -> None:
+    def __init__(
+        self, data: float, label: str = "", *more: Never, **named: Never
+    ) -> None:
+        if more or named or not isinstance(label, str):
+            raise _no_leaf(label, more, named)
         self.data = _number(data)
         self.grad = 0.0
         self.label = label
@@ -60,6 +70,16 @@ class Value:
         sides = ((self._a, self._da), (self._b, self._db))
         return [(node, slope) for node, slope in sides if node is not None]
 
+    @property
+    def _prev(self) -> set[Value]:
+        """The operands, each once, by the name that programs written for micrograd read."""
+        return {node for node, _ in self.operands}
+
+    @property
+    def _op(self) -> str:
+        """The operation, by micrograd's name for it."""
+        return self.op
+
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self.data}, grad={self.grad}{label})"
@@ -67,13 +87,13 @@ class Value:
     def __add__(self, other: Value | float) -> Value:
         if not isinstance(other, Value):
             other = Value(other)
-        return new_node(self.data + other.data, "+", self, 1.0, other, 1.0)
+        return _node(self.data + other.data, "+", self, 1.0, other, 1.0)
 
     def __mul__(self, other: Value | float) -> Value:
         if not isinstance(other, Value):
             other = Value(other)
         product = self.data * other.data
-        return new_node(product, "*", self, other.data, other, self.data)
+        return _node(product, "*", self, other.data, other, self.data)
 
     def backward(self) -> None:
         """Leave in `grad` of every node the derivative of this Value with respect to it.
@@ -102,12 +122,12 @@ class Value:
         return self * other
 
     def __neg__(self) -> Value:
-        return new_node(-self.data, "neg", self, -1.0)
+        return _node(-self.data, "neg", self, -1.0)
 
     def __sub__(self, other: Value | float) -> Value:
         if not isinstance(other, Value):
             other = Value(other)
-        return new_node(self.data - other.data, "-", self, 1.0, other, -1.0)
+        return _node(self.data - other.data, "-", self, 1.0, other, -1.0)
 
     def __rsub__(self, other: float) -> Value:
         return Value(other) - self
@@ -118,9 +138,7 @@ class Value:
         if other.data == 0:
             raise ZeroDivisionError(f"{self.data} / 0; the divisor must not be 0.")
         ratio = self.data / other.data
-        return new_node(
-            ratio, "/", self, 1 / other.data, other, -ratio / other.data
-        )
+        return _node(ratio, "/", self, 1 / other.data, other, -ratio / other.data)
 
     def __rtruediv__(self, other: float) -> Value:
         return Value(other) / self
@@ -128,7 +146,7 @@ class Value:
     def __pow__(self, other: Value | float) -> Value:
         if not isinstance(other, Value):
             power, slope = _power(self.data, _number(other))
-            return new_node(power, f"**{other:g}", self, slope)
+            return _node(power, f"**{other:g}", self, slope)
         if self.data < 0:
             raise ValueError(
                 f"({self.data}) ** Value({other.data}): a negative number has no derivative by its exponent; "
@@ -136,7 +154,7 @@ class Value:
             )
         power, slope = _power(self.data, other.data)
         by_exponent = power * math.log(self.data) if self.data else 0.0
-        return new_node(power, "**", self, slope, other, by_exponent)
+        return _node(power, "**", self, slope, other, by_exponent)
 
     def __rpow__(self, other: float) -> Value:
         return Value(other) ** self
@@ -153,7 +171,7 @@ class Value:
             raise OverflowError(
                 f"exp({self.data}) is larger than any float; subtract something from the exponent first."
             ) from None
-        return new_node(power, "exp", self, power)
+        return _node(power, "exp", self, power)
 
     def log(self) -> Value:
         """Return the natural logarithm.
@@ -165,25 +183,25 @@ class Value:
             raise ValueError(
                 f"log({self.data}): only positive numbers have a logarithm."
             )
-        return new_node(math.log(self.data), "log", self, 1 / self.data)
+        return _node(math.log(self.data), "log", self, 1 / self.data)
 
     def tanh(self) -> Value:
         """Return the hyperbolic tangent, which lies between -1 and 1."""
         e = math.exp(-2 * abs(self.data))
         slope = 4 * e / (1 + e) ** 2
-        return new_node(math.tanh(self.data), "tanh", self, slope)
+        return _node(math.tanh(self.data), "tanh", self, slope)
 
     def sigmoid(self) -> Value:
         """Return 1 / (1 + exp(-x)), which lies between 0 and 1; it never overflows."""
         e = math.exp(-abs(self.data))
         s = 1 / (1 + e) if self.data >= 0 else e / (1 + e)
-        return new_node(s, "sigmoid", self, e / (1 + e) ** 2)
+        return _node(s, "sigmoid", self, e / (1 + e) ** 2)
 
     def relu(self) -> Value:
         """Return the number if it is positive and 0 if not; the derivative at 0 is taken to be 0, as in torch."""
         if self.data <= 0:
-            return new_node(0.0, "relu", self, 0.0)
-        return new_node(self.data, "relu", self, 1.0)
+            return _node(0.0, "relu", self, 0.0)
+        return _node(self.data, "relu", self, 1.0)
 
     def __eq__(self, other: object) -> bool:
         return self.data == _data(other)
@@ -202,6 +220,12 @@ class Value:
 
     __hash__ = object.__hash__
 
+    def __float__(self) -> Never:
+        raise TypeError(
+            "a plain number would have lost its graph: write x.exp() for math.exp(x), "
+            "new_node for a function that Value has not, and x.data for the number alone."
+        )
+
 
 def new_node(
     data: float,
@@ -209,9 +233,9 @@ def new_node(
     a: Value,
     da: float,
     b: Value | None = None,
-    db: float = 0.0,
+    db: float | None = None,
 ) -> Value:
-    """Return the Value that an operation made of one or two others.
+    """Return the Value that an operation of your own made of one or two others.
 
     Args:
         data: the result.
@@ -219,7 +243,12 @@ def new_node(
         a: the first operand.
         da: the local derivative, of `data` with respect to `a.data`.
         b: the second operand, if there is one.
-        db: the local derivative with respect to it.
+        db: the local derivative with respect to it; given if `b` is.
+
+    Raises:
+        TypeError: an operand is not a Value, or the result or a derivative is one, `op` is not text, or one of `b`
+            and `db` came without the other.
+        ValueError: `op` is empty.
 
     >>> x = Value(0.0)
     >>> y = new_node(math.sin(x.data), "sin", x, math.cos(x.data))
@@ -227,6 +256,19 @@ def new_node(
     >>> x.grad
     1.0
     """
+    _check_operation(op, a, b, db)
+    return _node(_number(data), op, a, _number(da), b, _number(db or 0.0))
+
+
+def _node(
+    data: float,
+    op: str,
+    a: Value,
+    da: float,
+    b: Value | None = None,
+    db: float = 0.0,
+) -> Value:
+    """Return the same without a check, since every operation of a Value ends here."""
     node = _bare(Value)
     node.data = data
     node.grad = 0.0
@@ -247,7 +289,11 @@ def topological_order(root: Value) -> list[Value]:
     """Return every node that `root` depends on, each once and after its operands; `root` is the last.
 
     A depth-first walk that keeps its own stack, so that long chains do not run into Python's limit of recursion.
+
+    Raises:
+        TypeError: `root` is not a Value.
     """
+    _check_node(root)
     order: list[Value] = []
     done: set[Value] = set()
     stack = [root]
@@ -264,11 +310,57 @@ def topological_order(root: Value) -> list[Value]:
 
 
 def _number(data: object) -> float:
-    if isinstance(data, Real):
+    # Real would do alone, but to ask it takes longer than all else in making a leaf.
+    if isinstance(data, (float, int, Real)):
         return float(data)
+    advice = "; of a Value it is .data" if isinstance(data, Value) else ""
     raise TypeError(
-        f"a Value holds one real number, such as 2 or 0.5; got {shorten(data)} ({type(data).__name__})."
+        f"a Value holds one real number, such as 2 or 0.5; got {given(data)}{advice}."
     )
+
+
+def _no_leaf(
+    label: object, more: tuple[object, ...], named: Mapping[str, object]
+) -> TypeError:
+    """Return what is wrong with a call of Value that gave more than a number and a text."""
+    texts = (label, *more) if more or label != "" else ()
+    words = [shorten(thing) for thing in texts]
+    words += [f"{name}={shorten(thing)}" for name, thing in named.items()]
+    return TypeError(
+        f"Value(data, label) makes a leaf, and a label is text, such as 'x'; after data it got {', '.join(words)}."
+        " What an operation makes of others is made by new_node, with each operand and its local derivative:"
+        " new_node(math.sin(x.data), 'sin', x, math.cos(x.data))."
+    )
+
+
+def _check_operation(op: object, a: object, b: object, db: object) -> None:
+    """Raise a clear error unless an operation has a name, and its operands are Values with derivatives."""
+    usage = "new_node(data, op, a, da, b, db), as in new_node(math.sin(x.data), 'sin', x, math.cos(x.data))"
+    if not isinstance(op, str):
+        raise TypeError(
+            f"op names an operation in text; got {given(op)}. It is {usage}."
+        )
+    if not op:
+        raise ValueError(
+            f"op is empty, as it is in a leaf; name the operation: {usage}."
+        )
+    for operand in (a, a if b is None else b):
+        if not isinstance(operand, Value):
+            raise TypeError(
+                f"operands are Values; got {given(operand)}, of which Value(...) makes one. It is {usage}."
+            )
+    if (b is None) != (db is None):
+        raise TypeError(
+            f"b and db come together; got b={shorten(b)}, db={shorten(db)}. It is {usage}."
+        )
+
+
+def _check_node(root: object) -> None:
+    """Raise a clear error unless a graph begins with a Value."""
+    if not isinstance(root, Value):
+        raise TypeError(
+            f"a graph is that of one Value, the result; got {given(root)}."
+        )
 
 
 def _data(other: Any) -> float:

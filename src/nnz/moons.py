@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+from numbers import Real
+
+from nnz.support.given import check_count, check_source, given
 
 Point = list[float]
 
@@ -26,7 +29,8 @@ def two_moons(
         points (n, 2) and labels (n,), each 1 or -1.
 
     Raises:
-        ValueError: there are fewer than 2 points, or the noise is negative.
+        ValueError: there are fewer than 2 points, or the noise is negative or not finite.
+        TypeError: `n` or `noise` is no number, or `generator` is no source of random numbers.
 
     Source: `make_moons` of scikit-learn (Pedregosa et al., 2011), which places the points in the same way.
 
@@ -34,10 +38,7 @@ def two_moons(
     >>> len(X), len(X[0]), sum(label == 1 for label in y)
     (100, 2, 50)
     """
-    if n < 2 or noise < 0:
-        raise ValueError(
-            f"two moons need n >= 2 and noise >= 0; got n={n}, noise={noise}."
-        )
+    _check(n, noise, generator)
     examples = [
         *((math.cos(t), math.sin(t), 1) for t in _angles(n // 2)),
         *((1 - math.cos(t), 0.5 - math.sin(t), -1) for t in _angles(n - n // 2)),
@@ -52,3 +53,17 @@ def two_moons(
 
 def _angles(n: int) -> list[float]:
     return [math.pi * i / max(n - 1, 1) for i in range(n)]
+
+
+def _check(n: int, noise: float, generator: random.Random) -> None:
+    """Raise a clear error unless moons can be made of these."""
+    check_count(n, 2, "two moons need n >= 2, a whole number of points")
+    if not isinstance(noise, Real):
+        raise TypeError(
+            f"noise is a number of at least 0, such as 0.1; got {given(noise)}."
+        )
+    if not 0 <= noise < math.inf:
+        raise ValueError(
+            f"two moons need noise >= 0, and finite; got noise={noise}."
+        )
+    check_source(generator, "shuffle", "gauss")

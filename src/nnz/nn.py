@@ -1,14 +1,20 @@
 """Neurons, layers and networks of them, on single numbers: the interface is micrograd's.
 
-Code written for micrograd runs on this module and `nnz.engine` after changing its imports.
+Code written for micrograd runs on this module and `nnz.engine` after changing its imports; but an operation of
+one's own is made by `nnz.engine.new_node`, and `==` compares data.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any, Never
 
 from nnz.engine import Value
+from nnz.support.given import check_count, check_source, given
+
+_LAYER = "a layer needs at least 1 neuron, a whole number"
+_ORDERLESS = (set, frozenset, dict)
 
 
 class Module:
@@ -36,7 +42,9 @@ class Neuron(Module):
             `random.seed` sets.
 
     Raises:
-        ValueError: `n_in` is less than 1.
+        ValueError: `n_in` is less than 1; when called, there is not one input for each weight.
+        TypeError: `n_in` is no whole number, `nonlin` is not True or False, or `generator` draws no numbers; when
+            called, the inputs do not come in one list.
 
     >>> neuron = Neuron(2, generator=random.Random(3))
     >>> neuron, len(neuron.parameters())
@@ -49,19 +57,15 @@ class Neuron(Module):
         nonlin: bool = True,
         generator: random.Random | None = None,
     ) -> None:
-        if n_in < 1:
-            raise ValueError(f"a neuron needs at least 1 input; got {n_in}.")
+        _check_neuron(n_in, nonlin, generator)
         uniform = (generator or random).uniform
         self.w = [Value(uniform(-1, 1)) for _ in range(n_in)]
         self.b = Value(0)
         self.nonlin = nonlin
 
-    def __call__(self, x: Sequence[Value | float]) -> Value:
+    def __call__(self, x: Sequence[Value | float], *more: Never) -> Value:
         """Return the neuron's output for inputs (n_in,)."""
-        if len(x) != len(self.w):
-            raise ValueError(
-                f"a neuron with {len(self.w)} weights was given {len(x)} inputs."
-            )
+        _check_inputs(self.w, x, more)
         total = self.b
         for w, x_i in zip(self.w, x, strict=True):
             total = total + w * x_i
@@ -83,6 +87,9 @@ class Layer(Module):
         n_out: the number of neurons.
         nonlin: whether their sums go through the ReLU.
         generator: as in `Neuron`.
+
+    Raises:
+        ValueError, TypeError: as `Neuron`; or `n_out` is no whole number of at least 1.
     """
 
     def __init__(
@@ -92,12 +99,14 @@ class Layer(Module):
         nonlin: bool = True,
         generator: random.Random | None = None,
     ) -> None:
-        if n_out < 1:
-            raise ValueError(f"a layer needs at least 1 neuron; got {n_out}.")
+        check_count(n_out, 1, _LAYER)
         self.neurons = [Neuron(n_in, nonlin, generator) for _ in range(n_out)]
 
-    def __call__(self, x: Sequence[Value | float]) -> list[Value] | Value:
+    def __call__(
+        self, x: Sequence[Value | float], *more: Never
+    ) -> list[Value] | Value:
         """Return the outputs (n_out,) for inputs (n_in,); a layer of one neuron returns its output alone."""
+        _check_inputs(self.neurons[0].w, x, more)
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
 
@@ -120,7 +129,8 @@ class MLP(Module):
         generator: as in `Neuron`.
 
     Raises:
-        ValueError: there is no layer, or a size is less than 1.
+        ValueError: there is no layer, or a size is less than 1; when called, as `Neuron`.
+        TypeError: `n_outs` is not a list of whole numbers; or as `Neuron`.
 
     >>> model = MLP(2, [16, 16, 1], generator=random.Random(0))
     >>> len(model.parameters()), model([0.5, -1.0]).op
@@ -133,8 +143,7 @@ class MLP(Module):
         n_outs: Sequence[int],
         generator: random.Random | None = None,
     ) -> None:
-        if not n_outs:
-            raise ValueError("an MLP needs at least one layer; n_outs is empty.")
+        _check_layers(n_outs)
         sizes = [n_in, *n_outs]
         last = len(n_outs) - 1
         self.layers = [
@@ -142,8 +151,11 @@ class MLP(Module):
             for i in range(len(n_outs))
         ]
 
-    def __call__(self, x: Sequence[Value | float]) -> list[Value] | Value:
+    def __call__(
+        self, x: Sequence[Value | float], *more: Never
+    ) -> list[Value] | Value:
         """Return the outputs of the last layer for inputs (n_in,)."""
+        _check_inputs(self.layers[0].neurons[0].w, x, more)
         for layer in self.layers[:-1]:
             out = layer(x)
             x = out if isinstance(out, list) else [out]
@@ -155,3 +167,54 @@ class MLP(Module):
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"
+
+
+def _check_neuron(n_in: int, nonlin: bool, generator: object) -> None:
+    """Raise a clear error unless a neuron can be made of these."""
+    check_count(n_in, 1, "a neuron needs at least 1 input, a whole number")
+    if nonlin not in (True, False):
+        raise TypeError(
+            "nonlin is True for a ReLU and False for none, and a generator goes by name, as in"
+            f" generator=random.Random(1); got {given(nonlin)}."
+        )
+    if generator is not None:
+        check_source(generator, "uniform")
+
+
+def _check_inputs(
+    weights: list[Value], x: object, more: tuple[object, ...]
+) -> None:
+    """Raise a clear error unless inputs came in one list, with as many numbers as there are weights."""
+    if isinstance(x, list) and len(x) == len(weights) and not more:
+        return  # the usual case, and the fastest to tell
+    n = len(weights)
+    found = None if more else _length(x)
+    if found is None:
+        raise TypeError(
+            f"inputs come in one list, here of length {n}, such as {[0.5] * min(n, 3)};"
+            f" got {given((x, *more) if more else x)}."
+        )
+    if found != n:
+        raise ValueError(
+            f"a neuron with {n} weights was given {found} inputs; give it one list of {n}."
+        )
+
+
+def _length(x: Any) -> int | None:
+    """Return how many things stand in a list or an array; None if it is something else, or has no order."""
+    try:
+        return None if isinstance(x, _ORDERLESS) else len(x)
+    except TypeError:
+        return None
+
+
+def _check_layers(n_outs: Sequence[int]) -> None:
+    """Raise a clear error unless there is a list of sizes with something in it."""
+    if isinstance(n_outs, str) or (found := _length(n_outs)) is None:
+        raise TypeError(
+            f"n_outs lists the neurons of each layer, such as [16, 16, 1]; got {given(n_outs)}."
+        )
+    if not found:
+        raise ValueError("an MLP needs at least one layer; n_outs is empty.")
+    for n_out in n_outs:
+        check_count(n_out, 1, _LAYER)

@@ -320,6 +320,6 @@ def test_every_link_leads_somewhere() -> None:
 
 def test_the_downloaded_page_is_the_chapter() -> None:
     sources = list((BUILT / "_sources" / "book").glob("bigram.md*"))
-    assert [Path(path).read_text() for path in sources] == [
-        (ROOT / "book" / "bigram.md").read_text()
+    assert [Path(path).read_text(encoding="utf-8") for path in sources] == [
+        (ROOT / "book" / "bigram.md").read_text(encoding="utf-8")
     ]

@@ -11,6 +11,7 @@ from nnz import exercises
 from nnz.exercises._answers import AnswersError, read_answers
 from nnz.exercises.contents import CONTENTS, unknown
 from nnz.exercises.exercise import Exercise
+from nnz.support.terminal import print_any_letter
 
 ALL = [name for titles in CONTENTS.values() for name in titles]
 _BAD = ("wrong", "error")
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: argparse stopped at a bad command, with code 2, or after showing its help, with code 0.
     """
+    print_any_letter()
     options = vars(_parser().parse_args(argv))
     run = options.pop("run", lambda: _list(None))
     try:

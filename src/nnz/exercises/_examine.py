@@ -38,7 +38,7 @@ def examine(exercise: Exercise, answer: Any) -> Result:
         if yours.failure:
             lines = [exception_text(yours.failure), *reader_lines(yours.failure)]
             return _report(exercise, answer, outcomes, "error", lines)
-        expected = exercise.observe(exercise.reference, index)
+        expected = exercise.known(exercise.reference, index)
         if fault := _fault(exercise, index, yours, expected):
             return _report(exercise, answer, outcomes, "wrong", fault)
         checks += len(expected.parts) + len(exercise.properties)
@@ -148,9 +148,7 @@ def probable_slip(
         agreeing = [
             slip
             for slip in fitting
-            if yours.agrees(
-                exercise.observe(slip.answer, index), exercise.tolerance
-            )
+            if yours.agrees(exercise.known(slip.answer, index), exercise.tolerance)
         ]
         if index < len(outcomes) or agreeing:
             fitting = agreeing

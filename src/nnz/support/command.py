@@ -21,6 +21,7 @@ from nnz.sample import sample_names
 from nnz.support import store
 from nnz.support.kept import Trained, load_model, save_model, trained
 from nnz.support.own import composed, read_own
+from nnz.support.terminal import print_any_letter
 from nnz.train import LossError
 
 AT_ONCE = 1000  # names drawn side by side
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: argparse stopped at a bad command, with code 2, or after showing its help, with code 0.
     """
+    print_any_letter()
     try:
         options = vars(_parser().parse_args(argv))
         options.pop("run")(**options)

@@ -80,21 +80,30 @@ def parsed(path: Path) -> ast.Module:
 
 
 def bare(node: ast.AST) -> str:
-    """Return code as text that changes with what it does, and not with its docstrings, comments or line breaks."""
+    """Return code as text that changes with what it does, not with docstrings, comments, line breaks or imports.
+
+    What is imported is looked at by itself, so a module that only moves to another place changes nothing.
+    """
     copied = ast.parse(ast.unparse(node))
     for inner in ast.walk(copied):
-        body = getattr(inner, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(inner, ast.Module | ast.ClassDef | ast.FunctionDef)
-        ):
-            first = body[0]
-            if isinstance(first, ast.Expr) and isinstance(
-                first.value, ast.Constant
-            ):
-                body[0] = ast.Pass()
+        for name in ("body", "orelse", "finalbody"):
+            body = getattr(inner, name, None)
+            if isinstance(body, list):
+                setattr(
+                    inner, name, [line for line in body if not _says_nothing(line)]
+                )
     return ast.dump(copied)
+
+
+def _says_nothing(line: ast.stmt) -> bool:
+    """Whether a statement is an import or a text that stands alone."""
+    if isinstance(line, ast.Import | ast.ImportFrom):
+        return True
+    return (
+        isinstance(line, ast.Expr)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    )
 
 
 def digest(texts: Iterable[str]) -> str:
@@ -109,11 +118,11 @@ def digest(texts: Iterable[str]) -> str:
 def code_of(names: Iterable[str], package: Path = PACKAGE) -> list[str]:
     """Return the bare code of modules and of all that they stand on, those that change no number left out."""
     texts = []
-    for name in sorted(reachable(names, package) - SILENT):
+    for name in reachable(names, package) - SILENT:
         path = module_path(name, package)
         assert path is not None
-        texts.append(f"{name} {bare(parsed(path))}")
-    return texts
+        texts.append(bare(parsed(path)))
+    return sorted(texts)
 
 
 def used_in_module(tree: ast.Module, function: str) -> list[ast.stmt]:

@@ -11,6 +11,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -97,8 +98,13 @@ class Page:
 
 def read_page(path: Path) -> Page:
     """Take a page apart into its header, prose, cells and listings."""
+    return _taken_apart(path, path.read_text(encoding="utf-8"))
+
+
+@cache
+def _taken_apart(path: Path, text: str) -> Page:
     page = Page(path)
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = text.splitlines()
     start = 0
     if lines and lines[0] == "---":
         end = lines.index("---", 1)
@@ -420,14 +426,7 @@ def nameless_draws(root: Path) -> list[str]:
 
 
 def _draws(code: str) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(
-        ast.parse(
-            "\n".join(
-                "" if line.startswith(("%", "!")) else line
-                for line in code.splitlines()
-            )
-        )
-    ):
+    for node in ast.walk(_parsed(code)):
         if not isinstance(node, ast.Call) or not isinstance(
             node.func, ast.Attribute
         ):
@@ -466,6 +465,13 @@ def _draws(code: str) -> Iterator[tuple[int, str]]:
             and "generator" not in named
         ):
             yield node.lineno, f"{called} draws without generator="
+
+
+@cache
+def _parsed(code: str) -> ast.Module:
+    """Parse Python, or a cell with lines that are for IPython."""
+    lines = ["" if x.startswith(("%", "!")) else x for x in code.splitlines()]
+    return ast.parse("\n".join(lines))
 
 
 def over_budget(
@@ -551,6 +557,50 @@ def unmarked_timings(root: Path) -> list[str]:
     return problems
 
 
+def locale_texts(root: Path) -> list[str]:
+    """Every text that is read, written or heard from a process names its encoding: the locale's may be ASCII."""
+    folders = ("src", "tests", "tools", "book/_ext")
+    sources = [path for name in folders for path in (root / name).rglob("*.py")]
+    problems = []
+    for path in sources:
+        problems += [
+            f"{path.relative_to(root)}:{line}: {what}"
+            for line, what in _locale_texts(path.read_text(encoding="utf-8"))
+        ]
+    for path in toc(root):
+        for cell in read_page(path).cells:
+            problems += [
+                f"{path.name}:{cell.line + line}: {what}"
+                for line, what in _locale_texts(cell.code)
+            ]
+    return problems
+
+
+def _locale_texts(code: str) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(_parsed(code)):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            given = {key.arg: ast.unparse(key.value) for key in node.keywords}
+            asked = _asks_for_text(called, node, given)
+            if asked and "encoding" not in given:
+                yield node.lineno, f'{called} without encoding="utf-8"'
+
+
+def _asks_for_text(
+    called: str, call: ast.Call, given: Mapping[str | None, str]
+) -> bool:
+    """Whether a call reads, writes or hears text, and not bytes."""
+    name = called.rpartition(".")[2]
+    if name in ("run", "Popen", "check_output"):
+        return "True" in (given.get("text"), given.get("universal_newlines"))
+    if name != "open":
+        return name in ("read_text", "write_text")
+    place = 1 if called == "open" else 0
+    modes = [ast.unparse(mode) for mode in call.args[place : place + 1]]
+    text = "b" not in given.get("mode", modes[0] if modes else "r")
+    return text and called not in ("os.open", "webbrowser.open")
+
+
 RULES = (
     unclaimed,
     forward_imports,
@@ -561,4 +611,5 @@ RULES = (
     nameless_draws,
     long_fragments,
     unmarked_timings,
+    locale_texts,
 )

@@ -206,7 +206,13 @@ def _in_a_process(rounds: int, what: str, n_hidden: int) -> dict[str, Parts]:
     command = [sys.executable, "-m", "nnz.support.pace", what]
     command += [str(rounds), str(n_hidden)]
     environment = os.environ | dict.fromkeys(THREADS, "1")
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        env=environment,
+    )
     if done.returncode:
         raise RuntimeError(f"measuring failed:\n{done.stderr}")
     found: dict[str, Parts] = json.loads(done.stdout)

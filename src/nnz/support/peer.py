@@ -95,7 +95,9 @@ def measure(engine: str, steps: int, *switches: str) -> Run:
         str(steps),
         *switches,
     ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode:
         raise RuntimeError(f"measuring {engine} failed:\n{done.stderr}")
     return Run(**json.loads(done.stdout))

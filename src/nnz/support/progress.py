@@ -69,10 +69,11 @@ def interrupt_kept() -> Iterator[Interrupt]:
     """Note the first Ctrl-C instead of raising KeyboardInterrupt at once; the second raises it.
 
     So what was begun is ended, and nothing is left half changed. Outside the main thread signals do not arrive,
-    and nothing is done.
+    and nothing is done; nor where Ctrl-C is ignored, as under nohup, for whoever ignores it wants to go on.
     """
     kept = Interrupt()
-    if threading.current_thread() is not threading.main_thread():
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield kept
         return
 

@@ -215,8 +215,8 @@ def experiments(package: Path = PACKAGE) -> list[str]:
 
 
 def _returns_numbers(node: ast.FunctionDef) -> bool:
-    return node.returns is not None and ast.unparse(node.returns).startswith(
-        "dict[str, "
+    return (
+        node.returns is not None and ast.unparse(node.returns) == "dict[str, float]"
     )
 
 

@@ -81,26 +81,24 @@ def stack(runs: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure
 
 def log(
     starts: Sequence[str],
-    losses: Sequence[Sequence[float]],
+    recorded: Sequence[Sequence[float]],
+    here: Sequence[float],
     theirs: Mapping[str, float],
 ) -> Figure:
-    """Draw the losses of several seeds for each start as dots, and the lecture's as a cross."""
+    """Draw losses for each start: recorded seeds as circles, this page's filled, the lecture's as a cross."""
     figure, axes = new_figure(NORMAL, 3.4)
-    for i, (start, values) in enumerate(zip(starts, losses, strict=True)):
-        ours = {"label": "three seeds"} if i == 0 else {}
-        axes.plot([i] * len(values), values, "o", color=PALETTE["blue"], **ours)
-        if start in theirs:
-            lecture = {"label": "the lecture"} if i == 0 else {}
-            axes.plot(
-                i + 0.2,
-                theirs[start],
-                "x",
-                color=PALETTE["orange"],
-                mew=2,
-                **lecture,
-            )
+    blue, orange = PALETTE["blue"], PALETTE["orange"]
+    for i, (values, own) in enumerate(zip(recorded, here, strict=True)):
+        axes.plot([i - 0.1] * len(values), values, "o", color=blue, mfc="none")
+        axes.plot(i + 0.1, own, "o", color=blue)
+    marked = [i for i, start in enumerate(starts) if start in theirs]
+    lectures = [theirs[starts[i]] for i in marked]
+    axes.plot([i + 0.3 for i in marked], lectures, "x", color=orange, mew=2)
+    axes.legend(
+        [axes.lines[0], axes.lines[1], axes.lines[-1]],
+        [f"{len(recorded[0])} seeds, recorded", "seed 1, here", "the lecture"],
+    )
     axes.set_xticks(range(len(starts)), [s.replace(" ", "\n") for s in starts])
     axes.set_xlim(-0.5, len(starts) - 0.3)
     axes.set_ylabel("dev loss (nats)")
-    axes.legend()
     return figure

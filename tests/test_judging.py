@@ -1,0 +1,70 @@
+"""Surprises from whole names, of mixtures from their parts, and the losses that come of them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nnz import evaluate
+from nnz.contract import LanguageModel
+from nnz.experiments import judging
+from nnz.gated import GatedWaveNet
+from nnz.models import Mixture
+from nnz.ngram import KneserNey
+
+NAMES = ["emma", "ava", "olivia", "al", "zoe", "maximiliana", "eve", "av"]
+
+
+def seeded(seed: int = 1) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def network() -> GatedWaveNet:
+    model = GatedWaveNet(5, (1, 2, 4), dropout=0.5, generator=seeded())
+    for i, weights in enumerate(model.parameters()):
+        weights.data += 0.3 * torch.randn(weights.shape, generator=seeded(7 + i))
+    return model
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 100])
+def test_surprises_from_whole_names_are_those_from_contexts(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "AT_ONCE", at_once)
+    table = KneserNey(order=4, discount=0.7).fit(["emma", "ava", "ann"])
+    models: list[LanguageModel] = [network(), table]
+    models.append(Mixture(models[:2], [0.3, 0.7]))
+    for model in models:
+        wanted = evaluate.surprises(model, NAMES)
+        torch.testing.assert_close(
+            judging.surprises(model, NAMES), wanted, rtol=0, atol=1e-5
+        )
+
+
+def test_judging_records_no_gradient_and_leaves_the_mode_as_it_was() -> None:
+    model = network()
+    model.train()
+    found = judging.surprises(model, NAMES)
+    assert not found.requires_grad
+    assert model.training
+
+
+def test_losses_of_known_and_new_names_make_up_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judging, "load_names", lambda: None)
+    monkeypatch.setattr(
+        judging, "split_names", lambda _: (["ava", "eve"], ["eve", "mia", "al"], [])
+    )
+    costs = torch.tensor([1.0, 1, 1, 1, 2, 2, 2, 2, 5, 5, 5]).double()
+    found = judging.losses(costs, torch.tensor([3.0, 4.0]))
+    assert found == {"dev": 27 / 11, "test": 3.5, "known": 1.0, "new": 23 / 7}
+
+
+def test_where_no_name_is_known_their_loss_is_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judging, "load_names", lambda: None)
+    monkeypatch.setattr(judging, "split_names", lambda _: (["ava"], ["al"], []))
+    costs = torch.tensor([1.0, 2, 3])
+    assert judging.losses(costs, costs)["known"] == 0.0
