@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -45,14 +45,19 @@ class Checkpoint:
         self.model, self.optimizer, self.generator = model, optimizer, generator
 
     def save(self, history: History) -> None:
-        """Write the file anew. It is written beside and then renamed: a crash leaves the old one or the new."""
+        """Write the file anew. It is written beside and then renamed: a crash leaves the old one or the new.
+
+        Raises:
+            OSError: the disk is full, or the folder is not there or cannot be written to.
+        """
         tensors, texts = self.state()
         tensors["losses"] = torch.tensor(history.losses, dtype=torch.float64)
         tensors["rates"] = torch.tensor(history.rates, dtype=torch.float64)
         texts["notes"] = history.notes
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         try:
-            save_file(tensors, beside, {k: json.dumps(v) for k, v in texts.items()})
+            facts = {k: json.dumps(v) for k, v in texts.items()}
+            beside.write_bytes(save(tensors, facts))
             with open(beside, "rb+") as file:
                 os.fsync(file.fileno())  # on the disk before it has the name
             os.replace(beside, self.path)
