@@ -29,8 +29,8 @@ GAINS = {"0.5": 0.5, "1": 1.0, "5/3": 5 / 3, "3": 3.0}
 RATES = (0.05, 0.1, 0.3, 0.9)  # of which each network gets the best
 TRIED: dict[str, Sequence[float]] = {
     "SGD": (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8),
-    "SGD, batch norm": (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8),
-    "SGD, momentum": (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
+    "SGD with batch norm": (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8),
+    "SGD with momentum": (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
     "AdamW": (0.0001, 0.0003, 0.001, 0.003, 0.01),
 }
 
@@ -74,7 +74,7 @@ def twenty(seed: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for kind, names in {
         "": ("0.5", "5/3", "3"),
-        ", batch norm": ("5/3", "3"),
+        " with batch norm": ("5/3", "3"),
     }.items():
         models = [deep(GAINS[g], bool(kind), hidden=20, seed=seed) for g in names]
         ends = run(models, descent(rate), steps, seed).tolist()
@@ -86,7 +86,7 @@ def twenty(seed: int) -> dict[str, float]:
         f"net.{2 + 2 * 20}."  # after the embedding and the flattening, two for each
     )
     end = run(alone, descent(rate), steps, seed, learn=lambda name: last in name)
-    return found | {"gain 3, last only": end.item()}
+    return found | {"gain 3 last only": end.item()}
 
 
 def ratios_and_losses(kind: str, seed: int) -> dict[float, tuple[float, float]]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nnz.support.figures.style import HEAT, INK, NORMAL, PALETTE, new_figure
 
+_Losses = Mapping[str, Sequence[float]]
 LINES = [("-", "blue", "o"), ("--", "orange", "s"), ("-.", "green", "^")]
 
 
@@ -69,24 +70,28 @@ def running(
 
 
 def robust(
-    rates: Sequence[float],
-    by_rate: Mapping[str, Sequence[float]],
-    scales: Sequence[float],
-    by_scale: Mapping[str, Sequence[float]],
+    *plots: tuple[Sequence[float], _Losses, _Losses],
 ) -> Figure:
-    """Draw dev losses over the learning rate and over the scale of the first weights, a line for each norm."""
-    figure, (top, bottom) = new_figure(NORMAL, 5.6, nrows=2)
-    for axes, x, found in ((top, rates, by_rate), (bottom, scales, by_scale)):
+    """Draw dev losses over the learning rate and, below, over the scale of the first weights.
+
+    Args:
+        plots: each with its places, and for each norm the means there, drawn as lines, and single runs, as marks.
+    """
+    figure, both = new_figure(NORMAL, 5.6, nrows=2)
+    for axes, (x, means, single) in zip(both, plots, strict=True):
         for (name, losses), (dash, colour, marker) in zip(
-            found.items(), LINES, strict=False
+            means.items(), LINES, strict=False
         ):
-            style = {"linestyle": dash, "marker": marker, "markersize": 5}
-            axes.plot(x, losses, color=PALETTE[colour], label=name, **style)
+            style = {"color": PALETTE[colour], "label": name}
+            axes.plot(x, losses, linestyle=dash, **style)
+            axes.plot(x, single[name], marker, color=PALETTE[colour], mfc="none")
         axes.set_xscale("log")
         axes.set_ylabel("dev loss (nats)")
-    low = min(min(losses) for losses in by_rate.values())
-    top.set_ylim(low - 0.02, low + 0.35)  # what is worse than that leaves the plot
-    top.set_xlabel("learning rate")
-    bottom.set_xlabel("factor on the first weights")
-    top.legend(loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.25))
+    low = min(min(losses) for losses in plots[0][1].values())
+    both[0].set_ylim(
+        low - 0.02, low + 0.35
+    )  # what is worse than that leaves the plot
+    both[0].set_xlabel("learning rate")
+    both[1].set_xlabel("factor on the first weights")
+    both[0].legend(loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.25))
     return figure

@@ -225,16 +225,26 @@ def vitals(probe: Probe, lines: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def outcome(gains: Sequence[str], kinds: Mapping[str, Tensor]) -> Figure:
-    """Draw dev losses of several seeds over the gain, for each kind of network."""
+def outcome(
+    gains: Sequence[str],
+    kinds: Mapping[str, Sequence[tuple[Sequence[float], float]]],
+) -> Figure:
+    """Draw dev losses over the gain for each kind of network: recorded seeds open, this page's filled."""
     figure, axes = new_figure(NORMAL, 3.2)
-    for number, (name, losses) in enumerate(kinds.items()):
-        x = [i + 0.14 * (2 * number - 1) for i in range(len(gains))]
-        axes.plot(x, losses.mean(1), color=FAINT, linewidth=1)
-        for seed in range(losses.shape[1]):
-            label = {"label": name} if seed == 0 else {}
-            marker = MARKERS[number]
-            axes.plot(x, losses[:, seed], marker, color=COLOURS[number], **label)
+    for number, (name, found) in enumerate(kinds.items()):
+        x = [i + 0.2 * (2 * number - 1) for i in range(len(gains))]
+        style = {"marker": MARKERS[number], "color": COLOURS[number]}
+        means = [sum(values) / len(values) for values, _ in found]
+        axes.plot(x, means, color=FAINT, linewidth=1)
+        for place, (values, _) in zip(x, found, strict=True):
+            axes.plot([place] * len(values), values, **style, ls="", mfc="none")
+        axes.plot(
+            [p + 0.1 for p in x],
+            [own for _, own in found],
+            **style,
+            ls="",
+            label=name,
+        )
     axes.set_xticks(range(len(gains)), gains)
     axes.set_xlabel("gain")
     axes.set_ylabel("dev loss (nats)")

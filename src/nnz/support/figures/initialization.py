@@ -85,7 +85,7 @@ def log(
     here: Sequence[float],
     theirs: Mapping[str, float],
 ) -> Figure:
-    """Draw losses for each start: recorded seeds as circles, this page's filled, the lecture's as a cross."""
+    """Draw recorded losses for each start as circles, this page's filled, and the lecture's as a cross."""
     figure, axes = new_figure(NORMAL, 3.4)
     blue, orange = PALETTE["blue"], PALETTE["orange"]
     for i, (values, own) in enumerate(zip(recorded, here, strict=True)):
