@@ -1,6 +1,7 @@
 # Neural Networks from Zero: every command of the project. `make help` lists them.
 PYTHON ?=
 PORT ?= 8000
+SHOTS ?=
 BIN := .venv/bin
 SPHINX = $(BIN)/python tools/build.py
 
@@ -14,7 +15,7 @@ venv:  ## create .venv from constraints.txt, if it is missing or stale
 	@PYTHON="$(PYTHON)" sh tools/venv.sh
 
 test: venv lint  ## prove the code: lint, types, doctests, unit tests, the rules of the house
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10
+	PYTHONUTF8=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10
 
 book: venv  ## build the finished book into _build/html, everything executed anew
 	$(SPHINX) book
@@ -31,8 +32,8 @@ repeat: venv  ## build again, and compare every number and sample with the build
 serve: venv  ## open the built book at http://localhost:PORT
 	@$(BIN)/python tools/serve.py $(PORT)
 
-browser: venv  ## look at every built page in a real browser (needs Chromium, and `make book` first)
-	$(BIN)/python -m pytest -q -n auto tests/browser
+browser: venv  ## look at every built page in Chromium (`make book` first; SHOTS=1 keeps pictures of the pages)
+	SHOTS=$(SHOTS) $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --maxschedchunk 1 --durations 10 tests/browser
 
 bench: venv  ## measure every time that the book names beside its goal; STRICT=1: a missed goal counts
 	$(BIN)/python tools/bench.py $(if $(STRICT),--strict)

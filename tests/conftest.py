@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from nnz.data import load_names
 from nnz.support.datasets import Source
-from nnz.support.paths import resource
+from nnz.support.paths import resource as resource_of
 
 # The same examples in every run; the first call of a test may be slow, as torch warms up.
-settings.register_profile("book", deadline=None, derandomize=True)
+settings.register_profile(
+    "book",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("book")
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test, and each doctest of a taught module, with the chapter it belongs to."""
+    """Mark each test, and each doctest of a taught module, with the chapter it belongs to; builds of books first.
+
+    The longest first, so that at the end no core waits for another's.
+    """
+    items.sort(key=lambda item: item.path.stem != "test_build")
     for item in items:
         for name, chapter in CHAPTERS.items():
             if item.path.stem in (*chapter["tests"], *chapter["modules"]):
@@ -49,7 +61,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def sample() -> list[str]:
     """The embedded list of names, which is there on every machine."""
-    return load_names(resource("data", "names-sample.txt"))
+    return load_names(resource_of("data", "names-sample.txt"))
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +88,22 @@ def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("NNZ_NAMES_URL", "http://127.0.0.1:9/names.txt")
     monkeypatch.setattr("nnz.support.datasets.project_root", lambda: None)
     return tmp_path
+
+
+@pytest.fixture
+def disk_for() -> Callable[[int], AbstractContextManager[None]]:
+    """While it is active the system lets no file grow beyond so many bytes, as if the disk were full."""
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited
 
 
 @pytest.fixture

@@ -247,3 +247,18 @@ def test_labels_must_be_1_or_minus_1_and_fit(labels: Array) -> None:
 def test_a_step_must_be_above_0_and_finite(h: float) -> None:
     with pytest.raises(ValueError, match="h is"):
         numerical_gradients(lambda: 0.0, odd_layers([2, 1]), h)
+
+
+def test_a_descent_that_ends_in_no_numbers_is_undone() -> None:
+    X, Y = moons()
+    layers = first_layers([2, 8, 8, 1], np.random.default_rng(1))
+    before = [(W.copy(), b.copy()) for W, b in layers]
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ArithmeticError, match=r"undone.*size of 1"),
+    ):
+        descend(layers, X * 1e200, Y, steps=40)
+    for pair, kept in zip(layers, before, strict=True):
+        assert all(
+            np.array_equal(p, old) for p, old in zip(pair, kept, strict=True)
+        )

@@ -284,6 +284,8 @@ def test_measurements_of_the_chapters_find_what_they_are_said_to(
         monkeypatch.setattr(module, "load_names", lambda: few)
     monkeypatch.setattr(measured, "least_seconds", shortest)
     monkeypatch.setattr(race, "least_seconds", shortest)
+    monkeypatch.setattr(race.Loop, "seconds", lambda loop: 1.0)
+    monkeypatch.setattr(measured, "MANY", 2)
     slow = {"recipes", "shared", "engines", "lean_engines", "by_hand"}
     for one in bench.MEASUREMENTS:
         if getattr(one.take, "__name__", "") not in slow:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import string
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +25,7 @@ from nnz.bigram import (
 )
 from nnz.data import LETTERS, Vocabulary, load_names, windows
 from nnz.evaluate import nll
+from nnz.ngram import AdditiveTrigramNet, NGramCounts, TrigramNet
 from nnz.support.datasets import Source
 
 NAMES = st.lists(
@@ -327,3 +330,46 @@ def test_the_network_refuses_what_it_cannot_learn_from() -> None:
         net.fit("emma", steps=1)
     with pytest.raises(ValueError, match="not in the vocabulary"):
         net.fit(["zoé"], steps=1)
+
+
+NETS = [BigramNet, TrigramNet, AdditiveTrigramNet]
+
+
+@pytest.mark.parametrize("kind", NETS)
+def test_a_rate_at_which_weights_grow_is_refused_with_one_that_is_not(
+    kind: type[BigramNet], sample: list[str]
+) -> None:
+    net = kind(generator=seeded())
+    before = net.W.detach().clone()
+    with pytest.raises(
+        ValueError, match=r"rate 50.0 times decay 0.05 is 2.5.*below 20"
+    ):
+        net.fit(sample, steps=300, decay=0.05)
+    assert torch.equal(net.W, before)
+    assert net.losses == []
+    net.fit(sample, steps=300, rate=19, decay=0.05)
+    assert math.isfinite(nll(net, sample))
+
+
+@pytest.mark.parametrize("kind", NETS)
+@pytest.mark.parametrize("steps", [1, 5])
+def test_a_fit_that_ends_in_no_numbers_is_undone(
+    kind: type[BigramNet], steps: int
+) -> None:
+    net = kind(generator=seeded()).fit(["ann"], steps=3)
+    before, losses = net.W.detach().clone(), list(net.losses)
+    with pytest.raises(ArithmeticError, match=r"not finite.*smaller rate"):
+        net.fit(["ann", "emma"], steps=steps, rate=1e39)
+    assert torch.equal(net.W, before)
+    assert net.losses == losses
+
+
+@pytest.mark.parametrize("make", [BigramCounts, lambda k: NGramCounts(3, k)])
+def test_a_k_with_which_the_sums_overflow_is_refused(
+    make: Callable[[float], Any],
+) -> None:
+    with pytest.raises(ValueError, match=r"k is 1e\+308; .*kV finite"):
+        make(1e308)
+    model = make(1e306).fit(["ann"])
+    contexts = torch.zeros(1, model.block_size, dtype=torch.int64)
+    assert model.log_probs(contexts).exp().sum().item() == pytest.approx(1)

@@ -276,3 +276,27 @@ def test_rows_do_not_depend_on_how_many_are_drawn_in_one_call() -> None:
     assert {row.shape for row in long} == {(4,)}
     assert max(row.max() for row in long) == 49
     assert list(rows_at_random(50, 4, 0, seeded(1))) == []
+
+
+@pytest.mark.parametrize("name", ["C", "W1", "W2", "b2", "bngain"])
+def test_weights_that_are_no_numbers_are_not_calibrated(name: str) -> None:
+    X, _ = data()
+    model = HandMLP(3, 4, 9, generator=seeded(0))
+    model.calibrate(X)
+    before = {k: v.clone() for k, v in model.statistics.items()}
+    model.params[name].view(-1)[0] = math.nan
+    with pytest.raises(ArithmeticError, match=r"is not finite.*smaller rate"):
+        model.calibrate(X.clamp(min=0))
+    assert all(torch.equal(model.statistics[k], v) for k, v in before.items())
+
+
+def test_steps_at_a_ruinous_rate_end_in_an_error_at_the_latest_when_calibrated() -> (
+    None
+):
+    X, Y = data()
+    model = HandMLP(3, 4, 9, generator=seeded(0))
+    step = HandStep(model.params, X, Y, 8)
+    with pytest.warns(RuntimeWarning):
+        step(np.arange(8), 1e39)
+    with pytest.raises(ArithmeticError, match="not finite"):
+        model.calibrate(X)

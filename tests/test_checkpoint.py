@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -89,7 +92,9 @@ def test_the_file_is_safetensors_with_names_that_say_what_is_what(
 
 
 def test_a_save_that_fails_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    disk_for: Callable[[int], AbstractContextManager[None]],
 ) -> None:
     run = Run()
     keeper = run.keep(tmp_path / "run")
@@ -97,13 +102,18 @@ def test_a_save_that_fails_leaves_the_old_file(
     keeper.save(history)
     before = keeper.path.read_bytes()
 
-    def fail(tensors: object, path: Path, metadata: object) -> None:
-        path.write_bytes(b"half")
-        raise OSError("No space left on device")
+    def fail(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[:4])
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("nnz.checkpoint.save_file", fail)
-    with pytest.raises(OSError, match="No space"):
-        keeper.save(run.train(4, history))
+    history = run.train(4, history)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fail)
+        with pytest.raises(OSError, match="No space"):
+            keeper.save(history)
+    with disk_for(1000), pytest.raises(OSError, match="large"):
+        keeper.save(history)
     assert keeper.path.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

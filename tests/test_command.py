@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +266,78 @@ def test_a_file_that_is_no_model_is_said_to_be_so(
     fails(nnz(*words), "cut short")
     save_file({"W": torch.ones(2)}, out)
     fails(nnz(*words), "not written by nnz")
+
+
+def test_a_full_disk_costs_the_file_and_not_the_training(
+    nnz: Said,
+    tmp_path: Path,
+    folder: Path,
+    disk_for: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    words = ["train", "--model", "bigram", "--out", tmp_path / "m"]
+    nnz(*words[:3])
+    with disk_for(500):
+        code, out, err = nnz(*words)
+    assert (code, out) == (2, "")
+    said = err.splitlines()[-1]
+    assert said.startswith(
+        f"nnz: error: --out {tmp_path / 'm'} could not be written"
+    )
+    assert "is in the store, so try again" in said
+    assert not (tmp_path / "m").exists()
+    shutil.rmtree(folder)
+    with disk_for(500):
+        said = nnz(*words)[2].splitlines()[-1]
+    assert said.endswith("and try again.")
+
+
+@pytest.mark.parametrize("what", ["sample", "train"])
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b"", ["has no names in it"]),
+        ("zo\xe9\n".encode("latin-1") * 9, ["UTF-8", "byte 2", "save it as UTF-8"]),
+        ("zo\xe9\n".encode("utf-16") * 9, ["begins as UTF-16", "save it as UTF-8"]),
+        (None, ["NNZ_NAMES", "there is no such file", "spelling"]),
+        ("folder", ["NNZ_NAMES", "names the folder", "expected a text file"]),
+    ],
+    ids=["empty", "latin-1", "utf-16", "missing", "folder"],
+)
+def test_a_variable_that_names_no_list_is_said_in_a_line(
+    nnz: Said,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+    content: bytes | str | None,
+    parts: list[str],
+) -> None:
+    path = tmp_path / "named"
+    if content == "folder":
+        path.mkdir()
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    monkeypatch.setenv("NNZ_NAMES", str(path))
+    fails(nnz(what, "--model", "bigram"), str(path), *parts)
+
+
+def test_a_variable_may_name_a_list_in_any_alphabet(
+    nnz: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = write(tmp_path / "own", ["zo\xe9", "\xe5sa", "\xf8ystein"] * 9)
+    monkeypatch.setenv("NNZ_NAMES", str(own))
+    words = ["sample", "--model", "bigram", "-n", 3]
+    code, out, _ = nnz(*words)
+    assert code == 0
+    assert nnz(*words, "--data", own)[1] == out
+
+
+def test_a_damaged_copy_of_the_book_s_list_is_said_in_a_line(
+    nnz: Said, no_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (no_data / "data").mkdir()
+    copy = write(no_data / "data" / "names.txt", NAMES)
+    monkeypatch.setattr("nnz.support.datasets.project_root", lambda: no_data)
+    fails(nnz("sample", "--model", "bigram"), str(copy), "Delete it to have it")
 
 
 def test_the_embedded_list_is_named_when_it_is_used(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nnz.data import load_names
 from nnz.support import datasets
-from nnz.support.datasets import DataError, Source, locate, sha256
+from nnz.support.datasets import DataError, Source, book_source, locate, sha256
 from nnz.support.paths import resource
 
 pytestmark = pytest.mark.support
@@ -247,6 +249,123 @@ def test_a_cache_that_cannot_be_written_gives_the_sample(
     blocked.write_text("in the way", encoding="utf-8")
     monkeypatch.setenv("NNZ_CACHE", str(blocked / "cache"))
     assert locate().kind == "sample"
+
+
+def test_a_damaged_file_in_the_cache_without_a_network_gives_the_sample(
+    no_data: Path,
+) -> None:
+    for damage in (lambda path: path.write_bytes(b"ann\n"), Path.mkdir):
+        shutil.rmtree(no_data / "cache", ignore_errors=True)
+        (no_data / "cache").mkdir()
+        damage(no_data / "cache" / "names.txt")
+        source = book_source()
+        assert (source.kind, bool(source.notice)) == ("sample", True)
+        assert source.path == resource("data", "names-sample.txt")
+
+
+def test_a_good_file_in_a_cache_that_can_only_be_read_is_taken(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: Any, **how: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    server.answer = send(LIST)
+    fetched = locate()
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    monkeypatch.setattr("os.makedirs", refuse)
+    assert locate() == fetched
+
+
+# What whoever builds the book is told before the first page
+
+
+def test_the_book_is_built_on_a_list_that_was_read_to_its_end(
+    server: Server, no_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = send(LIST * 2)
+    monkeypatch.setattr(
+        datasets, "NAMES_SHA256", hashlib.sha256(LIST * 2).hexdigest()
+    )
+    assert book_source().kind == "names.txt"
+    (no_data / "own.txt").write_bytes(LIST * 2 + b"di\n")
+    monkeypatch.chdir(no_data)
+    monkeypatch.setenv("NNZ_NAMES", "own.txt")
+    assert book_source() == Source(no_data / "own.txt", "own")
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b"", ["has no names in it", "one name on each line"]),
+        (b"ann\n" * 5, ["has 5 names", "Name a longer list"]),
+        ("ann\nzo\xe9\n".encode(), ["Line 2", "'zo\xe9'", "a to z", "--data"]),
+        (b"ann\nBo\n", ["Line 2", "'Bo'", "Write it in lower case"]),
+        ("zo\xe9\n".encode("latin-1"), ["UTF-8 (", "byte 2", "save it as UTF-8"]),
+        ("zo\xe9\n".encode("utf-16"), ["begins as UTF-16", "save it as UTF-8"]),
+        (None, ["there is no such file", "Check the spelling"]),
+        ("folder", ["names the folder", "expected a text file"]),
+        ("secret", ["cannot be read: Permission denied"]),
+    ],
+    ids=[
+        "empty",
+        "short",
+        "accents",
+        "upper case",
+        "latin-1",
+        "utf-16",
+        "missing",
+        "folder",
+        "secret",
+    ],
+)
+def test_a_builder_is_told_in_one_line_what_to_do_about_the_list(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes | str | None,
+    parts: list[str],
+) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path = tmp_path / "named\nlist.txt"  # even so it is one line
+    if content == "folder":
+        path.mkdir()
+    elif content:
+        path.write_bytes(content if isinstance(content, bytes) else b"ann\n")
+    elif content == b"":
+        path.touch()
+    if content == "secret":
+        monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setenv("NNZ_NAMES", str(path))
+    with pytest.raises(DataError) as raised:
+        book_source()
+    said = str(raised.value)
+    assert "\n" not in said
+    assert "load_names(path" not in said
+    for part in (*parts, "list.txt"):
+        assert part in said
+
+
+def test_a_builder_is_told_of_a_damaged_copy(
+    no_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (no_data / "data").mkdir()
+    local = no_data / "data" / "names.txt"
+    monkeypatch.setattr(datasets, "project_root", lambda: no_data)
+    for damage in (lambda path: path.write_bytes(b"ann\n"), Path.mkdir):
+        damage(local)
+        with pytest.raises(DataError, match="Delete it to have it fetched again"):
+            book_source()
+        if local.is_file():
+            local.unlink()
+
+
+def test_a_builder_is_told_of_a_download_that_is_another_file(
+    server: Server,
+) -> None:
+    server.answer = send(b"<html>Log in to this network</html>")
+    with pytest.raises(DataError, match=r"is not the pinned file.*Try again"):
+        book_source()
 
 
 # What comes with the package

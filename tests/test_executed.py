@@ -100,7 +100,7 @@ def test_what_surrounds_the_pages_tells_lists_of_names_apart(
 ) -> None:
     found = []
     for names in ("emma\nava\n", "emma\navi\n"):
-        (tmp_path / "list.txt").write_text(names)
+        (tmp_path / "list.txt").write_text(names, encoding="utf-8")
         monkeypatch.setenv("NNZ_NAMES", str(tmp_path / "list.txt"))
         found.append(executed.surroundings(root))
         assert datasets.sha256(tmp_path / "list.txt") in found[-1]

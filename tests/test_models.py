@@ -7,6 +7,8 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -451,6 +453,18 @@ def test_a_full_disk_costs_the_file_and_not_the_model(
     assert [path.suffix for path in folder.iterdir()] in ([".lock"], [])
 
 
+def test_a_disk_that_is_really_full_leaves_no_half_file(
+    folder: Path,
+    disk_for: Callable[[int], AbstractContextManager[None]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with disk_for(500):
+        assert not trained("trigram", NAMES).from_store
+    assert "could not be kept" in capsys.readouterr().err
+    assert files(folder) == []
+    assert not list(folder.glob("*.part"))
+
+
 def test_notices_are_not_given_on_a_page(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -512,10 +526,11 @@ def test_two_processes_train_once() -> None:
             encoding="utf-8",
         )
 
-    with start() as first, start() as second:
+    with start() as first:
         assert first.stdout
-        assert second.stderr
         assert first.stdout.readline() == "trained\n"  # and holds the lock
-        assert "waiting for another process" in second.stderr.readline()
-        said = [first.communicate("go on\n"), second.communicate()]
+        with start() as second:
+            assert second.stderr
+            assert "waiting for another process" in second.stderr.readline()
+            said = [first.communicate("go on\n"), second.communicate()]
     assert [out for out, _ in said] == ["False\n", "True\n"]

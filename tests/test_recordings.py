@@ -252,7 +252,7 @@ def test_a_damaged_recording_says_what_to_do(
     package: Path, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "recorded").mkdir()
-    (tmp_path / "recorded" / "small.toss.json").write_text(text)
+    (tmp_path / "recorded" / "small.toss.json").write_text(text, encoding="utf-8")
     with pytest.raises(
         RecordingError, match=r"is damaged .*make record NAME=small.toss"
     ):

@@ -285,3 +285,82 @@ def test_a_prompt_is_read_in_the_model_s_own_alphabet() -> None:
     assert names == ["zoé"] * 3
     with pytest.raises(ValueError, match="'a' in 'a' is not in the vocabulary"):
         sample_names(model, 3, generator=seeded(), prompt="a")
+
+
+NO_ROWS = [
+    ([0.5, math.nan, 0.5], "row 1 of 2 is no distribution, since it has NaN"),
+    ([math.nan] * 3, "has NaN"),
+    ([0.0, 0.0, 0.0], "sums to 0"),
+    ([1.5, -0.5, 0.0], "has -0.5"),
+    ([-1.0, -1.0, -1.0], "has -1"),
+    ([0.5, math.inf, 0.5], "sums to inf"),
+    ([1e308, 1e308, 1e308], "sums to inf"),
+    ([0.0, 5e-324, 0.0], "sums to 4.941e-324"),
+]
+
+
+@pytest.mark.parametrize(("row", "says"), NO_ROWS)
+def test_what_is_no_distribution_is_not_drawn_from(
+    row: list[float], says: str
+) -> None:
+    probs = torch.tensor([[0.2, 0.3, 0.5], row], dtype=torch.float64)
+    g = seeded(3)
+    before = g.get_state()
+    with pytest.raises(ValueError, match=f"{says}.*smaller learning rate"):
+        draw(probs, g)
+    assert torch.equal(g.get_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("probs", "error", "says"),
+    [
+        ([[0.5, 0.5]], TypeError, "must be a tensor, got list"),
+        (torch.tensor([0.5, 0.5]), ValueError, r"\(2,\).*p\[None\]"),
+        (torch.ones(2, 0), ValueError, r"got \(2, 0\)"),
+        (torch.ones(2, 2, 2), ValueError, r"got \(2, 2, 2\)"),
+    ],
+)
+def test_what_has_no_rows_is_not_drawn_from(
+    probs: Tensor, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        draw(probs, seeded())
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e9])
+def test_many_rows_of_any_size_are_drawn_from(size: float) -> None:
+    """The product of their sums is no float, or 0."""
+    probs = torch.tensor([[0.0, size]], dtype=torch.float64).expand(500, -1)
+    assert draw(probs, seeded()).tolist() == [1] * 500
+
+
+def test_counts_are_drawn_from_and_no_rows_give_no_outcomes() -> None:
+    assert draw(torch.tensor([[0, 7, 0]]), seeded()).tolist() == [1]
+    assert draw(torch.ones(0, 3), seeded()).shape == (0,)
+
+
+class Failing:
+    """Answers as it should for some characters, and then with what is no distribution."""
+
+    vocabulary, block_size = LETTERS, 3
+
+    def __init__(self, good: int, bad: float) -> None:
+        self.left, self.bad = good, bad
+
+    def log_probs(self, contexts: Tensor) -> Tensor:
+        self.left -= 1
+        answer = torch.full((len(contexts), 27), -math.log(27))
+        return answer if self.left >= 0 else torch.full_like(answer, self.bad)
+
+
+@pytest.mark.parametrize("good", [0, 2])
+@pytest.mark.parametrize("bad", [math.nan, -math.inf, math.inf])
+@pytest.mark.parametrize("top_k", [None, 1])
+def test_a_model_whose_answers_are_no_distribution_writes_no_names(
+    good: int, bad: float, top_k: int | None
+) -> None:
+    g = seeded(3)
+    before = g.get_state()
+    with pytest.raises(ValueError, match=r"no distribution.*train it anew"):
+        sample_names(Failing(good, bad), 40, generator=g, top_k=top_k)
+    assert torch.equal(g.get_state(), before)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -335,3 +336,44 @@ def test_opening_and_searching_say_nothing(
 ) -> None:
     search(open_study(tmp_path / "s.db", SPACE), SPACE, bowl, trials=2)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_of_many_models_those_without_numbers_are_named_and_none_is_changed(
+    steps: int,
+) -> None:
+    many, g = models(3), seeded(9)
+    before = [{k: v.clone() for k, v in m.params.items()} for m in many]
+    state = g.get_state()
+    with pytest.raises(
+        ArithmeticError, match=r"1 of 3 models.*at rate 1e\+39; none was changed"
+    ):
+        train_together(
+            many,
+            NAMES,
+            rates=torch.tensor([0.1, 1e39, 0.2], dtype=torch.float64),
+            decays=torch.zeros(3),
+            steps=steps,
+            batch_size=5,
+            generator=g,
+        )
+    for model, kept in zip(many, before, strict=True):
+        assert all(torch.equal(model.params[k], v) for k, v in kept.items())
+    assert torch.equal(g.get_state(), state)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"steps": -1}, {"decays": [0.0, -0.1]}, {"decays": [0.0, math.nan]}]
+)
+def test_decays_and_steps_below_0_are_refused(changed: dict[str, Any]) -> None:
+    settings: dict[str, Any] = {"steps": 1, "decays": [0.0, 0.0]} | changed
+    with pytest.raises(ValueError, match="steps and decays are 0 or more"):
+        train_together(
+            models(2),
+            NAMES,
+            rates=torch.ones(2),
+            decays=torch.tensor(settings["decays"]),
+            steps=settings["steps"],
+            batch_size=2,
+            generator=seeded(),
+        )

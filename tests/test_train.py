@@ -17,7 +17,7 @@ from nnz.data import LETTERS, Vocabulary, windows
 from nnz.mlp import BengioMLP
 from nnz.schedules import one_cycle, step_decay
 from nnz.support import progress
-from nnz.train import EXPLODED, History, LossError, batches, train
+from nnz.train import EXPLODED, History, LossError, batches, set_rate, train
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "emma", "zoe", "mia"]
 
@@ -395,3 +395,27 @@ def test_nobody_watches_a_build_and_somebody_may_watch_a_terminal(
     assert not progress.watched()
     monkeypatch.setattr(progress, "in_notebook", lambda: True)
     assert progress.watched()
+
+
+def test_weights_that_a_last_step_has_ruined_are_found() -> None:
+    for steps in (1, 3):
+        model, seen = small(), list[int]()
+        optimizer = SGD(model.parameters(), lr=1.0, weight_decay=3e38)
+        with pytest.raises(LossError, match="loss nan at learning rate 1") as e:
+            train(
+                model,
+                batches(model, NAMES),
+                optimizer,
+                steps=steps,
+                then=lambda history, seen=seen: seen.append(len(history)),
+            )
+        assert len(e.value.history) == 1
+        assert seen == []  # nothing was saved
+
+
+def test_a_rate_that_is_refused_is_not_left_in_the_optimizer() -> None:
+    optimizer = SGD(small().parameters(), lr=0.25)
+    for rate in (math.nan, 0.0, -1.0, math.inf):
+        with pytest.raises(ValueError, match="learning rate of step 3"):
+            set_rate(optimizer, lambda _, rate=rate: rate, 3)
+        assert optimizer.param_groups[0]["lr"] == 0.25

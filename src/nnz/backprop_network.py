@@ -129,7 +129,13 @@ def loss_and_gradients(
 def descend(
     layers: Layers, X: Array, labels: Array, steps: int = 100
 ) -> list[float]:
-    """Train in place with micrograd's rate, which falls from 1 to 0.1; return the loss before each step."""
+    """Train in place with micrograd's rate, which falls from 1 to 0.1; return the loss before each step.
+
+    Raises:
+        TypeError, ValueError: as `loss_and_gradients`.
+        ArithmeticError: the parameters are not finite in the end; they are then those of before.
+    """
+    before = [(W.copy(), b.copy()) for W, b in layers]
     losses = []
     for k in range(steps):
         loss, gradients = loss_and_gradients(layers, X, labels)
@@ -138,7 +144,20 @@ def descend(
             W -= rate * dW
             b -= rate * db
         losses.append(loss)
+    _check_end(layers, before)
     return losses
+
+
+def _check_end(layers: Layers, before: Layers) -> None:
+    """Go back to the parameters of before, and say so, if these are no numbers."""
+    if all(np.isfinite(p).all() for pair in layers for p in pair):
+        return
+    for pair, kept in zip(layers, before, strict=True):
+        for p, old in zip(pair, kept, strict=True):
+            p[...] = old
+    raise ArithmeticError(
+        "descent has left numbers that are not finite, so it was undone; give inputs of the size of 1."
+    )
 
 
 def numerical_gradients(

@@ -60,11 +60,11 @@ class BigramCounts:
     and a context that was never seen, nothing is known and every character gets 1/V.
 
     Args:
-        k: how many times each pair is counted before any name is read; finite and not negative.
+        k: how many times each pair is counted before any name is read; not negative, and kV is finite.
         vocabulary: the alphabet; a to z by default.
 
     Raises:
-        ValueError: k is negative, infinite or NaN.
+        ValueError: k is negative, too large or NaN.
 
     Example:
         >>> model = BigramCounts(k=0).fit(["ava", "eva"])
@@ -75,9 +75,9 @@ class BigramCounts:
     block_size = 1
 
     def __init__(self, k: float = 0, vocabulary: Vocabulary = LETTERS) -> None:
-        if not (math.isfinite(k) and k >= 0):
+        if not 0 <= k * len(vocabulary) < math.inf:
             raise ValueError(
-                f"k is {k}; it is added to counts, so it must be 0 or more."
+                f"k is {k}; it is added to counts, so it must be 0 or more, and kV finite."
             )
         self.k = k
         self.vocabulary = vocabulary
@@ -208,13 +208,12 @@ class BigramNet:
             decay: the charge for large weights: decay · ΣW² is added to what is minimised.
 
         Raises:
-            ValueError: names is empty, steps or decay is negative, or rate is not above 0.
+            ValueError: names is empty, steps or decay is negative, rate is not above 0, or rate times decay is
+                1 or more, with which every step makes the weights larger than they were.
+            ArithmeticError: in the end the weights or a loss were not finite; all is as it was before.
         """
-        if steps < 0 or not 0 < rate < math.inf or not 0 <= decay < math.inf:
-            given = f"steps {steps}, rate {rate}, decay {decay}"
-            raise ValueError(
-                f"steps and decay are 0 or more, rate above 0: {given}."
-            )
+        _check_descent(steps, rate, decay)
+        before = self.W.detach().clone()
         X, Y = windows(names, self.block_size, self.vocabulary)
         contexts, counts = tally(X, Y, len(self.vocabulary))
         shares = counts / len(Y)  # (U, V), sums to 1
@@ -225,10 +224,36 @@ class BigramNet:
             (slopes,) = torch.autograd.grad(charged, self.W)
             with torch.no_grad():
                 self.W -= rate * slopes
+        self._check_end(before, steps, rate)
         return self
+
+    @torch.no_grad()
+    def _check_end(self, before: Tensor, steps: int, rate: float) -> None:
+        """Go back to the weights of before, and say so, if these and the losses are no numbers."""
+        losses = self.losses[len(self.losses) - steps :]
+        if self.W.isfinite().all() and all(map(math.isfinite, losses)):
+            return
+        self.W.copy_(before)
+        del self.losses[len(self.losses) - steps :]
+        raise ArithmeticError(
+            f"after {steps} steps at rate {rate} the weights or the loss are not finite; the weights are again"
+            " those of before. Try a smaller rate."
+        )
 
     @torch.no_grad()
     def log_probs(self, contexts: Tensor) -> Tensor:
         """Return log softmax of the rows asked for; see `nnz.contract.LanguageModel`."""
         check_contexts(self, contexts)
         return log_softmax(self.logits(contexts))
+
+
+def _check_descent(steps: int, rate: float, decay: float) -> None:
+    """Raise a clear error unless descent with these can lead down."""
+    if steps < 0 or not 0 < rate < math.inf or not 0 <= decay < math.inf:
+        given = f"steps {steps}, rate {rate}, decay {decay}"
+        raise ValueError(f"steps and decay are 0 or more, rate above 0: {given}.")
+    if rate * decay >= 1:
+        raise ValueError(
+            f"rate {rate} times decay {decay} is {rate * decay:.4g}; from 1 on each step makes weights larger than"
+            f" they were. Take a rate below {1 / decay:.4g}, or a smaller decay."
+        )

@@ -70,6 +70,7 @@ class HandMLP:
 
         Raises:
             ValueError: contexts have another shape or unknown characters, or are fewer than two.
+            ArithmeticError: mean or variance is not finite, since weights are not; those of before are kept.
         """
         check_contexts(self, contexts)
         if len(contexts) < 2:
@@ -77,11 +78,20 @@ class HandMLP:
                 f"{len(contexts)} contexts have no spread; give those of the training set."
             )
         sums = self.before_norm(contexts)
-        self._calibrated = self._weights_before()
-        self.statistics = {
+        found = {
             "mean": sums.mean(0, keepdim=True),
             "var": sums.var(0, keepdim=True),
         }
+        self._check_end(found)
+        self._calibrated, self.statistics = self._weights_before(), found
+
+    def _check_end(self, found: Values) -> None:
+        """Raise a clear error unless statistics and weights are finite after training."""
+        for name, tensor in (found | self.params).items():
+            if not tensor.isfinite().all():
+                raise ArithmeticError(
+                    f"{name} is not finite, so training has ended in no numbers; train anew with a smaller rate."
+                )
 
     def _weights_before(self) -> Values:
         """Return copies of what the statistics depend on."""

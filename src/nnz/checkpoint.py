@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
+from nnz.support.files import replaced
 from nnz.train import History, Trainable
 
 _TEXTS = ("optimizer", "plain", "groups", "notes")  # what is kept as JSON
@@ -45,19 +46,18 @@ class Checkpoint:
         self.model, self.optimizer, self.generator = model, optimizer, generator
 
     def save(self, history: History) -> None:
-        """Write the file anew. It is written beside and then renamed: a crash leaves the old one or the new."""
+        """Write the file anew. It is written beside and then renamed: a crash leaves the old one or the new.
+
+        Raises:
+            OSError: the disk is full, or the folder is not there or cannot be written to.
+        """
         tensors, texts = self.state()
         tensors["losses"] = torch.tensor(history.losses, dtype=torch.float64)
         tensors["rates"] = torch.tensor(history.rates, dtype=torch.float64)
         texts["notes"] = history.notes
-        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        try:
-            save_file(tensors, beside, {k: json.dumps(v) for k, v in texts.items()})
-            with open(beside, "rb+") as file:
-                os.fsync(file.fileno())  # on the disk before it has the name
-            os.replace(beside, self.path)
-        finally:
-            beside.unlink(missing_ok=True)
+        facts = {k: json.dumps(v) for k, v in texts.items()}
+        with replaced(self.path) as beside:
+            beside.write_bytes(save(tensors, facts))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return what must be kept, as numbers and as text, copied and by name."""
@@ -90,19 +90,19 @@ class Checkpoint:
         """
         tensors, texts = self._read()
         self._check(tensors, texts)
+        try:
+            state, history = _parts(tensors, texts)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{self.path} is damaged: {error}; save another one."
+            ) from None
         with torch.no_grad():
             for name, tensor in self.model.state_dict().items():
                 tensor.copy_(tensors[f"model.{name}"])
-        slots = {int(i): dict(values) for i, values in texts["plain"].items()}
-        for key in filter(lambda key: key.startswith("optimizer."), tensors):
-            _, i, name = key.split(".", 2)
-            slots.setdefault(int(i), {})[name] = tensors[key]
-        state = {"state": slots, "param_groups": texts["groups"]}
         self.optimizer.load_state_dict(state)
         if self.generator is not None:
             self.generator.set_state(tensors["generator"])
-        losses, rates = tensors["losses"].tolist(), tensors["rates"].tolist()
-        return History(losses, rates, texts["notes"])
+        return history
 
     def _read(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the numbers and the texts in the file."""
@@ -140,3 +140,18 @@ def _facts(tensors: dict[str, Tensor], texts: dict[str, Any]) -> dict[str, Any]:
         "groups of weights": [len(group["params"]) for group in texts["groups"]],
         "a generator:": "generator" in tensors,
     }
+
+
+def _parts(
+    tensors: dict[str, Tensor], texts: dict[str, Any]
+) -> tuple[dict[str, Any], History]:
+    """Return the optimizer's state and the history, all read before anything is filled from it."""
+    slots = {int(i): dict(values) for i, values in texts["plain"].items()}
+    for key in filter(lambda key: key.startswith("optimizer."), tensors):
+        _, i, name = key.split(".", 2)
+        slots.setdefault(int(i), {})[name] = tensors[key]
+    if "generator" in tensors:
+        torch.Generator().set_state(tensors["generator"])
+    losses, rates = tensors["losses"].tolist(), tensors["rates"].tolist()
+    state = {"state": slots, "param_groups": texts["groups"]}
+    return state, History(losses, rates, texts["notes"])

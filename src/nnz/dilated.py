@@ -15,6 +15,7 @@ from nnz.data import Vocabulary
 from nnz.layers import BatchNorm1d, Linear, TensorModule, evaluating
 from nnz.packed import Packed
 from nnz.sample import begin_names, go_on
+from nnz.support.undo import note, unmoved
 from nnz.wavenet import WaveNet
 
 CHUNK = 1024  # contexts run at once: each has block_size rows
@@ -73,10 +74,11 @@ class CausalStack(TensorModule):
         Returns:
             float of shape (B, V) for contexts; for packed names (M, V), a row for each target.
         """
-        if isinstance(batch, Packed):
-            return self.along_names(batch)[batch.rows]
-        check_contexts(self, batch)
-        return self.over_contexts(batch)[:, 0]
+        with unmoved():
+            if isinstance(batch, Packed):
+                return self.along_names(batch)[batch.rows]
+            check_contexts(self, batch)
+            return self.over_contexts(batch)[:, 0]
 
     def along_names(self, batch: Packed) -> Tensor:
         """Return logits (N, V) for every row of packed names."""
@@ -148,6 +150,9 @@ def join(linear: Linear, left: Tensor, now: Tensor) -> Tensor:
 
 def batch_norm(norm: BatchNorm1d, x: Tensor) -> Tensor:
     """Return norm(x), float of shape (..., C), as torch computes it: the same numbers but for rounding, faster."""
+    norm.check(x)
+    if norm.training:
+        note(norm.running_mean, norm.running_var)
     return F.batch_norm(
         x.flatten(0, -2),
         norm.running_mean,
@@ -172,7 +177,7 @@ class Cache:
 
     @torch.no_grad()
     def __init__(self, model: CausalStack, n: int) -> None:
-        self.model, self.length = model, 0
+        self.model, self.n, self.length = model, n, 0
         self.rings: list[Tensor] = []
         padding = torch.zeros(n, dtype=torch.int64)
         model.run(padding, self.remember)
@@ -191,7 +196,12 @@ class Cache:
 
     @torch.no_grad()
     def step(self, tokens: Tensor) -> Tensor:
-        """Return the log-probabilities (n, V) of what follows tokens, int64 (n,), and remember them."""
+        """Return the log-probabilities (n, V) of what follows tokens, int64 (n,), and remember them.
+
+        Raises:
+            ValueError: tokens are not one for each name, or not in the alphabet.
+        """
+        _check_tokens(tokens, self.n, len(self.model.vocabulary))
         logits = self.model.run(tokens, self.exchange)
         self.length += 1
         return log_softmax(logits)
@@ -210,7 +220,7 @@ def write_names(
     """Draw n names as `nnz.sample.sample_names` does, with the same arguments and results, but with a `Cache`.
 
     Raises:
-        ValueError: as there.
+        ValueError: as there; the generator is then as it was.
     """
     text = begin_names(model, n, prompt)[:, model.block_size - 1 :]  # (n, 1 + ...)
     with evaluating(model):
@@ -225,6 +235,15 @@ def write_names(
             top_k,
         )
     return [model.vocabulary.decode(row[row != 0]) for row in text]
+
+
+def _check_tokens(tokens: Tensor, n: int, V: int) -> None:
+    """Raise a clear error unless there is a token for each of n names."""
+    if tokens.shape != (n,) or tokens.dtype != torch.int64:
+        given = f"{tokens.dtype} of shape {tuple(tokens.shape)}"
+        raise ValueError(f"tokens must be int64 of shape ({n},); got {given}.")
+    if n and not 0 <= int(tokens.min()) <= int(tokens.max()) < V:
+        raise ValueError(f"tokens must be in 0 to {V - 1}; got {tokens.tolist()}.")
 
 
 def check_dilations(dilations: Sequence[int]) -> None:

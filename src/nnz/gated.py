@@ -12,6 +12,7 @@ from torch import Tensor
 from nnz.data import LETTERS, Vocabulary
 from nnz.dilated import CausalStack, join
 from nnz.layers import Embedding, LayerNorm, Linear, Sequential, TensorModule
+from nnz.support.undo import note
 
 
 class Dropout(TensorModule):
@@ -34,6 +35,7 @@ class Dropout(TensorModule):
         """Return x, or in training what is left of it."""
         if not self.training or self.p == 0:
             return x
+        note(self.generator)
         drawn = torch.empty_like(x).uniform_(generator=self.generator)
         return x * drawn.ge_(self.p).div_(1 - self.p)  # 0 or 1 / (1 - p)
 
@@ -107,6 +109,7 @@ class GatedWaveNet(CausalStack):
     ) -> None:
         super().__init__(dilations, vocabulary)
         check_channels(n_channels)
+        _check_block(block)
         C, V = n_channels, len(vocabulary)
         self.skip = skip
         self.embedding = Embedding(V, C, generator=generator)
@@ -144,3 +147,8 @@ def check_channels(n_channels: int) -> None:
         raise ValueError(
             f"n_channels is {n_channels!r}; it must be a whole number of at least 1."
         )
+
+
+def _check_block(settings: dict[str, Any]) -> None:
+    """Raise what is wrong with the settings of a block before anything is drawn for a network of them."""
+    GatedBlock(1, generator=torch.Generator(), **settings)

@@ -13,6 +13,7 @@ from nnz.bigram import log_softmax
 from nnz.contract import check_contexts
 from nnz.data import LETTERS, Vocabulary
 from nnz.init import kaiming_normal
+from nnz.support.undo import note, unmoved
 
 
 class TensorModule:
@@ -65,7 +66,7 @@ class TensorModule:
 
     def train(self, mode: bool = True) -> None:
         """Set training mode, or evaluation mode if `mode` is false, here and in everything that it is made of."""
-        for module in self.modules():
+        for module in list(self.modules()):
             module.training = mode
 
     def eval(self) -> None:
@@ -235,6 +236,7 @@ class BatchNorm1d(TensorModule):
             raise ValueError(
                 "the batch has NaN, or numbers too large to square; they would stay in the running averages."
             )
+        note(self.running_mean, self.running_var)
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(var * n / (n - 1), self.momentum)
 
@@ -303,9 +305,10 @@ class Sequential(TensorModule):
         self.layers = list(layers)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return what the last layer makes of what the others made of x."""
-        for layer in self.layers:
-            x = layer(x)
+        """Return what the last layer makes of what the others made of x; if one refuses it, none has changed."""
+        with unmoved():
+            for layer in self.layers:
+                x = layer(x)
         return x
 
     def children(self) -> Iterator[tuple[str, TensorModule]]:
@@ -346,7 +349,8 @@ class LayeredModel(TensorModule):
         """Return the scores of the next character, of shape (B, V), in the mode that the model is in."""
         if contexts.shape[1:] != (self.block_size,) or contexts.is_floating_point():
             check_contexts(self, contexts)  # says what is wrong
-        return self.net(contexts)
+        with unmoved():
+            return self.net(contexts)
 
     @torch.no_grad()
     def log_probs(self, contexts: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ from nnz.mlp import BengioMLP
 from nnz.ngram import Interpolated, KneserNey, NGramCounts
 from nnz.packed import packed_batches
 from nnz.schedules import one_cycle
+from nnz.support.undo import unmoved
 from nnz.train import Batch, Trainable, batches, train
 from nnz.wavenet import WaveNet
 
@@ -313,7 +314,7 @@ def fit(
 
     Raises:
         ValueError: there is no such kind, effort is not above 0 and finite, or as `nnz.data.windows`.
-        LossError: the loss exploded.
+        LossError: the loss exploded. After this and a ValueError the generator is as it was.
         KeyboardInterrupt: Ctrl-C.
 
     Example:
@@ -324,8 +325,9 @@ def fit(
     kind = kind_of(name)
     if not 0 < effort < math.inf:
         raise ValueError(f"effort is {effort}; it must be above 0, and finite.")
-    model = kind.make(vocabulary, generator)
-    kind.fit(model, names, generator=generator, effort=effort, show=show)
+    with unmoved(generator):
+        model = kind.make(vocabulary, generator)
+        kind.fit(model, names, generator=generator, effort=effort, show=show)
     return model
 
 

@@ -102,12 +102,12 @@ class NGramCounts:
 
     Args:
         order: n, the characters of an n-gram: 1 for the unigram, 2 for the bigram, 3 for the trigram.
-        k: how many times each n-gram is counted before any name is read; finite and not negative.
+        k: how many times each n-gram is counted before any name is read; not negative, and kV is finite.
         vocabulary: the alphabet; a to z by default.
 
     Raises:
         TypeError: order is not a whole number.
-        ValueError: order is below 1 or above what 63 bits can number, or k is negative, infinite or NaN.
+        ValueError: order is below 1 or above what 63 bits can number, or k is negative, too large or NaN.
 
     Example:
         >>> from nnz.evaluate import nll
@@ -119,8 +119,9 @@ class NGramCounts:
         self, order: int, k: float = 0, vocabulary: Vocabulary = LETTERS
     ) -> None:
         check_order(order, vocabulary)
-        if not 0 <= k < math.inf:
-            raise ValueError(f"k is {k}; it is added to counts, so 0 or more.")
+        if not 0 <= k * len(vocabulary) < math.inf:
+            reason = "it is added to counts, so 0 or more, and kV finite"
+            raise ValueError(f"k is {k}; {reason}.")
         self.order, self.k, self.vocabulary = order, k, vocabulary
         self.block_size = order - 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -9,8 +10,12 @@ from torch import Tensor
 
 from nnz.contract import LanguageModel
 from nnz.data import END
+from nnz.support.undo import unmoved
 
 MAX_LENGTH = 100  # a name that has not ended by then is cut there
+_TINY = torch.finfo(
+    torch.float64
+).tiny  # below it a dart could be rounded to the very end
 
 
 def draw(probs: Tensor, generator: torch.Generator) -> Tensor:
@@ -22,10 +27,18 @@ def draw(probs: Tensor, generator: torch.Generator) -> Tensor:
 
     Returns:
         An int64 tensor of shape (B,), in which outcome i has a chance proportional to column i of probs.
+
+    Raises:
+        TypeError: probs is no tensor.
+        ValueError: probs has another shape, or a row with NaN, a number below 0, or a sum that is 0 or infinite.
+            Nothing was drawn then.
     """
-    edges = probs.double().cumsum(dim=1)  # (B, V)
+    _check_shape(probs)
+    edges = probs.cumsum(dim=1, dtype=torch.float64)  # (B, V)
+    total = edges[:, -1:]  # (B, 1)
+    _check_rows(probs, total)
     uniform = torch.rand(len(probs), 1, generator=generator, dtype=torch.float64)
-    darts = uniform * edges[:, -1:]  # (B, 1)
+    darts = uniform * total  # (B, 1)
     return (edges <= darts).sum(dim=1)
 
 
@@ -107,14 +120,19 @@ def go_on(
 
     Returns:
         int64 of shape (n, T + characters drawn); 0 from where a row has ended.
+
+    Raises:
+        ValueError: as `adjust`, or as `draw` for an answer that is no distribution. The generator is then as it
+            was.
     """
     alive = torch.ones(len(text), dtype=torch.bool)
-    for _ in range(MAX_LENGTH):
-        chars = draw(adjust(answer(text), temperature, top_k), generator)
-        alive &= chars != 0
-        text = torch.cat([text, (chars * alive)[:, None]], dim=1)
-        if not alive.any():
-            break
+    with unmoved(generator):
+        for _ in range(MAX_LENGTH):
+            chars = draw(adjust(answer(text), temperature, top_k), generator)
+            alive &= chars != 0
+            text = torch.cat([text, (chars * alive)[:, None]], dim=1)
+            if not alive.any():
+                break
     return text
 
 
@@ -141,8 +159,8 @@ def sample_names(
         n strings; some may be empty, and one that had not ended after `MAX_LENGTH` characters is cut there.
 
     Raises:
-        ValueError: n is negative, temperature or top_k is out of range, or the prompt has `END` or an unknown
-            character.
+        ValueError: n is negative, temperature or top_k is out of range, the prompt has `END` or an unknown
+            character, or the model answers with what is no distribution. The generator is then as it was.
     """
     text = begin_names(model, n, prompt)  # (n, block_size + characters so far)
 
@@ -151,3 +169,39 @@ def sample_names(
 
     text = go_on(text, answer, generator, temperature, top_k)
     return [model.vocabulary.decode(row[row != 0]) for row in text]
+
+
+def _check_shape(probs: Tensor) -> None:
+    """Raise a clear error unless there are rows to draw from."""
+    if not isinstance(probs, Tensor):
+        raise TypeError(f"probs must be a tensor, got {type(probs).__name__}.")
+    if probs.ndim != 2 or not probs.shape[1]:
+        raise ValueError(
+            f"probs must have shape (B, V), V at least 1; got {tuple(probs.shape)}."
+            " A single row p is p[None]."
+        )
+
+
+def _check_rows(probs: Tensor, total: Tensor) -> None:
+    """Raise a clear error unless every row, with the sums (B, 1), is a distribution."""
+    if not len(probs):
+        return
+    # These two numbers tell of nearly every batch that all is well, and are the fastest to have.
+    if probs.min().item() >= 0 and _TINY <= total.prod().item() < math.inf:
+        return
+    total = total[:, 0]
+    bad = ~((probs >= 0).all(dim=1) & (total >= _TINY) & total.isfinite())
+    if not bad.any():
+        return  # it was the product alone that is too large or too small
+    row = int(bad.nonzero()[0])
+    if probs[row].isnan().any():
+        fault = "has NaN"
+    elif probs[row].min() < 0:
+        fault = f"has {probs[row].min().item():.4g}"
+    else:
+        fault = f"sums to {total[row].item():.4g}"
+    raise ValueError(
+        f"row {row} of {len(probs)} is no distribution, since it {fault}; numbers must be 0 or more, and their"
+        " sum above 0 and finite. If a model gave them, its weights are no longer numbers: train it anew, with a"
+        " smaller learning rate."
+    )

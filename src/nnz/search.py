@@ -26,6 +26,7 @@ from torch.func import grad, vmap
 from nnz.data import LETTERS, Vocabulary
 from nnz.mlp import BengioMLP, scores
 from nnz.schedules import one_cycle
+from nnz.support.undo import unmoved
 from nnz.train import LossError, batches, train
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -70,25 +71,22 @@ class Recipe:
             vocabulary: the alphabet; a to z by default.
 
         Raises:
-            LossError, ValueError: as `nnz.train.train` and `nnz.train.batches`.
+            LossError, ValueError: as `nnz.train.train` and `nnz.train.batches`; the generator is then as it was.
             KeyboardInterrupt: Ctrl-C; a half-trained model would not be what the recipe says.
         """
         sizes = (self.block_size, self.n_embd, self.n_hidden)
-        model = BengioMLP(*sizes, generator=generator, vocabulary=vocabulary)
-        if self.quiet:
-            model.quieten()
-        optimizer = torch.optim.AdamW(
-            model.parameters(),
-            betas=(0.9, 0.99),
-            weight_decay=self.decay,
-            fused=True,
-        )
-        source = batches(model, names, self.batch_size, generator)
-        schedule = one_cycle(self.rate, steps=self.steps)
-        history = train(
-            model, source, optimizer, steps=self.steps, schedule=schedule
-        )
-        if history.interrupted:
+        with unmoved(generator):
+            model = BengioMLP(*sizes, generator=generator, vocabulary=vocabulary)
+            if self.quiet:
+                model.quieten()
+            weights, steps = model.parameters(), self.steps
+            optimizer = torch.optim.AdamW(
+                weights, betas=(0.9, 0.99), weight_decay=self.decay, fused=True
+            )
+            source = batches(model, names, self.batch_size, generator)
+            schedule = one_cycle(self.rate, steps=steps)
+            run = train(model, source, optimizer, steps=steps, schedule=schedule)
+        if run.interrupted:
             raise KeyboardInterrupt  # a half-trained model is not this recipe's
         return model
 
@@ -133,23 +131,43 @@ def train_together(
         generator: the source of the batches.
 
     Raises:
-        ValueError: the models differ in shape, there is not a rate and a decay for each, a rate is not above 0, or
-            as `nnz.train.batches`.
+        ValueError: the models differ in shape, there is not a rate and a decay for each, a rate is not above 0, a
+            decay or steps is negative, or as `nnz.train.batches`.
+        ArithmeticError: weights of a model are not finite in the end; all models are as they were before.
     """
-    _check_rates(models, rates, decays)
+    _check_rates(models, rates, decays, steps)
     params = stack(models)
     source = batches(models[0], names, batch_size, generator)
     slopes = vmap(grad(batch_loss), in_dims=(0, None, None))
-    for _ in range(steps):
-        found = slopes(params, *next(source))
-        for name, p in params.items():
-            rate, decay = (v.view(-1, *[1] * (p.ndim - 1)) for v in (rates, decays))
-            params[name] = p - rate * (found[name] + decay * p)
+    with unmoved(generator):
+        for _ in range(steps):
+            found = slopes(params, *next(source))
+            for name, p in params.items():
+                shape = -1, *[1] * (p.ndim - 1)
+                rate, decay = rates.view(shape), decays.view(shape)
+                params[name] = p - rate * (found[name] + decay * p)
+        _check_finite(params, models, rates)
     unstack(params, models)
 
 
+def _check_finite(
+    params: Mapping[str, Tensor], models: Sequence[BengioMLP], rates: Tensor
+) -> None:
+    """Stop before weights that are no numbers are copied into a model."""
+    good = torch.ones(len(models), dtype=torch.bool)
+    for name, p in params.items():
+        copied = p.to(models[0].params[name].dtype)  # as unstack will do
+        good &= copied.isfinite().flatten(1).all(dim=1)
+    if not good.all():
+        shown = ", ".join(f"{rate:.4g}" for rate in rates[~good])
+        raise ArithmeticError(
+            f"{int((~good).sum())} of {len(good)} models have weights that are not finite: at rate {shown};"
+            " none was changed. Take smaller rates."
+        )
+
+
 def _check_rates(
-    models: Sequence[BengioMLP], rates: Tensor, decays: Tensor
+    models: Sequence[BengioMLP], rates: Tensor, decays: Tensor, steps: int
 ) -> None:
     """Stop before a rate that is none, or one that is missing."""
     if not len(rates) == len(decays) == len(models):
@@ -159,6 +177,9 @@ def _check_rates(
         raise ValueError(
             f"rates must be above 0, and finite; got {rates.tolist()}."
         )
+    if steps < 0 or not ((decays >= 0) & decays.isfinite()).all():
+        given = f"got {steps} steps and decays {decays.tolist()}"
+        raise ValueError(f"steps and decays are 0 or more, and finite; {given}.")
 
 
 def batch_loss(params: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Tensor:
@@ -168,10 +189,28 @@ def batch_loss(params: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Tensor:
 
 @torch.no_grad()
 def unstack(params: Mapping[str, Tensor], models: Sequence[BengioMLP]) -> None:
-    """Copy stacked weights back into their models."""
+    """Copy stacked weights back into their models.
+
+    Raises:
+        ValueError: they are not those of as many models of these shapes; nothing is copied then.
+    """
+    _check_stacked(params, models)
     for name, tensors in params.items():
         for model, tensor in zip(models, tensors, strict=True):
             model.params[name].copy_(tensor)
+
+
+def _check_stacked(
+    params: Mapping[str, Tensor], models: Sequence[BengioMLP]
+) -> None:
+    """Stop before anything is copied, unless all of it can be."""
+    here = {name: tuple(tensors.shape) for name, tensors in params.items()}
+    for model in models:
+        wanted = {k: (len(models), *p.shape) for k, p in model.params.items()}
+        if here != wanted:
+            raise ValueError(
+                f"{len(models)} models have weights {wanted}; got {here}."
+            )
 
 
 _Space = Mapping[str, BaseDistribution]

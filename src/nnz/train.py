@@ -17,6 +17,7 @@ from nnz.bigram import tally
 from nnz.contract import LanguageModel
 from nnz.data import windows
 from nnz.support.progress import Bar, interrupt_kept
+from nnz.support.undo import note, unmoved
 
 EXPLODED = (
     4.0  # times the first loss, or times that of a blind guess, whichever is larger
@@ -127,6 +128,7 @@ def drawn(
 ) -> Iterator[Batch]:
     """Yield batches of windows drawn with replacement, without end."""
     while True:
+        note(generator)
         i = torch.randint(len(Y), (size,), generator=generator)
         yield X[i], Y[i]
 
@@ -139,7 +141,7 @@ def train(
     steps: int,
     schedule: Schedule | None = None,
     history: History | None = None,
-    then: Callable[[History], object] | None = None,
+    then: Callable[[History], object] = lambda history: None,
     every: int = 1000,
     show: bool | None = None,
 ) -> History:
@@ -161,7 +163,8 @@ def train(
 
     Raises:
         LossError: the loss is NaN, or above `EXPLODED` times the first loss and the blind guess's. The step is not
-            taken; but the weights are those that had this loss. The history is in the error.
+            taken; but the weights are those that had this loss. Or the last step left weights that are not finite.
+            The history is in the error.
         ValueError: steps is negative, every is below 1, or a learning rate is not finite and above 0.
     """
     _check_counts(steps, every)
@@ -169,11 +172,11 @@ def train(
     with interrupt_kept() as stop, Bar(len(history), steps, show) as bar:
         while len(history) < steps and not stop:
             rate = set_rate(optimizer, schedule, len(history))
-            loss = take_step(model, optimizer, next(source), history)
+            loss = take_step(model, optimizer, source, history)
             history.add(loss, rate)
             bar.advance(loss=loss, rate=rate)
-            due = len(history) % every == 0 or len(history) == steps
-            if then and (due or stop):
+            if stop or len(history) % every == 0 or len(history) == steps:
+                _check_weights(model, optimizer, history)
                 then(history)
         history.interrupted = bool(stop)
     return history
@@ -186,36 +189,48 @@ def _check_counts(steps: int, every: int) -> None:
         raise ValueError(f"{given}; they must be at least 0 and 1.")
 
 
+def _check_weights(
+    model: Trainable, optimizer: Optimizer, history: History
+) -> None:
+    """Raise a LossError unless all weights are finite: a last step has no loss after it that would tell."""
+    if not all(bool(p.isfinite().all()) for p in model.parameters()):
+        raise LossError(math.nan, optimizer, history)
+
+
 def set_rate(optimizer: Optimizer, schedule: Schedule | None, step: int) -> float:
     """Give all groups of the optimizer the learning rate of a step, if there is a schedule; return the rate.
 
     Raises:
         ValueError: the rate is not finite and above 0.
     """
-    if schedule is not None:
-        for group in optimizer.param_groups:
-            group["lr"] = schedule(step)
-    rate = float(optimizer.param_groups[0]["lr"])
+    rate = schedule(step) if schedule else optimizer.param_groups[0]["lr"]
     if not 0 < rate < math.inf:
         where = f"the learning rate of step {step} is {rate}"
         raise ValueError(f"{where}; it must be above 0, and finite.")
-    return rate
+    for group in optimizer.param_groups if schedule else ():
+        group["lr"] = rate
+    return float(rate)
 
 
 def take_step(
-    model: Trainable, optimizer: Optimizer, batch: Batch, history: History
+    model: Trainable,
+    optimizer: Optimizer,
+    source: Iterator[Batch],
+    history: History,
 ) -> float:
-    """Take one step and return the loss before it.
+    """Take one step on the next batch and return the loss before it.
 
     Raises:
-        LossError: the loss is NaN or has exploded; the step is not taken.
+        LossError: the loss is NaN or has exploded; the step is not taken, and what a forward pass changes, such as
+            running averages and the generator, is as it was.
     """
-    contexts, targets = batch
-    loss = F.cross_entropy(model.logits(contexts), targets)
     first = history.losses[0] if history.losses else math.inf
     usual = max(first, math.log(len(model.vocabulary)))
-    if not loss.item() < EXPLODED * usual:  # true of NaN as well
-        raise LossError(loss.item(), optimizer, history)
+    with unmoved():
+        contexts, targets = next(source)
+        loss = F.cross_entropy(model.logits(contexts), targets)
+        if not loss.item() < EXPLODED * usual:  # true of NaN as well
+            raise LossError(loss.item(), optimizer, history)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -18,6 +18,7 @@ from nnz.layers import (
     Tanh,
     TensorModule,
 )
+from nnz.support.undo import unmoved
 
 
 class WaveNet(LayeredModel):
@@ -53,6 +54,7 @@ class WaveNet(LayeredModel):
         generator: torch.Generator,
         vocabulary: Vocabulary = LETTERS,
     ) -> None:
+        _check_sizes(n_embd=n_embd, n_hidden=n_hidden)
         self.depth, V = depth_of(block_size), len(vocabulary)
         layers: list[TensorModule] = [Embedding(V, n_embd, generator=generator)]
         for level in range(self.depth):
@@ -80,6 +82,15 @@ def depth_of(block_size: int) -> int:
     return block_size.bit_length() - 1
 
 
+def _check_sizes(**sizes: int) -> None:
+    """Raise a clear error unless each size is a whole number of at least 1."""
+    for name, size in sizes.items():
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(
+                f"{name} is {size!r}; it must be a whole number of at least 1."
+            )
+
+
 def trace(net: Sequential, x: Tensor) -> Iterator[tuple[str, Tensor]]:
     """Yield the input and then what each layer makes of it, with the name of the layer's class.
 
@@ -87,7 +98,9 @@ def trace(net: Sequential, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         net: layers, in the mode they are in.
         x: what goes in, such as contexts, int64 of shape (B, block_size).
     """
-    yield "input", x
-    for layer in net.layers:
-        x = layer(x)
-        yield type(layer).__name__, x
+    seen = [("input", x)]
+    with unmoved():
+        for layer in net.layers:
+            x = layer(x)
+            seen.append((type(layer).__name__, x))
+    yield from seen

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import (
     Browser,
-    BrowserContext,
     ConsoleMessage,
     Page,
     Request,
@@ -26,7 +25,32 @@ BROWSERS = (
     "google-chrome-stable",
     "chrome",
 )
+# Playwright itself turns off updates and what else runs in the background. No name of a host leads anywhere.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
 WIDTHS = {"wide": (1440, 900), "phone": (360, 740)}
+# Milliseconds. Every wait is for a condition: only what is broken takes so long, however slow the machine.
+PATIENCE = 300_000
+# What a page has to do by itself before anybody looks at it. An animation without an end is not waited for.
+SETTLED = """async () => {
+    const over = image => image.complete || image.loading === 'lazy'
+        || new Promise(done => image.onload = image.onerror = done);
+    await Promise.all([...document.images].map(over));
+    await Promise.all([document.fonts.ready, globalThis.MathJax?.startup?.promise]);
+    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+    const ends = animation => animation.effect?.getComputedTiming().endTime !== Infinity;
+    await Promise.all(document.getAnimations().filter(ends).map(a => a.finished.catch(() => {})));
+}"""
+
+# The theme lets the keyboard reach what scrolls 300 ms after the last change of width. A timer that is set later
+# for as long ends later, however busy the machine is.
+FOLLOWED = "() => new Promise(done => setTimeout(done, 300))"
 
 
 def find_browser() -> str:
@@ -35,62 +59,84 @@ def find_browser() -> str:
     for name in [named] if named else BROWSERS:
         if path := shutil.which(name):
             return path
+    missing = f"CHROMIUM={named} is no program" if named else "Chromium is missing"
     pytest.fail(
-        "the browser tests need Chromium: install it (Debian: apt install chromium), "
+        f"{missing}, and the browser tests need it: install it (Debian: apt install chromium), "
         "or name it in the environment variable CHROMIUM.",
         pytrace=False,
     )
 
 
 def pages() -> list[str]:
-    """Return every page of the built book, by its path below _build/html."""
+    """Return every page of the built book, by its path below _build/html, the largest first."""
     if not (BUILT / "index.html").is_file():
         pytest.exit(
             "there is no built book to look at: run `make book` first.",
             returncode=1,
         )
-    return sorted(
-        path.relative_to(BUILT).as_posix()
-        for path in BUILT.rglob("*.html")
-        if "_static" not in path.parts
-    )
+    found = [path for path in BUILT.rglob("*.html") if "_static" not in path.parts]
+    found.sort(key=lambda path: (-path.stat().st_size, path))
+    return [path.relative_to(BUILT).as_posix() for path in found]
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium without a window."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=find_browser(),
-            args=["--no-sandbox", "--disable-gpu", "--no-first-run"],
-        )
-        yield running
-        running.close()
+class Tab:
+    """One tab, in which a worker opens one page after another, and what the page in it did wrong.
 
+    A new tab for each page would cost more than the page: all scripts would be compiled anew.
+    """
 
-class Visit:
-    """A page opened from the folder, as somebody without a network would, and all that it did wrong meanwhile."""
-
-    def __init__(self, context: BrowserContext, name: str, scripted: bool) -> None:
+    def __init__(self, browser: Browser) -> None:
+        self.context = browser.new_context()
+        self.context.set_default_timeout(PATIENCE)
+        self.context.add_init_script("localStorage.clear(); sessionStorage.clear()")
         self.asked: list[str] = []
         self.errors: list[str] = []
-        self.page: Page = context.new_page()
-        self.page.on("request", self._note)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", self._listen)
-        context.route("http*://**", lambda route: route.abort())
-        self.page.goto(
-            (BUILT / name.partition("?")[0]).as_uri()
-            + name[len(name.partition("?")[0]) :]
+        self.page = self._new_page()
+
+    def _new_page(self) -> Page:
+        self.crashed = False
+        page = self.context.new_page()
+        page.on("request", self._note)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._listen)
+        page.on("crash", lambda _: setattr(self, "crashed", True))
+        return page
+
+    def open(self, url: str, leads_to: str = "") -> Page:
+        """Open a page, wide and light, as somebody without a network would who was never here before.
+
+        Some pages lead to another by themselves: wait until that one is there.
+        """
+        if self.crashed:
+            self.page = self._new_page()
+        w, h = WIDTHS["wide"]
+        self.page.set_viewport_size({"width": w, "height": h})
+        self.page.emulate_media(media="screen", color_scheme="light")
+        self.asked.clear()
+        self.errors.clear()
+        self.page.goto(url, wait_until="commit" if leads_to else "load")
+        if leads_to:
+            self.page.wait_for_url(leads_to)
+        self.page.evaluate(SETTLED)
+        return self.page
+
+    def show(self, width: str, theme: str) -> None:
+        """Give the window a width and the reader's system a theme, and wait until the page has followed.
+
+        The page is at its top and the mouse in the corner, whatever was done with it before.
+        """
+        w, h = WIDTHS[width]
+        resized = self.page.viewport_size != {"width": w, "height": h}
+        self.page.set_viewport_size({"width": w, "height": h})
+        self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        self.page.wait_for_function(
+            "theme => document.documentElement.dataset.theme === theme", arg=theme
         )
-        self.page.wait_for_load_state("load")
-        if scripted and self.page.locator("span.math, div.math").count():
-            self.page.wait_for_selector(
-                "mjx-container", state="attached", timeout=30_000
-            )
-            self.page.wait_for_function(
-                "MathJax.startup && MathJax.startup.promise.then(() => true)"
-            )
+        self.page.mouse.move(0, 0)
+        self.page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
+        self.page.evaluate(SETTLED)
+        if resized:
+            self.page.evaluate(FOLLOWED)
 
     def _note(self, request: Request) -> None:
         url = request.url
@@ -102,23 +148,18 @@ class Visit:
             self.errors.append(message.text)
 
 
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[object]:
-    """Return a function that opens a page at a width and in a theme."""
-    contexts: list[BrowserContext] = []
-
-    def visit(
-        name: str, width: str = "wide", theme: str = "light", **options: object
-    ) -> Visit:
-        w, h = WIDTHS[width]
-        context = browser.new_context(
-            viewport={"width": w, "height": h}, color_scheme=theme, **options
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=find_browser(), args=FLAGS, timeout=PATIENCE
         )
-        contexts.append(context)
-        return Visit(
-            context, name, options.get("java_script_enabled", True) is True
-        )
+        yield running
+        running.close()
 
-    yield visit
-    for context in contexts:
-        context.close()
+
+@pytest.fixture(scope="session")
+def tab(browser: Browser) -> Tab:
+    """The one tab of this worker."""
+    return Tab(browser)

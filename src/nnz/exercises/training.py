@@ -45,8 +45,7 @@ def adamw_step(
     decay: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return p, m and v after step number t of AdamW, counted from 1."""
-    m = 0.9 * m + 0.1 * slope
-    v = 0.99 * v + 0.01 * slope**2
+    m, v = 0.9 * m + 0.1 * slope, 0.99 * v + 0.01 * slope**2
     mean, square = m / (1 - 0.9**t), v / (1 - 0.99**t)  # as if not begun at 0
     direction = mean / (square.sqrt() + 1e-8)
     return p * (1 - rate * decay) - rate * direction, m, v

@@ -7,18 +7,20 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any, NoReturn
 
 import torch
 
 from nnz.bigram import Uniform
 from nnz.contract import LanguageModel
-from nnz.data import LETTERS, Vocabulary, load_names, split_names
+from nnz.data import LETTERS, Vocabulary, split_names
 from nnz.dilated import CausalStack, write_names
 from nnz.evaluate import bootstrap, nll, unseen
 from nnz.models import MODELS, kind_of, size_of
 from nnz.sample import sample_names
 from nnz.support import store
+from nnz.support.datasets import locate, read_names
 from nnz.support.kept import Trained, load_model, save_model, trained
 from nnz.support.own import composed, read_own
 from nnz.support.terminal import print_any_letter
@@ -181,17 +183,39 @@ def _train(
     parts = split_names(names)
     result = _fit(model, parts[0], vocabulary, seed, effort)
     if out:
-        save_model(out, result.model, model, about=result.about)
+        _save(out, result, model)
     _report(result, parts, seed)
     print(f"kept in       {out or result.path or store.folder()}")
 
 
+def _save(out: Path, result: Trained, model: str) -> None:
+    """Write the model to a file; if that fails, say that it need not be trained again."""
+    try:
+        save_model(out, result.model, model, about=result.about)
+    except OSError as error:
+        why = f"--out {out} could not be written: {error.strerror or error}"
+        parts = result.path is None or result.path.exists()
+        kept = (
+            "what was trained is in the store, so try again"
+            if parts
+            else "try again"
+        )
+        raise OSError(
+            f"{why}; make room, or name another file, and {kept}."
+        ) from None
+
+
 def _list(data: Path | None) -> tuple[list[str], Vocabulary]:
-    """Return the names to work with, and their alphabet."""
-    if data is None:
-        return load_names(), LETTERS
-    names = read_own(data)
-    return names, Vocabulary(names)
+    """Return the names to work with, and their alphabet. NNZ_NAMES may name a list in any alphabet, as --data."""
+    if data:
+        names = read_own(data)
+        return names, Vocabulary(names)
+    source = locate()
+    if source.kind != "own":
+        return read_names(source, ascii_lowercase), LETTERS
+    names = read_own(source.path)
+    usual = set("".join(names)) <= set(ascii_lowercase)
+    return names, LETTERS if usual else Vocabulary(names)
 
 
 def _fit(

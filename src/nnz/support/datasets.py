@@ -6,11 +6,13 @@ read; `read_names` reads it. Chapters use both through `nnz.data.load_names`.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from string import ascii_lowercase
 
 import pooch
 import requests
@@ -19,7 +21,13 @@ from nnz.support.paths import project_root, resource
 
 NAMES_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
 NAMES_URL = "https://raw.githubusercontent.com/karpathy/makemore/8f79bd0126eaef5eb82d346c9f85ae20ea1c476a/names.txt"
+ENOUGH = 6  # names; fewer cannot be split in three
 TIMEOUT = 10.0  # seconds without a byte before a download is given up
+
+ELSE_TRAIN = (
+    "The book is written for the letters a to z: name another list in NNZ_NAMES, or none; models for any "
+    "alphabet are trained by python -m nnz train --model mlp --data"
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,14 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def _is_reference(path: Path) -> bool:
+    """Whether a file can be read and is, byte for byte, names.txt."""
+    try:
+        return sha256(path) == NAMES_SHA256
+    except OSError:
+        return False
+
+
 def locate(path: str | os.PathLike[str] | None = None) -> Source:
     """Return the list of names to use.
 
@@ -61,7 +77,7 @@ def locate(path: str | os.PathLike[str] | None = None) -> Source:
         return _own(Path(named), "the environment variable NNZ_NAMES")
     root = project_root()
     if root and (local := root / "data" / "names.txt").exists():
-        if local.is_file() and sha256(local) == NAMES_SHA256:
+        if _is_reference(local):
             return Source(local, "names.txt")
         raise DataError(
             f"{local} is not the list the book is written on: its sha256 should be {NAMES_SHA256}. "
@@ -79,7 +95,7 @@ def _own(path: Path, asked_by: str) -> Source:
         raise FileNotFoundError(
             f"{asked_by} names {path}, and there is no such file. Check the spelling."
         )
-    return Source(path, "names.txt" if sha256(path) == NAMES_SHA256 else "own")
+    return Source(path, "names.txt" if _is_reference(path) else "own")
 
 
 def _download() -> Source:
@@ -129,14 +145,18 @@ def text_of(path: Path) -> str:
             f"{path} is a folder; expected a text file with one name on each line."
         )
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise FileNotFoundError(
             f"there is no file {path}; check the spelling."
         ) from None
     except UnicodeDecodeError as error:
+        why = f"{error.reason} at byte {error.start}"
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            why += "; it begins as UTF-16 does"
         raise DataError(
-            f"{path} is not a text file in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8."
+            f"{path} is not a text file in UTF-8 ({why}); save it as UTF-8."
         ) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
@@ -151,19 +171,11 @@ def read_names(source: Source, alphabet: str) -> list[str]:
     Raises:
         DataError: the file is empty or is not text, or a line has a character outside `alphabet`.
     """
-    text = text_of(source.path)
-    allowed = set(alphabet)
-    names = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        name = line.strip()
-        if strange := [char for char in dict.fromkeys(name) if char not in allowed]:
-            raise DataError(_explain(source.path, number, name, strange, alphabet))
-        if name:
-            names.append(name)
-    if not names:
-        raise DataError(
-            f"{source.path} has no names in it; expected one name on each line."
-        )
+    names = _names_in(
+        source.path,
+        alphabet,
+        "Change the line, or allow more characters: load_names(path, alphabet=...).",
+    )
     if source.notice and not os.environ.get(
         "NNZ_BUILD"
     ):  # a built page has a banner
@@ -174,17 +186,58 @@ def read_names(source: Source, alphabet: str) -> list[str]:
     return names
 
 
+def book_source() -> Source:
+    """Return the list that the book is built on, by its full path, once it has been read to its end.
+
+    It asks before the first page what every page would ask.
+
+    Raises:
+        DataError: there is no such list, or the book cannot be built on it. What is said is one line, and
+            something that whoever builds can do.
+    """
+    try:
+        source = locate()
+        names = _names_in(
+            source.path, ascii_lowercase, f"{ELSE_TRAIN} {source.path}"
+        )
+        if len(names) < ENOUGH:
+            raise DataError(
+                f"{source.path} has {len(names)} names; the book needs {ENOUGH} at least, and thousands to be "
+                "worth reading. Name a longer list in NNZ_NAMES, or none."
+            )
+    except (DataError, OSError) as error:
+        raise DataError(" ".join(str(error).split())) from None
+    return replace(source, path=source.path.resolve())
+
+
+def _names_in(path: Path, alphabet: str, advice: str) -> list[str]:
+    """Return the names in a file; advice is for a character that is not in the alphabet."""
+    allowed = set(alphabet)
+    names = []
+    for number, line in enumerate(text_of(path).splitlines(), start=1):
+        name = line.strip()
+        if strange := [char for char in dict.fromkeys(name) if char not in allowed]:
+            if name.lower() != name and set(name.lower()) <= allowed:
+                advice = "Write it in lower case."
+            raise DataError(_explain(path, number, name, strange, alphabet, advice))
+        if name:
+            names.append(name)
+    if not names:
+        raise DataError(
+            f"{path} has no names in it; expected one name on each line."
+        )
+    return names
+
+
 def _explain(
-    path: Path, number: int, name: str, strange: list[str], alphabet: str
+    path: Path,
+    number: int,
+    name: str,
+    strange: list[str],
+    alphabet: str,
+    advice: str,
 ) -> str:
     shown = name if len(name) <= 40 else name[:40] + "..."
-    advice = (
-        "Write it in lower case."
-        if name.lower() != name and set(name.lower()) <= set(alphabet)
-        else (
-            "Change the line, or allow more characters: load_names(path, alphabet=...)."
-        )
-    )
     return (
         f"Line {number} of {path} is {shown!r}, and {', '.join(map(repr, strange[:5]))} "
         f"is not among the characters allowed, {alphabet!r}. {advice}"

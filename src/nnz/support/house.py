@@ -597,8 +597,8 @@ def _asks_for_text(
         return name in ("read_text", "write_text")
     place = 1 if called == "open" else 0
     modes = [ast.unparse(mode) for mode in call.args[place : place + 1]]
-    text = "b" not in given.get("mode", modes[0] if modes else "r")
-    return text and called not in ("os.open", "webbrowser.open")
+    mode = given.get("mode", modes[0] if modes else "'r'")
+    return bool(re.fullmatch(r"'[rwax+t]+'", mode))  # other things are opened, too
 
 
 RULES = (

@@ -40,6 +40,7 @@ from nnz.support.timing import least_seconds
 from nnz.train import batches, train
 
 V = len(LETTERS)
+MANY = 36  # networks, of the chapter on training
 SHARED = {"rate": FloatDistribution(0.003, 0.3, log=True)}
 RUN = [name for name in RECIPES if name != "weak"]  # that one was only tried
 Found = dict[str, float]  # what was measured, by claim
@@ -127,14 +128,14 @@ def together() -> Found:
     names, loop, steps = split_names(load_names())[0], PlainLoop(), 100
 
     def models() -> list[BengioMLP]:
-        return [BengioMLP(3, 4, 20, generator=seeded(7)) for _ in range(36)]
+        return [BengioMLP(3, 4, 20, generator=seeded(7)) for _ in range(MANY)]
 
     def at_once() -> None:
         train_together(
             models(),
             names,
-            rates=torch.full((36,), 0.1),
-            decays=torch.zeros(36),
+            rates=torch.full((MANY,), 0.1),
+            decays=torch.zeros(MANY),
             steps=steps,
             batch_size=32,
             generator=seeded(3),
@@ -164,14 +165,16 @@ def recipes() -> Found:
 
 
 def work_on_study(path: str, seed: str) -> None:
-    """Take part in a study, as one of its processes."""
+    """Take part in a study of eight trials, as one of its processes."""
     names, dev, _ = split_names(load_names())
 
     def objective(settings: dict[str, Any]) -> float:
-        recipe = Recipe(**settings, n_hidden=30, decay=0.1, steps=30)
+        recipe = Recipe(
+            **settings, n_hidden=30, decay=0.1, steps=30, batch_size=512
+        )
         return nll(recipe.fit(names, generator=seeded(1)), dev)
 
-    search(open_study(path, SHARED), SHARED, objective, trials=12, seed=int(seed))
+    search(open_study(path, SHARED), SHARED, objective, trials=8, seed=int(seed))
 
 
 def shared() -> Found:

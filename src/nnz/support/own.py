@@ -7,10 +7,9 @@ from pathlib import Path
 
 from nnz.data import END
 from nnz.sample import MAX_LENGTH
-from nnz.support.datasets import DataError, text_of
+from nnz.support.datasets import ENOUGH, DataError, text_of
 
 JOINERS = "\u200c\u200d"  # invisible, but letters in Persian and in Indian scripts
-ENOUGH = 6  # names; fewer cannot be split in three
 
 
 def read_own(path: Path) -> list[str]:

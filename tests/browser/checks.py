@@ -1,0 +1,149 @@
+"""What must hold on a page, whichever it is. A check takes a page as it is shown and says all that is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Error, Page
+
+from browser.conftest import ROOT
+
+Check = Callable[[Page], Iterator[str]]
+
+# Faults of the theme that no setting mends. Each says what it is and why it does no harm here.
+ALLOWED = {
+    "label-content-name-mismatch": "theme buttons whose label says more than their picture or short text",
+    "region": "the theme's logo block lies outside the landmarks; the link in it is also in the navigation",
+}
+
+# To judge the colours of a text is most of axe's work, and most texts are pieces of code. Of the pieces in a
+# section that look alike, from the piece up to the section (elements, classes, colours, sizes), it is asked about
+# the first and the last; once more of those without two letters or digits side by side, which it may leave open.
+# Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped away.
+JUDGED = """() => {
+    const numbers = new Map(), looks = new Map(), last = new Map();
+    const number = key => numbers.get(key) ?? numbers.set(key, numbers.size).get(key);
+    const look = element => {
+        if (!element) return '';
+        if (looks.has(element)) return looks.get(element);
+        const s = getComputedStyle(element);
+        const alone = element.matches('section, nav, header, footer, main, aside, dialog, body')
+            || ['absolute', 'fixed', 'sticky'].includes(s.position) && s.clip === 'auto';
+        const key = alone ? element : JSON.stringify([look(element.parentElement), element.localName,
+            element.getAttribute('class'), element.checkVisibility(), s.color, s.backgroundColor,
+            s.backgroundImage, s.opacity, s.filter, s.mixBlendMode, s.textShadow, s.fontSize, s.fontWeight,
+            s.display, s.visibility, s.clip, s.clipPath, s.transform]);
+        looks.set(element, number(key));
+        return looks.get(element);
+    };
+    for (const element of document.querySelectorAll('body *')) {
+        const own = [...element.childNodes].filter(n => n.nodeType === Node.TEXT_NODE).map(n => n.data).join('');
+        let judged = own.trim() !== '';
+        if (judged && element.closest('pre, code, mjx-container')) {
+            const key = `${look(element)} ${/[\\p{L}\\p{N}]{2}/u.test(own)}`;
+            judged = !last.has(key);
+            last.set(key, element);
+        }
+        element.toggleAttribute('data-judged', judged);
+    }
+    last.forEach(element => element.toggleAttribute('data-judged', true));
+}"""
+TEXTS = "[data-judged], input, select, textarea, button"
+BRING_AXE = (
+    f"axe.configure({{rules: [{{id: 'color-contrast', selector: '{TEXTS}'}}]}})"
+)
+RUN_AXE = "axe.run({resultTypes: ['violations'], preload: false}).then(result => result.violations)"
+
+# The outermost elements that reach beyond the right edge of the window, outside of boxes that scroll.
+TOO_WIDE = """() => {
+    const edge = document.documentElement.clientWidth;
+    const beyond = e => e.getBoundingClientRect().right > edge + 0.5;
+    const boxed = e => { for (let p = e.parentElement; p; p = p.parentElement)
+        if (p !== document.body && getComputedStyle(p).overflowX !== 'visible') return true; return false; };
+    return [...document.querySelectorAll('body *')].filter(e => beyond(e) && !boxed(e)
+        && !beyond(e.parentElement)).map(e => e.cloneNode().outerHTML.slice(0, 160)).slice(0, 5);
+}"""
+
+
+def done(todo: Iterable[Check], page: Page, where: str) -> Iterator[str]:
+    """Do some checks; one that the browser breaks off has found something, and the others go on."""
+    for check in todo:
+        try:
+            yield from (f"{where}: {fault}" for fault in check(page))
+        except (AssertionError, Error) as error:
+            first = str(error).strip().partition("\n")[0]
+            yield f"{where}: {check.__name__} came to an end: {first}"
+
+
+def narrow(page: Page) -> Iterator[str]:
+    """Nothing makes the page wider than the window."""
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert page.viewport_size is not None
+    if wide > page.viewport_size["width"]:
+        yield f"{wide} pixels wide, because of {page.evaluate(TOO_WIDE)}"
+
+
+def accessible(page: Page) -> Iterator[str]:
+    """Axe finds nothing, apart from what is allowed."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+        page.evaluate(BRING_AXE)
+    page.evaluate(JUDGED)
+    for fault in page.evaluate(RUN_AXE):
+        for node in fault["nodes"] if fault["id"] not in ALLOWED else ():
+            summary = " ".join(node["failureSummary"].split())
+            yield f"{fault['id']} ({fault['impact']}): {node['html'][:160]} {summary[:240]}"
+
+
+def titled(page: Page) -> Iterator[str]:
+    """It has one title, and says in which language it is."""
+    titles = page.locator("h1:visible").all_inner_texts()
+    if len(titles) != 1:
+        yield f"one visible h1 is expected, not {titles}"
+    if (language := page.evaluate("document.documentElement.lang")) != "en":
+        yield f"the language is {language!r}, not 'en'"
+
+
+def built_on(page: Page) -> Iterator[str]:
+    """It says which list of names it was built on, and says so loudly if that was not names.txt."""
+    records = json.loads(
+        (ROOT / "_build" / "claims.json").read_text(encoding="utf-8")
+    )
+    built = {record["data_built_on"] for record in records.values()}
+    said = [
+        footer.get_attribute("data-kind")
+        for footer in page.locator(".built-on").all()
+    ]
+    if len(said) != 1 or built != {*said}:
+        yield f".built-on says {said}, but the claims were computed on {built}"
+    notices = page.locator(".data-notice").count()
+    if notices != (0 if said == ["names.txt"] else 1):
+        yield f"{notices} .data-notice on a page that was built on {said}"
+
+
+def mathematics(page: Page) -> Iterator[str]:
+    """All mathematics is set, and none of it is wrong."""
+    written = page.locator("span.math, div.math").count()
+    if (made := page.locator("mjx-container").count()) != written:
+        yield f"MathJax set {made} of {written} formulas"
+    for error in page.locator('mjx-merror, [data-mml-node="merror"]').all():
+        yield f"MathJax reports: {error.evaluate('e => e.outerHTML')[:240]}"
+    article = page.locator("article").inner_text()
+    for mark in (r"\(", r"\["):
+        if mark in article:
+            at = article.index(mark)
+            yield f"mathematics as typed: {article[at : at + 60]!r}"
+
+
+def pictures(page: Page) -> Iterator[str]:
+    """Every picture is there and says what it shows."""
+    for image in page.locator("article img").all():
+        alt = image.get_attribute("alt") or ""
+        said = len(alt) >= 40 and not re.search(r"\.(png|svg)$|<Figure", alt)
+        there = image.evaluate("image => image.complete && image.naturalWidth > 0")
+        if not (said and there):
+            what = "does not load" if said else "does not say what it shows"
+            yield f"a picture {what}: {image.evaluate('i => i.outerHTML')[:240]}"

@@ -1,0 +1,130 @@
+"""The checks themselves: each finds, on a small bad page, the fault that it is there for, and says where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from browser import checks
+from browser.checks import Check, done
+from browser.conftest import Tab
+
+# A theme as the book's has: it follows the reader's system.
+PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>A page</title>
+<script>const dark = matchMedia('(prefers-color-scheme: dark)');
+dark.onchange = () => document.documentElement.dataset.theme = dark.matches ? 'dark' : 'light';</script>
+<style>body {{ color: #111; background: #fff }} [data-theme=dark] body {{ color: #eee; background: #111 }}</style>
+<body><main><h1>A page</h1><article>{body}</article></main></body></html>"""
+GREY = "<style>[data-theme=dark] b { color: #333 }</style>"
+SAME = "<pre>" + "<b>one</b> <b>two</b> " * 20 + "</pre>"
+
+
+def open_small(tab: Tab, folder: Path, body: str) -> None:
+    path = folder / "small.html"
+    path.write_text(PAGE.format(body=body), encoding="utf-8")
+    tab.open(path.as_uri())
+
+
+@pytest.mark.parametrize(
+    ("check", "view", "body", "words"),
+    [
+        (
+            checks.narrow,
+            "phone, light",
+            "<p id=w style='width: 400px'>w</p>",
+            'id="w"',
+        ),
+        (checks.accessible, "wide, light", "<img src='data:,'>", "image-alt"),
+        (checks.accessible, "phone, dark", GREY + SAME, "color-contrast"),
+        (
+            checks.accessible,
+            "wide, dark",
+            GREY + "<pre><b>=</b> <b>dark</b> <b>=</b></pre>",
+            '<b data-judged="">dark',
+        ),
+        (checks.titled, "wide, light", "<h1>Another</h1>", "one visible h1"),
+        (checks.mathematics, "wide, light", "<span class=math>x</span>", "0 of 1"),
+        (checks.mathematics, "wide, light", r"<p>\(x\)</p>", r"\\(x"),
+        (checks.mathematics, "wide, light", "<mjx-merror>no</mjx-merror>", "no"),
+        (
+            checks.pictures,
+            "wide, light",
+            "<img alt='short' src='data:,'>",
+            "say what",
+        ),
+        (
+            checks.pictures,
+            "wide, light",
+            f"<img alt='{'a' * 40}' src=no>",
+            "not load",
+        ),
+    ],
+)
+def test_a_check_finds_its_fault(
+    tab: Tab, tmp_path: Path, check: Check, view: str, body: str, words: str
+) -> None:
+    width, theme = view.split(", ")
+    open_small(tab, tmp_path, "<p>Nothing is wrong.</p>")
+    tab.show(width, theme)
+    assert list(done([check], tab.page, view)) == []
+    open_small(tab, tmp_path, body)
+    tab.show(width, theme)
+    fault, *_ = done([check], tab.page, view)
+    assert fault.startswith(f"{view}: ")
+    assert words in fault
+
+
+def test_a_piece_of_code_of_each_look_is_judged_in_each_section(
+    tab: Tab, tmp_path: Path
+) -> None:
+    """Whatever differs in a colour that it has, or that is behind it, or lies over something, is looked at."""
+    odd = "<pre><b style='color: #ddd'>pale</b></pre>"
+    behind = "<pre style='background: #222'><b>dark on dark</b></pre>"
+    over = "<pre><b style='position: absolute; background: #222'>over</b></pre>"
+    pieces = (SAME, odd, behind, f"<section>{SAME}</section>", over)
+    open_small(tab, tmp_path, "".join(pieces))
+    faults = list(checks.accessible(tab.page))
+    assert len(faults) == 3, faults
+    judged = tab.page.locator("b[data-judged]").all_inner_texts()
+    assert judged == ["one", "two", "pale", "dark on dark", "one", "two", "over"]
+
+
+def test_what_a_page_asks_and_reports_is_noted(tab: Tab, tmp_path: Path) -> None:
+    """Even what it does after it was loaded; and nothing of it is left for the next page."""
+    late = "setTimeout(() => { fetch('https://a.host/x'); console.error('cry'); missing() }, 100)"
+    open_small(
+        tab, tmp_path, f"<script>{late}</script><img src='http://10.1.2.3/y'>"
+    )
+    tab.show("phone", "light")
+    assert sorted(tab.asked) == ["http://10.1.2.3/y", "https://a.host/x"]
+    assert any("cry" in error for error in tab.errors)
+    assert any("missing is not defined" in error for error in tab.errors)
+    open_small(tab, tmp_path, "<p>Nothing is wrong.</p>")
+    assert (tab.asked, tab.errors) == ([], [])
+
+
+def test_a_check_that_the_browser_breaks_off_is_a_finding(
+    tab: Tab, tmp_path: Path
+) -> None:
+    def breaks(page: checks.Page) -> checks.Iterator[str]:
+        yield "the first"
+        page.evaluate("missing()")
+
+    open_small(tab, tmp_path, "")
+    first, second = done([breaks], tab.page, "wide, light")
+    assert first == "wide, light: the first"
+    assert "breaks came to an end" in second
+    assert "missing is not defined" in second
+
+
+def test_nothing_is_remembered_from_one_page_to_the_next(
+    tab: Tab, tmp_path: Path
+) -> None:
+    was = "const html = document.documentElement; html.lang = localStorage.was ?? 'new';"
+    for _ in range(2):
+        open_small(
+            tab, tmp_path, f"<script>{was} localStorage.was = 'here'</script>"
+        )
+        assert tab.page.evaluate("html.lang") == "new"
+        assert tab.page.evaluate("localStorage.was") == "here"

@@ -1,0 +1,63 @@
+"""What can be seen without a browser: that every link leads somewhere, and that the right files are there."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+from browser.conftest import BUILT, ROOT, pages
+
+
+class Anchors(HTMLParser):
+    """The links and the anchors of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.ids: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(
+        self, tag: str, attrs: list[tuple[str, str | None]]
+    ) -> None:
+        for key, value in attrs:
+            if value is None:
+                continue
+            if key in ("href", "src"):
+                self.links.add(value)
+            elif key in ("id", "name"):
+                self.ids.add(value)
+
+
+def test_every_link_leads_somewhere() -> None:
+    read = {
+        name: Anchors((BUILT / name).read_text(encoding="utf-8"))
+        for name in pages()
+    }
+    dead = []
+    for name, page in read.items():
+        for link in page.links:
+            target, anchor = urldefrag(unquote(link))
+            if re.match(r"[a-z]+:", target) or link in ("#", "#pst-back-to-top"):
+                continue
+            path = (
+                (BUILT / name).parent / target.partition("?")[0]
+                if target
+                else BUILT / name
+            )
+            if not path.exists():
+                dead.append(f"{name}: {link}")
+            elif anchor and path.suffix == ".html":
+                there = path.resolve().relative_to(BUILT).as_posix()
+                if there in read and anchor not in read[there].ids:
+                    dead.append(f"{name}: {link} (no such anchor)")
+    assert dead == []
+
+
+def test_the_downloaded_page_is_the_chapter() -> None:
+    sources = list((BUILT / "_sources" / "book").glob("bigram.md*"))
+    assert [Path(path).read_text(encoding="utf-8") for path in sources] == [
+        (ROOT / "book" / "bigram.md").read_text(encoding="utf-8")
+    ]
