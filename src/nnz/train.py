@@ -172,14 +172,11 @@ def train(
     with interrupt_kept() as stop, Bar(len(history), steps, show) as bar:
         while len(history) < steps and not stop:
             rate = set_rate(optimizer, schedule, len(history))
-            with unmoved():
-                loss = take_step(model, optimizer, next(source), history)
+            loss = _next_step(model, optimizer, source, history)
             history.add(loss, rate)
             bar.advance(loss=loss, rate=rate)
-            due = len(history) % every == 0 or len(history) == steps
-            if stop or len(history) == steps:
-                _check_weights(model, optimizer, history)
-            if then and (due or stop):
+            ended = _ended(model, optimizer, history, steps)
+            if then and (ended or stop or len(history) % every == 0):
                 then(history)
         history.interrupted = bool(stop)
     return history
@@ -192,12 +189,26 @@ def _check_counts(steps: int, every: int) -> None:
         raise ValueError(f"{given}; they must be at least 0 and 1.")
 
 
-def _check_weights(
-    model: Trainable, optimizer: Optimizer, history: History
-) -> None:
-    """Raise a LossError unless all weights are finite: a last step has no loss after it that would tell."""
+def _next_step(
+    model: Trainable,
+    optimizer: Optimizer,
+    source: Iterator[Batch],
+    history: History,
+) -> float:
+    """Take a step on the next batch; if it is refused, what was drawn for it is drawn again."""
+    with unmoved():
+        return take_step(model, optimizer, next(source), history)
+
+
+def _ended(
+    model: Trainable, optimizer: Optimizer, history: History, steps: int
+) -> bool:
+    """Return whether all steps are taken; the last has no loss after it that would tell if weights are finite."""
+    if len(history) < steps:
+        return False
     if not all(bool(p.isfinite().all()) for p in model.parameters()):
         raise LossError(math.nan, optimizer, history)
+    return True
 
 
 def set_rate(optimizer: Optimizer, schedule: Schedule | None, step: int) -> float:
@@ -224,11 +235,10 @@ def take_step(
         LossError: the loss is NaN or has exploded; the step is not taken, and what a forward pass changes, such as
             running averages, is as it was.
     """
-    contexts, targets = batch
     first = history.losses[0] if history.losses else math.inf
     usual = max(first, math.log(len(model.vocabulary)))
     with unmoved():
-        loss = F.cross_entropy(model.logits(contexts), targets)
+        loss = F.cross_entropy(model.logits(batch[0]), batch[1])
         if not loss.item() < EXPLODED * usual:  # true of NaN as well
             raise LossError(loss.item(), optimizer, history)
     optimizer.zero_grad()
