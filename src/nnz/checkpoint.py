@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -48,7 +48,8 @@ class Checkpoint:
         """Write the file anew. It is written beside and then renamed: a crash leaves the old one or the new.
 
         Raises:
-            OSError: the disk is full, or the folder is not there or cannot be written to.
+            safetensors.SafetensorError: the disk is full, or the folder is not there or cannot be written to.
+            OSError: the file could not be renamed.
         """
         tensors, texts = self.state()
         tensors["losses"] = torch.tensor(history.losses, dtype=torch.float64)
@@ -56,8 +57,7 @@ class Checkpoint:
         texts["notes"] = history.notes
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         try:
-            facts = {k: json.dumps(v) for k, v in texts.items()}
-            beside.write_bytes(save(tensors, facts))
+            save_file(tensors, beside, {k: json.dumps(v) for k, v in texts.items()})
             with open(beside, "rb+") as file:
                 os.fsync(file.fileno())  # on the disk before it has the name
             os.replace(beside, self.path)
