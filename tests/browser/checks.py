@@ -19,11 +19,11 @@ ALLOWED = {
     "region": "the theme's logo block lies outside the landmarks; the link in it is also in the navigation",
 }
 
-# To judge the colours of a text is most of axe's work, and most texts are pieces of code. Of the pieces in a
-# section that look alike, from the piece up to the section (elements, classes, colours, sizes), it is asked about
-# the first and the last; once more of those without two letters or digits side by side, which it may leave open.
-# Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped away.
-JUDGED = """() => {
+# To judge the colours of texts and of links in them is most of axe's work, and most of them are pieces of code.
+# Of the pieces in a section that look alike, from the piece up to the section (elements, classes, colours, sizes),
+# it is asked about the first and the last; once more of those without two letters or digits side by side, which it
+# may leave open. Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped away.
+MARK_ALIKE = """() => {
     const numbers = new Map(), looks = new Map(), last = new Map();
     const number = key => numbers.get(key) ?? numbers.set(key, numbers.size).get(key);
     const look = element => {
@@ -41,20 +41,22 @@ JUDGED = """() => {
     };
     for (const element of document.querySelectorAll('body *')) {
         const own = [...element.childNodes].filter(n => n.nodeType === Node.TEXT_NODE).map(n => n.data).join('');
-        let judged = own.trim() !== '';
-        if (judged && element.closest('pre, code, mjx-container')) {
+        const text = own.trim() !== '';
+        let alike = false;
+        if ((text || element.localName === 'a') && element.closest('pre, code, mjx-container')) {
             const key = `${look(element)} ${/[\\p{L}\\p{N}]{2}/u.test(own)}`;
-            judged = !last.has(key);
+            alike = last.has(key);
             last.set(key, element);
         }
-        element.toggleAttribute('data-judged', judged);
+        element.toggleAttribute('data-alike', alike);
+        element.toggleAttribute('data-text', text);
     }
-    last.forEach(element => element.toggleAttribute('data-judged', true));
+    last.forEach(element => element.removeAttribute('data-alike'));
 }"""
-TEXTS = "[data-judged], input, select, textarea, button"
-BRING_AXE = (
-    f"axe.configure({{rules: [{{id: 'color-contrast', selector: '{TEXTS}'}}]}})"
-)
+BRING_AXE = """axe.configure({rules: [
+    {id: 'color-contrast', selector: '[data-text]:not([data-alike]), input, select, textarea, button'},
+    {id: 'link-in-text-block', selector: 'a[href]:not([data-alike])'},
+]})"""
 RUN_AXE = "axe.run({resultTypes: ['violations'], preload: false}).then(result => result.violations)"
 
 # The outermost elements that reach beyond the right edge of the window, outside of boxes that scroll.
@@ -91,7 +93,7 @@ def accessible(page: Page) -> Iterator[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
         page.evaluate(BRING_AXE)
-    page.evaluate(JUDGED)
+    page.evaluate(MARK_ALIKE)
     for fault in page.evaluate(RUN_AXE):
         for node in fault["nodes"] if fault["id"] not in ALLOWED else ():
             summary = " ".join(node["failureSummary"].split())
