@@ -39,7 +39,7 @@ bench: venv  ## measure every time that the book names beside its goal; STRICT=1
 	$(BIN)/python tools/bench.py $(if $(STRICT),--strict)
 
 record: venv  ## run an experiment for ten seeds: NAME=… (VERIFY=1 runs one, to renew a fingerprint); without NAME, list them
-	$(BIN)/python -m nnz.support.recordings $(NAME) $(if $(VERIFY),--verify)
+	$(BIN)/python -m nnz.press.recordings $(NAME) $(if $(VERIFY),--verify)
 
 lint: venv  ## style and types
 	$(BIN)/ruff check .

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from nnz.support import bench, measured, pace, peer, race
-from nnz.support.bench import CannotMeasureError, Measurement, Row
-from nnz.support.claims import ELSEWHERE, HERE, Claim, book_claims
+from nnz.bench import measured, pace, peer, race
+from nnz.bench import table as bench
+from nnz.bench.table import CannotMeasureError, Measurement, Row
+from nnz.press.claims import ELSEWHERE, HERE, Claim, book_claims
 
 pytestmark = pytest.mark.support
 

@@ -31,7 +31,7 @@ kernelspec: {name: python3, display_name: Python 3}
 ```
 
 ```{code-cell}
-from nnz.support.claims import claim
+from nnz.press.claims import claim
 
 claim("tiny.one", 1)
 claim("tiny.half", 0.5)

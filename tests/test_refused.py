@@ -33,9 +33,9 @@ from nnz.layers import (
 from nnz.mlp import BengioMLP
 from nnz.models import MODELS
 from nnz.packed import pack, packed_batches
+from nnz.plumbing.undo import note, unmoved
 from nnz.sample import sample_names
 from nnz.search import Recipe, stack, train_together, unstack
-from nnz.support.undo import note, unmoved
 from nnz.train import History, LossError, batches, set_rate, take_step, train
 from nnz.wavenet import WaveNet, trace
 

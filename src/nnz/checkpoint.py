@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
-from nnz.support.files import replaced
+from nnz.plumbing.files import replaced
 from nnz.train import History, Trainable
 
 _TEXTS = ("optimizer", "plain", "groups", "notes")  # what is kept as JSON

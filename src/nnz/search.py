@@ -25,8 +25,8 @@ from torch.func import grad, vmap
 
 from nnz.data import LETTERS, Vocabulary
 from nnz.mlp import BengioMLP, scores
+from nnz.plumbing.undo import unmoved
 from nnz.schedules import one_cycle
-from nnz.support.undo import unmoved
 from nnz.train import LossError, batches, train
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)

@@ -16,8 +16,8 @@ from torch.optim import Optimizer
 from nnz.bigram import tally
 from nnz.contract import LanguageModel
 from nnz.data import windows
-from nnz.support.progress import Bar, interrupt_kept
-from nnz.support.undo import note, unmoved
+from nnz.plumbing.progress import Bar, interrupt_kept
+from nnz.plumbing.undo import note, unmoved
 
 EXPLODED = (
     4.0  # times the first loss, or times that of a blind guess, whichever is larger
