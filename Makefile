@@ -15,7 +15,7 @@ venv:  ## create .venv from constraints.txt, if it is missing or stale
 	@PYTHON="$(PYTHON)" sh tools/venv.sh
 
 test: venv lint  ## prove the code: lint, types, doctests, unit tests, the rules of the house
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10
+	PYTHONUTF8=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10
 
 book: venv  ## build the finished book into _build/html, everything executed anew
 	$(SPHINX) book
@@ -39,7 +39,7 @@ bench: venv  ## measure every time that the book names beside its goal; STRICT=1
 	$(BIN)/python tools/bench.py $(if $(STRICT),--strict)
 
 record: venv  ## run an experiment for ten seeds: NAME=… (VERIFY=1 runs one, to renew a fingerprint); without NAME, list them
-	$(BIN)/python -m nnz.support.recordings $(NAME) $(if $(VERIFY),--verify)
+	$(BIN)/python -m nnz.press.recordings $(NAME) $(if $(VERIFY),--verify)
 
 lint: venv  ## style and types
 	$(BIN)/ruff check .

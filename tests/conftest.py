@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from nnz.data import load_names
-from nnz.support.datasets import Source
-from nnz.support.paths import resource as resource_of
+from nnz.plumbing.datasets import Source
+from nnz.plumbing.paths import resource as resource_of
 
 # The same examples in every run; the first call of a test may be slow, as torch warms up.
 settings.register_profile(
@@ -67,7 +67,7 @@ def sample() -> list[str]:
 @pytest.fixture(scope="session")
 def reference() -> Source:
     """names.txt itself; the tests that rest on it need it, so that they never pass unasked."""
-    from nnz.support.datasets import locate
+    from nnz.plumbing.datasets import locate
 
     return locate()
 
@@ -86,7 +86,7 @@ def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.delenv("NNZ_NAMES", raising=False)
     monkeypatch.setenv("NNZ_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NNZ_NAMES_URL", "http://127.0.0.1:9/names.txt")
-    monkeypatch.setattr("nnz.support.datasets.project_root", lambda: None)
+    monkeypatch.setattr("nnz.plumbing.datasets.project_root", lambda: None)
     return tmp_path
 
 

@@ -26,7 +26,7 @@ from nnz.backprop import (
     forward,
 )
 from nnz.layers import BatchNorm1d
-from nnz.support.house import read_page
+from nnz.press.house import read_page
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from nnz.support import bench, measured, pace, peer, race
-from nnz.support.bench import CannotMeasureError, Measurement, Row
-from nnz.support.claims import ELSEWHERE, HERE, Claim, book_claims
+from nnz.bench import measured, pace, peer, race
+from nnz.bench import table as bench
+from nnz.bench.table import CannotMeasureError, Measurement, Row
+from nnz.press.claims import ELSEWHERE, HERE, Claim, book_claims
 
 pytestmark = pytest.mark.support
 
@@ -285,6 +286,7 @@ def test_measurements_of_the_chapters_find_what_they_are_said_to(
     monkeypatch.setattr(measured, "least_seconds", shortest)
     monkeypatch.setattr(race, "least_seconds", shortest)
     monkeypatch.setattr(race.Loop, "seconds", lambda loop: 1.0)
+    monkeypatch.setattr(measured, "MANY", 2)
     slow = {"recipes", "shared", "engines", "lean_engines", "by_hand"}
     for one in bench.MEASUREMENTS:
         if getattr(one.take, "__name__", "") not in slow:

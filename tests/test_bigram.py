@@ -26,7 +26,7 @@ from nnz.bigram import (
 from nnz.data import LETTERS, Vocabulary, load_names, windows
 from nnz.evaluate import nll
 from nnz.ngram import AdditiveTrigramNet, NGramCounts, TrigramNet
-from nnz.support.datasets import Source
+from nnz.plumbing.datasets import Source
 
 NAMES = st.lists(
     st.text(string.ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=8

@@ -31,7 +31,7 @@ kernelspec: {name: python3, display_name: Python 3}
 ```
 
 ```{code-cell}
-from nnz.support.claims import claim
+from nnz.press.claims import claim
 
 claim("tiny.one", 1)
 claim("tiny.half", 0.5)
@@ -251,11 +251,12 @@ def test_cells_run_in_the_python_that_builds_whatever_kernel_the_machine_offers(
             "{connection_file}",
         ]
         spec.write_text(
-            json.dumps({"argv": argv, "display_name": "x", "language": "python"})
+            json.dumps({"argv": argv, "display_name": "x", "language": "python"}),
+            encoding="utf-8",
         )
     startup = tmp_path / "home" / ".ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
-    (startup / "mine.py").write_text("raise SystemExit\n")
+    (startup / "mine.py").write_text("raise SystemExit\n", encoding="utf-8")
     code, said = run_in(
         small, JUPYTER_PATH=str(tmp_path / "jupyter"), HOME=str(tmp_path / "home")
     )
@@ -324,7 +325,9 @@ def test_a_list_that_cannot_be_used_is_one_line_that_says_what_to_do(
 
 
 def test_where_nothing_can_be_written_the_build_says_so(small: Path) -> None:
-    (small / "_build").write_text("a file where a folder is expected")
+    (small / "_build").write_text(
+        "a file where a folder is expected", encoding="utf-8"
+    )
     code, said = run_in(small)
     assert code == 1
     assert "cannot be written to" in said
@@ -363,7 +366,7 @@ def test_a_damaged_executed_page_is_executed_again(
     assert run_in(small)[0] == 0
     kept = small / "_build" / "pages" / "tiny.ipynb"
     kept.unlink()
-    kept.mkdir() if damage is None else kept.write_text(damage)
+    kept.mkdir() if damage is None else kept.write_text(damage, encoding="utf-8")
     code, said = run_in(small, "quick")
     assert code == 0, said[-3000:]
     assert "[ 1/1] tiny" in said

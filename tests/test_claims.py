@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from nnz.support import claims
-from nnz.support.claims import (
+from nnz.press import claims
+from nnz.press.claims import (
     ClaimError,
     book_claims,
     check,

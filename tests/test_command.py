@@ -16,12 +16,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from nnz.app import command
+from nnz.app.kept import load_model, trained
+from nnz.app.own import read_own
 from nnz.evaluate import nll
 from nnz.models import MODELS
 from nnz.sample import sample_names
-from nnz.support import command
-from nnz.support.kept import load_model, trained
-from nnz.support.own import read_own
 
 pytestmark = pytest.mark.support
 
@@ -336,7 +336,7 @@ def test_a_damaged_copy_of_the_book_s_list_is_said_in_a_line(
 ) -> None:
     (no_data / "data").mkdir()
     copy = write(no_data / "data" / "names.txt", NAMES)
-    monkeypatch.setattr("nnz.support.datasets.project_root", lambda: no_data)
+    monkeypatch.setattr("nnz.plumbing.datasets.project_root", lambda: no_data)
     fails(nnz("sample", "--model", "bigram"), str(copy), "Delete it to have it")
 
 
@@ -354,7 +354,8 @@ def test_the_embedded_list_is_named_when_it_is_used(
 MODULE = "import runpy; runpy.run_module('nnz', run_name='__main__')"
 TOLD = """
 import sys
-from nnz.support import command, progress
+from nnz.app import command
+from nnz.plumbing import progress
 progress.Bar.advance = lambda self, **values: print("a step", file=sys.stderr)
 sys.exit(command.main())
 """

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnz.data import END, LETTERS, Vocabulary, load_names, split_names, windows
-from nnz.support.datasets import DataError, Source
+from nnz.plumbing.datasets import DataError, Source
 
 NAMES = st.lists(
     st.text(string.ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=8

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from nnz.data import load_names
-from nnz.support import datasets
-from nnz.support.datasets import DataError, Source, book_source, locate, sha256
-from nnz.support.paths import resource
+from nnz.plumbing import datasets
+from nnz.plumbing.datasets import DataError, Source, book_source, locate, sha256
+from nnz.plumbing.paths import resource
 
 pytestmark = pytest.mark.support
 
@@ -411,7 +411,7 @@ def test_names_txt_is_what_its_datasheet_says(
 def test_an_installed_package_carries_its_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nnz.support import paths
+    from nnz.plumbing import paths
 
     installed = tmp_path / "site-packages" / "nnz"
     (installed / "_data").mkdir(parents=True)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.optim import SGD, AdamW
 
+from nnz.experiments.deep_stack import adamw, descend, descent, watched
 from nnz.experiments.diagnostics import deep
-from nnz.support.deep_stack import adamw, descend, descent, watched
 from nnz.train import train
 
 pytestmark = pytest.mark.support

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nnz.draw import MOST_NODES, columns, draw, steps
 from nnz.engine import Value, topological_order
-from nnz.support.graphs import (
+from nnz.plumbing.graphs import (
     BOX_HEIGHT,
     LANE,
     MOST_STEPS,

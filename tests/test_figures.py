@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from nnz.backprop import NAMES, first_params, forward
 from nnz.data import LETTERS
-from nnz.support.figures import (
+from nnz.figures import (
     backprop,
     backprop_network,
     bigram_network,
@@ -27,7 +27,7 @@ from nnz.support.figures import (
     training,
     wavenet,
 )
-from nnz.support.figures import bigram as figures
+from nnz.figures import bigram as figures
 
 pytestmark = pytest.mark.support
 

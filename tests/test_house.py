@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nnz.support import house
+from nnz.press import house
 
 pytestmark = pytest.mark.house
 
@@ -49,7 +49,7 @@ GOOD = {
     "book/two.md": HEADER + "\n```{listing} nnz.gamma.LIMIT nnz.gamma.most\n```\n",
     "src/nnz/__init__.py": '"""Package."""\n',
     "src/nnz/alpha.py": (
-        "import math\n\nfrom nnz.support.paths import resource\n\ndef double(x):\n    return 2 * x\n"
+        "import math\n\nfrom nnz.plumbing.paths import resource\n\ndef double(x):\n    return 2 * x\n"
     ),
     "src/nnz/beta.py": (
         "from nnz.alpha import double\n\nclass Pair:\n    size = 2\n"
@@ -57,6 +57,8 @@ GOOD = {
         "    def total(self):\n        return double(self.a)\n    def _secret(self):\n        return 0\n"
     ),
     "src/nnz/gamma.py": "from nnz.beta import Pair\n\nLIMIT = 3\n\ndef most(x: Pair):\n    return LIMIT\n",
+    "src/nnz/plumbing/pipes.py": "from nnz.plumbing import paths\n",
+    "src/nnz/app/kept.py": "from nnz.gamma import most\n",
     "src/nnz/__main__.py": "from nnz.gamma import most\n",  # taught by no chapter
     "tests/test_alpha.py": "import torch\n\ng = torch.Generator()\nx = torch.rand(3, generator=g)\n",
 }
@@ -91,6 +93,7 @@ FILES = {
     "alpha": "src/nnz/alpha.py",
     "beta": "src/nnz/beta.py",
     "gamma": "src/nnz/gamma.py",
+    "pipes": "src/nnz/plumbing/pipes.py",
     "test": "tests/test_alpha.py",
 }
 
@@ -133,6 +136,23 @@ BROKEN: list[
         house.forward_imports,
         {"gamma": ("from nnz.beta", "from nnz import exercises\nfrom nnz.beta")},
         "imports nnz.exercises",
+    ),
+    (
+        "a module imports what stands above it, by way of which all models could come",
+        house.forward_imports,
+        {"alpha": ("import math", "from nnz.app.kept import most")},
+        "alpha.py:1 imports nnz.app.kept",
+    ),
+    (
+        "plumbing imports what is taught",
+        house.forward_imports,
+        {
+            "pipes": (
+                "from nnz.plumbing import paths",
+                "from nnz.alpha import double",
+            )
+        },
+        "plumbing/pipes.py:1 imports nnz.alpha, which is no plumbing",
     ),
     (
         "a relative import cannot hide it",

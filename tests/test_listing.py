@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nnz.support.listing import ListingError, find, find_all
+from nnz.press.listing import ListingError, find, find_all
 
 pytestmark = pytest.mark.support
 

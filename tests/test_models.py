@@ -19,14 +19,14 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nnz import models
+from nnz.app import kept, store
+from nnz.app.kept import ModelFileError, load_model, save_model, trained
 from nnz.bigram import BigramCounts, Uniform
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.evaluate import nll
 from nnz.models import MODELS, Mixture, fit, kind_of, size_of
 from nnz.ngram import KneserNey
 from nnz.search import Recipe
-from nnz.support import kept, store
-from nnz.support.kept import ModelFileError, load_model, save_model, trained
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia", "eve"]
 WORDS = ["Ёлка", "анна лена", "7up", "Zoë", "o'neil", "ü", "ёж", "00"]
@@ -505,7 +505,7 @@ def test_a_mixture_takes_its_parts_from_the_store(folder: Path) -> None:
 TWICE = """
 import sys
 from pathlib import Path
-from nnz.support import kept
+from nnz.app import kept
 fit = kept.fit
 def held(*args, **how):
     print("trained", flush=True)

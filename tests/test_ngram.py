@@ -30,8 +30,8 @@ from nnz.ngram import (
     grams_of,
     keys_of,
 )
+from nnz.plumbing.datasets import Source
 from nnz.sample import sample_names
-from nnz.support.datasets import Source
 
 NAMES = st.lists(st.text("abz", min_size=1, max_size=6), min_size=1, max_size=8)
 SMOOTHED: dict[str, Callable[[int], NGramCounts | Interpolated]] = {

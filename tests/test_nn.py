@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from nnz.bench import peer
 from nnz.engine import Value
 from nnz.moons import two_moons
 from nnz.nn import MLP, Layer, Module, Neuron
-from nnz.support import peer
 
 POINTS = [[0.3, -1.7], [2.1, 0.4], [-0.9, -0.6]]
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nnz.backprop import PARAMETERS, Values, first_params
-from nnz.support import pace
+from nnz.bench import pace
 
 pytestmark = pytest.mark.support
 
@@ -85,7 +85,7 @@ def test_what_is_measured_is_measured_in_a_process_on_one_core(
     monkeypatch.setattr(subprocess, "run", run)
     assert pace.compare(rounds=3, n_hidden=50) == {"arithmetic": {"all": 0.25}}
     assert pace.arithmetic(rounds=4) == 0.25
-    module = ["-m", "nnz.support.pace"]
+    module = ["-m", "nnz.bench.pace"]
     assert asked == [
         [*module, "steps", "3", "50"],
         [*module, "arithmetic", "4", "200"],

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nnz.support import peer
+from nnz.bench import peer
 
 pytestmark = pytest.mark.support
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch.nn.functional as F
 
-from nnz.support import race
+from nnz.bench import race
 
 pytestmark = pytest.mark.support
 

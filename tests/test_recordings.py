@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from nnz.support import claims, datasets, dependencies, recordings
-from nnz.support.claims import ClaimError, check, read_claims, verdicts
-from nnz.support.recordings import (
+from nnz.plumbing import datasets, dependencies
+from nnz.press import claims, recordings
+from nnz.press.claims import ClaimError, check, read_claims, verdicts
+from nnz.press.recordings import (
     RecordingError,
     record,
     recording,
@@ -252,7 +253,7 @@ def test_a_damaged_recording_says_what_to_do(
     package: Path, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "recorded").mkdir()
-    (tmp_path / "recorded" / "small.toss.json").write_text(text)
+    (tmp_path / "recorded" / "small.toss.json").write_text(text, encoding="utf-8")
     with pytest.raises(
         RecordingError, match=r"is damaged .*make record NAME=small.toss"
     ):
@@ -378,7 +379,7 @@ def test_every_recording_is_used_by_a_page(root: Path) -> None:
 
 
 def test_a_child_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    child = "import sys, time; from nnz.support.recordings import end_with_parent; end_with_parent(); "
+    child = "import sys, time; from nnz.press.recordings import end_with_parent; end_with_parent(); "
     child += f"open({str(tmp_path / 'began')!r}, 'w').close(); time.sleep(600)"
     parent = (
         "import pathlib, subprocess, sys, time\n"

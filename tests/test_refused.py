@@ -33,9 +33,9 @@ from nnz.layers import (
 from nnz.mlp import BengioMLP
 from nnz.models import MODELS
 from nnz.packed import pack, packed_batches
+from nnz.plumbing.undo import note, unmoved
 from nnz.sample import sample_names
 from nnz.search import Recipe, stack, train_together, unstack
-from nnz.support.undo import note, unmoved
 from nnz.train import History, LossError, batches, set_rate, take_step, train
 from nnz.wavenet import WaveNet, trace
 
@@ -128,7 +128,7 @@ def test_one_context_is_too_few_for_a_norm_and_moves_none_of_them(
     optimizer = AdamW(model.parameters(), lr=0.01)
     history = History()
     refused(
-        lambda: take_step(model, optimizer, (one, one[:, 0]), history),
+        lambda: take_step(model, optimizer, iter([(one, one[:, 0])]), history),
         *(model, optimizer.state, history),
     )
     model.eval()
@@ -180,11 +180,11 @@ def test_an_exploded_loss_leaves_norms_optimizer_and_history_as_they_were(
     packed = MODELS[name].descent.packed  # type: ignore[union-attr]
     batch = pack(NAMES) if packed else next(batches(model, NAMES, 20, seeded()))
     history = History()
-    history.add(take_step(model, optimizer, batch, history), 0.01)
+    history.add(take_step(model, optimizer, iter([batch]), history), 0.01)
     with torch.no_grad():
         model.parameters()[-1].mul_(-1e6)
     refused(
-        lambda: take_step(model, optimizer, batch, history),
+        lambda: take_step(model, optimizer, iter([batch]), history),
         *(model, optimizer.state, history),
         error=LossError,
     )

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnz.data import Vocabulary
+from nnz.experiments.side_by_side import EPS, NORMS, descend, normed_step, step
 from nnz.mlp import BengioMLP, scores
 from nnz.search import stack
-from nnz.support.side_by_side import EPS, NORMS, descend, normed_step, step
 
 pytestmark = pytest.mark.support
 

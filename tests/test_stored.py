@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from nnz.app.kept import state_of
 from nnz.experiments import judging
 from nnz.experiments.stored import stored
-from nnz.support.kept import state_of
-from nnz.support.paths import resource
+from nnz.plumbing.paths import resource
 
 
 def test_a_page_and_an_experiment_train_the_same_model_and_the_page_only_once(

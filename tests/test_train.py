@@ -15,8 +15,8 @@ from torch.optim import SGD, AdamW
 from nnz.bigram import BigramNet
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.mlp import BengioMLP
+from nnz.plumbing import progress
 from nnz.schedules import one_cycle, step_decay
-from nnz.support import progress
 from nnz.train import EXPLODED, History, LossError, batches, set_rate, train
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "emma", "zoe", "mia"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from nnz.support import bench
+from nnz.bench import table as bench
 
 ROOT = Path(__file__).resolve().parents[1]
 

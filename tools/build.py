@@ -21,10 +21,10 @@ from filelock import FileLock, Timeout
 
 import pages
 from nnz.data import load_names
-from nnz.support import executed
-from nnz.support.datasets import DataError
-from nnz.support.house import chapters, over_budget
-from nnz.support.kernel import use_own_python
+from nnz.plumbing.datasets import DataError
+from nnz.press import executed
+from nnz.press.house import chapters, over_budget
+from nnz.press.kernel import use_own_python
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnz.support import executed, house
-from nnz.support.recordings import cores
+from nnz.press import executed, house
+from nnz.press.recordings import cores
 
 SLOWEST = 5  # pages that are named at the end
 

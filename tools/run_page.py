@@ -20,8 +20,8 @@ from myst_parser.config.main import MdParserConfig
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from nnz.support.files import replaced
-from nnz.support.recordings import end_with_parent
+from nnz.plumbing.files import replaced
+from nnz.press.recordings import end_with_parent
 
 
 def read(path: Path) -> Any:

@@ -16,7 +16,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from nnz.support.claims import (
+from nnz.press.claims import (
     ClaimError,
     about_recording,
     book_claims,
@@ -25,7 +25,7 @@ from nnz.support.claims import (
     show,
     verdicts,
 )
-from nnz.support.recordings import (
+from nnz.press.recordings import (
     Recording,
     RecordingError,
     about,

@@ -22,7 +22,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
-from nnz.support.listing import (
+from nnz.press.listing import (
     Excerpt,
     ListingError,
     find,

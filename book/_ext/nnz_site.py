@@ -39,8 +39,9 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx_proof.domain import ProofDomain
 
-from nnz.support import datasets, executed
-from nnz.support.kernel import use_own_python
+from nnz.plumbing import datasets
+from nnz.press import executed
+from nnz.press.kernel import use_own_python
 
 PARALLEL_SAFE = ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex")
 FONTS = (

@@ -2,7 +2,7 @@
 
 import sys
 
-from nnz.support.command import main
+from nnz.app.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
+from nnz.plumbing.files import replaced
 from nnz.train import History, Trainable
 
 _TEXTS = ("optimizer", "plain", "groups", "notes")  # what is kept as JSON
@@ -54,15 +55,9 @@ class Checkpoint:
         tensors["losses"] = torch.tensor(history.losses, dtype=torch.float64)
         tensors["rates"] = torch.tensor(history.rates, dtype=torch.float64)
         texts["notes"] = history.notes
-        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        try:
-            facts = {k: json.dumps(v) for k, v in texts.items()}
+        facts = {k: json.dumps(v) for k, v in texts.items()}
+        with replaced(self.path) as beside:
             beside.write_bytes(save(tensors, facts))
-            with open(beside, "rb+") as file:
-                os.fsync(file.fileno())  # on the disk before it has the name
-            os.replace(beside, self.path)
-        finally:
-            beside.unlink(missing_ok=True)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return what must be kept, as numbers and as text, copied and by name."""

@@ -10,7 +10,7 @@ from string import ascii_lowercase
 import torch
 from torch import Tensor
 
-from nnz.support.datasets import locate, read_names
+from nnz.plumbing.datasets import locate, read_names
 
 END = "."  # before the first character of a name and after its last; index 0
 
@@ -32,7 +32,7 @@ def load_names(
 
     Raises:
         FileNotFoundError: there is no such file.
-        nnz.support.datasets.DataError: it is empty, not text, has a line with a character outside the alphabet,
+        nnz.plumbing.datasets.DataError: it is empty, not text, has a line with a character outside the alphabet,
             or is a copy of names.txt with the wrong checksum.
     """
     return read_names(locate(path), alphabet)

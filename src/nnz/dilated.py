@@ -14,8 +14,8 @@ from nnz.contract import check_contexts
 from nnz.data import Vocabulary
 from nnz.layers import BatchNorm1d, Linear, TensorModule, evaluating
 from nnz.packed import Packed
+from nnz.plumbing.undo import note, unmoved
 from nnz.sample import begin_names, go_on
-from nnz.support.undo import note, unmoved
 from nnz.wavenet import WaveNet
 
 CHUNK = 1024  # contexts run at once: each has block_size rows

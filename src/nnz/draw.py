@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nnz.engine import Value, topological_order
-from nnz.support.given import given
-from nnz.support.graphs import MOST_STEPS, Arrow, Box, Drawing, drawing
+from nnz.plumbing.checks import given
+from nnz.plumbing.graphs import MOST_STEPS, Arrow, Box, Drawing, drawing
 
 MOST_NODES = 60
 _INFIX = {"+": "+", "-": "−", "*": "×", "/": "÷", "**": "**"}

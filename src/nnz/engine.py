@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any, Never
 
-from nnz.support.given import given, shorten
+from nnz.plumbing.checks import given, shorten
 
 
 class Value:

@@ -12,7 +12,7 @@ from torch import Tensor
 from nnz.data import LETTERS, Vocabulary
 from nnz.dilated import CausalStack, join
 from nnz.layers import Embedding, LayerNorm, Linear, Sequential, TensorModule
-from nnz.support.undo import note
+from nnz.plumbing.undo import note
 
 
 class Dropout(TensorModule):

@@ -13,7 +13,7 @@ from nnz.bigram import log_softmax
 from nnz.contract import check_contexts
 from nnz.data import LETTERS, Vocabulary
 from nnz.init import kaiming_normal
-from nnz.support.undo import note, unmoved
+from nnz.plumbing.undo import note, unmoved
 
 
 class TensorModule:

@@ -28,8 +28,8 @@ from nnz.layers import (
 from nnz.mlp import BengioMLP
 from nnz.ngram import Interpolated, KneserNey, NGramCounts
 from nnz.packed import packed_batches
+from nnz.plumbing.undo import unmoved
 from nnz.schedules import one_cycle
-from nnz.support.undo import unmoved
 from nnz.train import Batch, Trainable, batches, train
 from nnz.wavenet import WaveNet
 

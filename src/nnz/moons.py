@@ -6,7 +6,7 @@ import math
 import random
 from numbers import Real
 
-from nnz.support.given import check_count, check_source, given
+from nnz.plumbing.checks import check_count, check_source, given
 
 Point = list[float]
 

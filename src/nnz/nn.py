@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Never
 
 from nnz.engine import Value
-from nnz.support.given import check_count, check_source, given
+from nnz.plumbing.checks import check_count, check_source, given
 
 _LAYER = "a layer needs at least 1 neuron, a whole number"
 _ORDERLESS = (set, frozenset, dict)

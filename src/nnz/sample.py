@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nnz.contract import LanguageModel
 from nnz.data import END
-from nnz.support.undo import unmoved
+from nnz.plumbing.undo import unmoved
 
 MAX_LENGTH = 100  # a name that has not ended by then is cut there
 _TINY = torch.finfo(

@@ -25,8 +25,8 @@ from torch.func import grad, vmap
 
 from nnz.data import LETTERS, Vocabulary
 from nnz.mlp import BengioMLP, scores
+from nnz.plumbing.undo import unmoved
 from nnz.schedules import one_cycle
-from nnz.support.undo import unmoved
 from nnz.train import LossError, batches, train
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -79,18 +79,14 @@ class Recipe:
             model = BengioMLP(*sizes, generator=generator, vocabulary=vocabulary)
             if self.quiet:
                 model.quieten()
+            weights, steps = model.parameters(), self.steps
             optimizer = torch.optim.AdamW(
-                model.parameters(),
-                betas=(0.9, 0.99),
-                weight_decay=self.decay,
-                fused=True,
+                weights, betas=(0.9, 0.99), weight_decay=self.decay, fused=True
             )
             source = batches(model, names, self.batch_size, generator)
-            schedule = one_cycle(self.rate, steps=self.steps)
-            history = train(
-                model, source, optimizer, steps=self.steps, schedule=schedule
-            )
-        if history.interrupted:
+            schedule = one_cycle(self.rate, steps=steps)
+            run = train(model, source, optimizer, steps=steps, schedule=schedule)
+        if run.interrupted:
             raise KeyboardInterrupt  # a half-trained model is not this recipe's
         return model
 

@@ -16,8 +16,8 @@ from torch.optim import Optimizer
 from nnz.bigram import tally
 from nnz.contract import LanguageModel
 from nnz.data import windows
-from nnz.support.progress import Bar, interrupt_kept
-from nnz.support.undo import note, unmoved
+from nnz.plumbing.progress import Bar, interrupt_kept
+from nnz.plumbing.undo import note, unmoved
 
 EXPLODED = (
     4.0  # times the first loss, or times that of a blind guess, whichever is larger
@@ -141,7 +141,7 @@ def train(
     steps: int,
     schedule: Schedule | None = None,
     history: History | None = None,
-    then: Callable[[History], object] | None = None,
+    then: Callable[[History], object] = lambda history: None,
     every: int = 1000,
     show: bool | None = None,
 ) -> History:
@@ -172,14 +172,11 @@ def train(
     with interrupt_kept() as stop, Bar(len(history), steps, show) as bar:
         while len(history) < steps and not stop:
             rate = set_rate(optimizer, schedule, len(history))
-            with unmoved():
-                loss = take_step(model, optimizer, next(source), history)
+            loss = take_step(model, optimizer, source, history)
             history.add(loss, rate)
             bar.advance(loss=loss, rate=rate)
-            due = len(history) % every == 0 or len(history) == steps
-            if stop or len(history) == steps:
+            if stop or len(history) % every == 0 or len(history) == steps:
                 _check_weights(model, optimizer, history)
-            if then and (due or stop):
                 then(history)
         history.interrupted = bool(stop)
     return history
@@ -216,18 +213,21 @@ def set_rate(optimizer: Optimizer, schedule: Schedule | None, step: int) -> floa
 
 
 def take_step(
-    model: Trainable, optimizer: Optimizer, batch: Batch, history: History
+    model: Trainable,
+    optimizer: Optimizer,
+    source: Iterator[Batch],
+    history: History,
 ) -> float:
-    """Take one step and return the loss before it.
+    """Take one step on the next batch and return the loss before it.
 
     Raises:
         LossError: the loss is NaN or has exploded; the step is not taken, and what a forward pass changes, such as
-            running averages, is as it was.
+            running averages and the generator, is as it was.
     """
-    contexts, targets = batch
     first = history.losses[0] if history.losses else math.inf
     usual = max(first, math.log(len(model.vocabulary)))
     with unmoved():
+        contexts, targets = next(source)
         loss = F.cross_entropy(model.logits(contexts), targets)
         if not loss.item() < EXPLODED * usual:  # true of NaN as well
             raise LossError(loss.item(), optimizer, history)

@@ -18,7 +18,7 @@ from nnz.layers import (
     Tanh,
     TensorModule,
 )
-from nnz.support.undo import unmoved
+from nnz.plumbing.undo import unmoved
 
 
 class WaveNet(LayeredModel):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 from browser.conftest import ROOT
 
@@ -19,11 +19,13 @@ ALLOWED = {
     "region": "the theme's logo block lies outside the landmarks; the link in it is also in the navigation",
 }
 
-# To judge the colours of a text is most of axe's work, and most texts are pieces of code. Of those that look alike
-# in one section, from the text up to the section (elements, classes, colours, sizes), it is asked about the first.
-# Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped away.
-ONE_OF_EACH_LOOK = """() => {
-    const numbers = new Map(), looks = new Map(), seen = new Set();
+# To judge the colours of texts and of links in them is most of axe's work, and most of them are pieces of code.
+# Of the pieces in a section that look alike, from the piece up to the section (elements, classes, colours, sizes),
+# it is asked about the first and the last; once more of those without two letters or digits side by side, which it
+# may leave open. Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped
+# away.
+MARK_ALIKE = """() => {
+    const numbers = new Map(), looks = new Map(), last = new Map();
     const number = key => numbers.get(key) ?? numbers.set(key, numbers.size).get(key);
     const look = element => {
         if (!element) return '';
@@ -32,23 +34,31 @@ ONE_OF_EACH_LOOK = """() => {
         const alone = element.matches('section, nav, header, footer, main, aside, dialog, body')
             || ['absolute', 'fixed', 'sticky'].includes(s.position) && s.clip === 'auto';
         const key = alone ? element : JSON.stringify([look(element.parentElement), element.localName,
-            element.getAttribute('class'), element.checkVisibility(), s.color, s.fill, s.backgroundColor,
+            element.getAttribute('class'), element.checkVisibility(), s.color, s.backgroundColor,
             s.backgroundImage, s.opacity, s.filter, s.mixBlendMode, s.textShadow, s.fontSize, s.fontWeight,
             s.display, s.visibility, s.clip, s.clipPath, s.transform]);
         looks.set(element, number(key));
         return looks.get(element);
     };
     for (const element of document.querySelectorAll('body *')) {
-        const text = [...element.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim());
-        element.toggleAttribute('data-look', text && !seen.has(look(element)));
-        if (text) seen.add(look(element));
+        const own = [...element.childNodes].filter(n => n.nodeType === Node.TEXT_NODE).map(n => n.data).join('');
+        const text = own.trim() !== '';
+        let alike = false;
+        if ((text || element.localName === 'a') && element.closest('pre, code, mjx-container')) {
+            const key = `${look(element)} ${/[\\p{L}\\p{N}]{2}/u.test(own)}`;
+            alike = last.has(key);
+            last.set(key, element);
+        }
+        element.toggleAttribute('data-alike', alike);
+        element.toggleAttribute('data-text', text);
     }
+    last.forEach(element => element.removeAttribute('data-alike'));
 }"""
-TEXTS = "[data-look], input, select, textarea, button"
-BRING_AXE = (
-    f"axe.configure({{rules: [{{id: 'color-contrast', selector: '{TEXTS}'}}]}})"
-)
-RUN_AXE = "axe.run({resultTypes: ['violations']}).then(result => result.violations)"
+BRING_AXE = """axe.configure({rules: [
+    {id: 'color-contrast', selector: '[data-text]:not([data-alike]), input, select, textarea, button'},
+    {id: 'link-in-text-block', selector: 'a[href]:not([data-alike])'},
+]})"""
+RUN_AXE = "axe.run({resultTypes: ['violations'], preload: false}).then(result => result.violations)"
 
 # The outermost elements that reach beyond the right edge of the window, outside of boxes that scroll.
 TOO_WIDE = """() => {
@@ -59,6 +69,16 @@ TOO_WIDE = """() => {
     return [...document.querySelectorAll('body *')].filter(e => beyond(e) && !boxed(e)
         && !beyond(e.parentElement)).map(e => e.cloneNode().outerHTML.slice(0, 160)).slice(0, 5);
 }"""
+
+
+def done(todo: Iterable[Check], page: Page, where: str) -> Iterator[str]:
+    """Do some checks; one that the browser breaks off has found something, and the others go on."""
+    for check in todo:
+        try:
+            yield from (f"{where}: {fault}" for fault in check(page))
+        except (AssertionError, Error) as error:
+            first = str(error).strip().partition("\n")[0]
+            yield f"{where}: {check.__name__} came to an end: {first}"
 
 
 def narrow(page: Page) -> Iterator[str]:
@@ -74,7 +94,7 @@ def accessible(page: Page) -> Iterator[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
         page.evaluate(BRING_AXE)
-    page.evaluate(ONE_OF_EACH_LOOK)
+    page.evaluate(MARK_ALIKE)
     for fault in page.evaluate(RUN_AXE):
         for node in fault["nodes"] if fault["id"] not in ALLOWED else ():
             summary = " ".join(node["failureSummary"].split())
@@ -92,7 +112,9 @@ def titled(page: Page) -> Iterator[str]:
 
 def built_on(page: Page) -> Iterator[str]:
     """It says which list of names it was built on, and says so loudly if that was not names.txt."""
-    records = json.loads((ROOT / "_build" / "claims.json").read_text("utf-8"))
+    records = json.loads(
+        (ROOT / "_build" / "claims.json").read_text(encoding="utf-8")
+    )
     built = {record["data_built_on"] for record in records.values()}
     said = [
         footer.get_attribute("data-kind")

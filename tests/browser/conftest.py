@@ -102,8 +102,11 @@ class Tab:
         page.on("crash", lambda _: setattr(self, "crashed", True))
         return page
 
-    def open(self, url: str) -> Page:
-        """Open a page, wide and light, as somebody without a network would who was never here before."""
+    def open(self, url: str, leads_to: str = "") -> Page:
+        """Open a page, wide and light, as somebody without a network would who was never here before.
+
+        Some pages lead to another by themselves: wait until that one is there.
+        """
         if self.crashed:
             self.page = self._new_page()
         w, h = WIDTHS["wide"]
@@ -111,12 +114,17 @@ class Tab:
         self.page.emulate_media(media="screen", color_scheme="light")
         self.asked.clear()
         self.errors.clear()
-        self.page.goto(url)
+        self.page.goto(url, wait_until="commit" if leads_to else "load")
+        if leads_to:
+            self.page.wait_for_url(leads_to)
         self.page.evaluate(SETTLED)
         return self.page
 
     def show(self, width: str, theme: str) -> None:
-        """Give the window a width and the reader's system a theme, and wait until the page has followed."""
+        """Give the window a width and the reader's system a theme, and wait until the page has followed.
+
+        The page is at its top and the mouse in the corner, whatever was done with it before.
+        """
         w, h = WIDTHS[width]
         resized = self.page.viewport_size != {"width": w, "height": h}
         self.page.set_viewport_size({"width": w, "height": h})
@@ -124,6 +132,8 @@ class Tab:
         self.page.wait_for_function(
             "theme => document.documentElement.dataset.theme === theme", arg=theme
         )
+        self.page.mouse.move(0, 0)
+        self.page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
         self.page.evaluate(SETTLED)
         if resized:
             self.page.evaluate(FOLLOWED)

@@ -11,7 +11,7 @@ from nnz import exercises
 from nnz.exercises._answers import AnswersError, read_answers
 from nnz.exercises.contents import CONTENTS, unknown
 from nnz.exercises.exercise import Exercise
-from nnz.support.terminal import print_any_letter
+from nnz.plumbing.terminal import print_any_letter
 
 ALL = [name for titles in CONTENTS.values() for name in titles]
 _BAD = ("wrong", "error")

@@ -28,8 +28,8 @@ from nnz.exercises.inputs import Input, call
 from nnz.exercises.result import Result
 from nnz.layers import BatchNorm1d, Embedding, Flatten, LayeredModel, Sequential
 from nnz.ngram import KneserNey, NGramCounts
-from nnz.support.datasets import locate
-from nnz.support.paths import resource
+from nnz.plumbing.datasets import locate
+from nnz.plumbing.paths import resource
 
 
 class ModifiedKneserNey(KneserNey):
@@ -563,7 +563,7 @@ _BEAT = Scoreboard(
     "that does better than the Kneser-Ney 6-gram of this book, KneserNey(6, 0.85) fitted to the same names. What "
     "kind of model it is, is up to you: new, or a mixture of those in the book. The checker has 2,000 names for "
     "it and judges the model on 500 others, train[:2000] and dev[:500] of split_names of those that come with "
-    "nnz, load_names(resource('data', 'names-sample.txt')) with resource from nnz.support.paths. First it sees "
+    "nnz, load_names(resource('data', 'names-sample.txt')) with resource from nnz.plumbing.paths. First it sees "
     "whether the model keeps to the contract, nnz.contract.LanguageModel: rows that sum to 1, no gradients, the "
     "mode as it was, contexts unchanged and answered each by itself, and wrong ones refused. A model that took "
     "longer to train, on all of split_names(load_names()), is judged by ex.beat.check(model) on the whole dev "

@@ -20,8 +20,8 @@ from nnz.exercises.exercise import Exercise, Slip
 from nnz.exercises.inputs import Input, call
 from nnz.mlp import BengioMLP
 from nnz.ngram import NGramCounts
+from nnz.plumbing.paths import resource
 from nnz.search import Recipe
-from nnz.support.paths import resource
 
 VERDICT = "the verdict"
 SOURCE = "the generator"
@@ -45,8 +45,7 @@ def adamw_step(
     decay: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return p, m and v after step number t of AdamW, counted from 1."""
-    m = 0.9 * m + 0.1 * slope
-    v = 0.99 * v + 0.01 * slope**2
+    m, v = 0.9 * m + 0.1 * slope, 0.99 * v + 0.01 * slope**2
     mean, square = m / (1 - 0.9**t), v / (1 - 0.99**t)  # as if not begun at 0
     direction = mean / (square.sqrt() + 1e-8)
     return p * (1 - rate * decay) - rate * direction, m, v
@@ -835,7 +834,7 @@ _BEAT = Exercise(
     "most 3. On 500 names set aside its loss, in nats per character, has to be below that of the best add-k "
     "table: NGramCounts(order, k) of orders 2, 3 and 4, which read three characters at most, with k 0.03, 0.1, "
     "0.3 or 1, fitted to the same names. The names are train[:1500] and dev[:500] of split_names of those that "
-    "come with nnz, load_names(resource('data', 'names-sample.txt')) with resource from nnz.support.paths. A "
+    "come with nnz, load_names(resource('data', 'names-sample.txt')) with resource from nnz.plumbing.paths. A "
     "Recipe from nnz.search does it in a fraction of a second; give it a generator with a seed.",
     hints=(
         "Count first: with block_size 3, how many hidden units can there be for 5,000 parameters? Most of them "

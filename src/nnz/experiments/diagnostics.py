@@ -11,6 +11,7 @@ from torch import Tensor
 from nnz.data import LETTERS, load_names, split_names
 from nnz.evaluate import nll
 from nnz.experiments import scaled
+from nnz.experiments.deep_stack import Step, adamw, descend, descent, watched
 from nnz.experiments.initialization import seeded
 from nnz.layers import (
     BatchNorm1d,
@@ -22,7 +23,6 @@ from nnz.layers import (
     Tanh,
     TensorModule,
 )
-from nnz.support.deep_stack import Step, adamw, descend, descent, watched
 from nnz.train import batches
 
 GAINS = {"0.5": 0.5, "1": 1.0, "5/3": 5 / 3, "3": 3.0}

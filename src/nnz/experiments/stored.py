@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from nnz.app.kept import Trained, trained
 from nnz.data import load_names, split_names
 from nnz.experiments import scaled
-from nnz.support.kept import Trained, trained
 
 
 def stored(name: str, seed: int = 1) -> Trained:

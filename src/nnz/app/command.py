@@ -1,0 +1,266 @@
+"""The models of the book on the command line: `python -m nnz`, or `nnz` where the package is installed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from string import ascii_lowercase
+from typing import Any, NoReturn
+
+import torch
+
+from nnz.app import store
+from nnz.app.kept import Trained, load_model, save_model, trained
+from nnz.app.own import composed, read_own
+from nnz.bigram import Uniform
+from nnz.contract import LanguageModel
+from nnz.data import LETTERS, Vocabulary, split_names
+from nnz.dilated import CausalStack, write_names
+from nnz.evaluate import bootstrap, nll, unseen
+from nnz.models import MODELS, kind_of, size_of
+from nnz.plumbing.datasets import locate, read_names
+from nnz.plumbing.terminal import print_any_letter
+from nnz.sample import sample_names
+from nnz.train import LossError
+
+AT_ONCE = 1000  # names drawn side by side
+JUDGED = 1000  # names drawn to see how many are new
+INTERRUPTED = 130  # exit code: 128 and the number of the signal
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Returns:
+        0, or 2 if what was asked for cannot be done, or 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: argparse stopped at a bad command, with code 2, or after showing its help, with code 0.
+    """
+    print_any_letter()
+    try:
+        options = vars(_parser().parse_args(argv))
+        options.pop("run")(**options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who was reading has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (ValueError, OSError, LossError) as error:
+        print(f"nnz: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"nnz: error: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="nnz", description="The models of the book.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[..., None]) -> argparse.ArgumentParser:
+        what = (run.__doc__ or "").rstrip(".")
+        added = commands.add_parser(name, help=what, description=what)
+        added.set_defaults(run=run)
+        return added
+
+    command("models", _models)
+    sample, train = command("sample", _sample), command("train", _train)
+    _add_sampling(sample)
+    which = sample.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", help="its name; it is trained if it must be")
+    which.add_argument("--file", type=Path, help="a file that train --out wrote")
+    train.add_argument("--model", required=True, help="its name: see nnz models")
+    train.add_argument("--out", type=Path, help="a file to keep the model in")
+    for added in (sample, train):
+        listed = "a file with a name on each line; the book's list by default"
+        added.add_argument("--data", type=Path, help=listed)
+        added.add_argument("--seed", type=_seed, default=1, help="another one")
+        shares = "the number of training steps is multiplied by it"
+        added.add_argument("--effort", type=_positive, help=shares)
+    return parser
+
+
+def _add_sampling(sample: argparse.ArgumentParser) -> None:
+    """Add the options of drawing names."""
+    sample.add_argument("-n", type=int, default=20, help="how many names")
+    sample.add_argument("--prompt", default="", help="how each name begins")
+    milder = "below 1 favours what is likely"
+    sample.add_argument("--temperature", type=float, default=1.0, help=milder)
+    likely = "draw from the K likeliest characters alone"
+    sample.add_argument("--top-k", type=int, metavar="K", help=likely)
+
+
+def _seed(text: str) -> int:
+    """Return a number that a generator can be seeded with."""
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no whole number from 0 to 2^63 - 1"
+        )
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    """Return a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
+def _models() -> None:
+    """List the models of the book."""
+    width = max(map(len, MODELS))
+    for name, kind in MODELS.items():
+        print(f"{name:{width}}  {kind.summary}")
+
+
+def _sample(
+    model: str | None,
+    file: Path | None,
+    data: Path | None,
+    seed: int,
+    effort: float | None,
+    n: int,
+    **how: Any,
+) -> None:
+    """Print names that a model makes up."""
+    how["prompt"] = composed(how["prompt"])
+    if file is None:
+        kind_of(model or "")
+        names, vocabulary = _list(data)
+        _rehearse(vocabulary, n, **how)
+        drawer = _fit(model or "", split_names(names)[0], vocabulary, seed, effort)
+        chosen = drawer.model
+    elif data or effort:
+        raise ValueError(
+            "--data and --effort are for training, and --file is trained; give --model instead."
+        )
+    else:
+        chosen = load_model(file)
+        _rehearse(chosen.vocabulary, n, **how)
+    g = torch.Generator().manual_seed(seed)
+    for done in range(0, n, AT_ONCE):
+        some = min(AT_ONCE, n - done)
+        print(*_draw(chosen, some, g, **how), sep="\n")
+
+
+def _draw(
+    model: LanguageModel, n: int, g: torch.Generator, **how: Any
+) -> list[str]:
+    """Draw names, along a cache where there can be one."""
+    if isinstance(model, CausalStack):
+        return write_names(model, n, generator=g, **how)
+    return sample_names(model, n, generator=g, **how)
+
+
+def _rehearse(vocabulary: Vocabulary, n: int, **how: Any) -> None:
+    """Draw from a model that knows nothing, so that bad options are found before anything is trained."""
+    g = torch.Generator().manual_seed(0)
+    sample_names(Uniform(vocabulary), min(n, 1), generator=g, **how)
+
+
+def _train(
+    model: str, data: Path | None, out: Path | None, seed: int, effort: float | None
+) -> None:
+    """Train a model on a list of names, and say how good it is."""
+    kind_of(model)
+    if out:
+        _check_out(out)
+    names, vocabulary = _list(data)
+    parts = split_names(names)
+    result = _fit(model, parts[0], vocabulary, seed, effort)
+    if out:
+        _save(out, result, model)
+    _report(result, parts, seed)
+    print(f"kept in       {out or result.path or store.folder()}")
+
+
+def _save(out: Path, result: Trained, model: str) -> None:
+    """Write the model to a file; if that fails, say that it need not be trained again."""
+    try:
+        save_model(out, result.model, model, about=result.about)
+    except OSError as error:
+        why = f"--out {out} could not be written: {error.strerror or error}"
+        parts = result.path is None or result.path.exists()
+        kept = (
+            "what was trained is in the store, so try again"
+            if parts
+            else "try again"
+        )
+        raise OSError(
+            f"{why}; make room, or name another file, and {kept}."
+        ) from None
+
+
+def _list(data: Path | None) -> tuple[list[str], Vocabulary]:
+    """Return the names to work with, and their alphabet. NNZ_NAMES may name a list in any alphabet, as --data."""
+    if data:
+        names = read_own(data)
+        return names, Vocabulary(names)
+    source = locate()
+    if source.kind != "own":
+        return read_names(source, ascii_lowercase), LETTERS
+    names = read_own(source.path)
+    usual = set("".join(names)) <= set(ascii_lowercase)
+    return names, LETTERS if usual else Vocabulary(names)
+
+
+def _fit(
+    model: str,
+    names: Sequence[str],
+    vocabulary: Vocabulary,
+    seed: int,
+    effort: float | None,
+) -> Trained:
+    """Return a trained model, and say on stderr where it came from."""
+    effort = 1.0 if effort is None else effort
+    result = trained(model, names, vocabulary=vocabulary, seed=seed, effort=effort)
+    whence = "from the store" if result.from_store else f"on {len(names):,} names"
+    store.notice(f"{model}, trained {whence} in {result.seconds:.1f} s")
+    return result
+
+
+def _report(result: Trained, parts: Sequence[Sequence[str]], seed: int) -> None:
+    """Print how large and how good a model is, and what it makes up."""
+    model, g = result.model, torch.Generator().manual_seed(seed)
+    known, dev, test = parts
+    print(f"names         {' + '.join(f'{len(part):,}' for part in parts)}")
+    print(f"parameters    {size_of(model):,}")
+    print(f"seconds       {result.seconds:.1f}")
+    print(f"train loss    {nll(model, known):.4f} nats per character")
+    print(f"dev loss      {_dev_loss(model, dev, g)}")
+    print(f"test loss     {nll(model, test):.4f}")
+    drawn = _draw(model, JUDGED, g)
+    print(f"new names     {len(unseen(drawn, known)) / JUDGED:.1%}")
+    print(f"it makes up   {', '.join(drawn[:10])}")
+
+
+def _dev_loss(model: LanguageModel, dev: Sequence[str], g: torch.Generator) -> str:
+    """Return the loss with its standard error, if there are names enough for one."""
+    if len(dev) < 2:
+        return f"{nll(model, dev):.4f} (one name: no standard error)"
+    estimate = bootstrap(model, dev, generator=g)
+    return f"{estimate.value:.4f} ± {estimate.standard_error:.4f}"
+
+
+def _check_out(out: Path) -> None:
+    """Raise a clear error unless a file can be written there."""
+    if out.is_dir():
+        raise ValueError(f"--out {out} is a folder; name a file in it.")
+    if not out.parent.is_dir():
+        raise ValueError(f"--out {out}: there is no folder {out.parent}; make it.")
+    if not os.access(out.parent, os.W_OK):
+        raise ValueError(f"--out {out}: nothing can be written to {out.parent}.")

@@ -1,0 +1,1 @@
+"""Measurements of time: `make bench`, and what chapters share with it."""

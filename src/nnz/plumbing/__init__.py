@@ -1,0 +1,1 @@
+"""What taught code stands on; nothing here imports anything that is taught."""

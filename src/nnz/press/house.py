@@ -1,0 +1,620 @@
+"""The rules of the house, as functions that read the repository and return what breaks them, in words.
+
+`tests/test_house.py` holds the book to them, and shows each of them failing on a small bad example.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+
+from nnz.press.listing import ListingError, definitions, find_all, is_public
+
+NOT_PROSE = {
+    "code-cell",
+    "listing",
+    "code-block",
+    "code",
+    "math",
+    "python",
+    "bash",
+    "text",
+    "toml",
+    "raw",
+    "",
+}
+HEADER = {"jupytext", "kernelspec"}
+NUMBER = re.compile(
+    r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,})(?![\w])|\d+ ?%"
+)
+YEAR = re.compile(r"(?:19|20)\d\d")
+DRAWS = {
+    "rand",
+    "randn",
+    "randint",
+    "randperm",
+    "multinomial",
+    "bernoulli",
+    "normal",
+    "poisson",
+    "dropout",
+}
+DRAWS |= {
+    "normal_",
+    "uniform_",
+    "random_",
+    "exponential_",
+    "bernoulli_",
+    "rand_like",
+    "randn_like",
+    "randint_like",
+}
+PLOTTED = re.compile(r"\bfigures\.|\.savefig|\bplt\.")
+DRAWN = re.compile(
+    r"^(?:draw|steps)\(", re.MULTILINE
+)  # nnz.draw, as a cell's last line
+TORCH = {"torch", "F", "torch.nn.functional"}
+LONGEST, NINE_IN_TEN, HALF = 25, 13, 6  # lines of a fragment
+
+
+@dataclass
+class Cell:
+    """One executable cell of a chapter."""
+
+    line: int
+    options: dict[str, Any]
+    code: str
+
+
+@dataclass
+class Page:
+    """What the rules look at in a page of the book."""
+
+    path: Path
+    header: dict[str, Any] = field(default_factory=dict)
+    prose: list[tuple[int, str]] = field(default_factory=list)
+    cells: list[Cell] = field(default_factory=list)
+    listings: list[tuple[int, list[str], list[str] | None]] = field(
+        default_factory=list
+    )
+    images: list[int] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The chapter's name, which is that of its file."""
+        return self.path.stem
+
+
+def read_page(path: Path) -> Page:
+    """Take a page apart into its header, prose, cells and listings."""
+    return _taken_apart(path, path.read_text(encoding="utf-8"))
+
+
+@cache
+def _taken_apart(path: Path, text: str) -> Page:
+    page = Page(path)
+    lines = text.splitlines()
+    start = 0
+    if lines and lines[0] == "---":
+        end = lines.index("---", 1)
+        page.header = yaml.safe_load("\n".join(lines[1:end])) or {}
+        start = end + 1
+    fences: list[tuple[str, str, int]] = []
+    body: list[str] = []
+    for number, line in enumerate(lines[start:], start=start + 1):
+        fence = re.match(r"\s*(`{3,}|:{3,})(?:\{([^}]*)\})?\s*(.*)$", line)
+        if (
+            fence
+            and fences
+            and fence[1].startswith(fences[-1][0])
+            and not fence[2]
+            and not fence[3]
+        ):
+            _close(page, fences.pop(), body)
+            body = []
+        elif fences and fences[-1][1].split(" ")[0] in NOT_PROSE:
+            body.append(line)
+        elif fence and (fence[2] is not None or fence[1][0] == "`"):
+            fences.append(
+                (fence[1], f"{fence[2] or ''} {fence[3]}".strip(), number)
+            )
+            body = []
+            if fence[2] in ("figure", "image"):
+                page.images.append(number)
+        elif not re.match(r"\s*:[\w-]+:|\s*%", line):
+            page.prose.append((number, line))
+            page.images += [number] if "![" in line else []
+    return page
+
+
+def _close(page: Page, fence: tuple[str, str, int], body: list[str]) -> None:
+    kind, _, argument = fence[1].partition(" ")
+    if kind == "code-cell":
+        options: dict[str, Any] = {}
+        if body and body[0].strip() == "---":
+            end = next(
+                index
+                for index in range(1, len(body))
+                if body[index].strip() == "---"
+            )
+            options, body = (
+                yaml.safe_load("\n".join(body[1:end])) or {},
+                body[end + 1 :],
+            )
+        while body and (short := re.match(r":([\w-]+):\s*(.*)", body[0])):
+            options[short[1]], body = yaml.safe_load(short[2] or "null"), body[1:]
+        page.cells.append(Cell(fence[2], options, "\n".join(body)))
+    elif kind == "listing":
+        members = next(
+            (
+                line.split(":", 2)[2]
+                for line in body
+                if line.startswith(":members:")
+            ),
+            None,
+        )
+        chosen = (
+            None
+            if members is None
+            else [name.strip() for name in members.split(",") if name.strip()]
+        )
+        page.listings.append((fence[2], argument.split(), chosen))
+
+
+def toc(root: Path) -> list[Path]:
+    """Return the pages of the book in its order."""
+    settings = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    names = [settings["root"]]
+    for part in [settings, *settings.get("parts", [])]:
+        names += [chapter["file"] for chapter in part.get("chapters", [])]
+    return [root / f"{name}.md" for name in names]
+
+
+def chapters(root: Path) -> dict[str, dict[str, Any]]:
+    """Return chapters.toml, in the order of the table of contents."""
+    table = tomllib.loads((root / "chapters.toml").read_text(encoding="utf-8"))
+    order = [path.stem for path in toc(root)]
+    return dict(
+        sorted(
+            table.items(),
+            key=lambda item: (
+                order.index(item[0]) if item[0] in order else len(order)
+            ),
+        )
+    )
+
+
+def module_files(root: Path) -> dict[str, Path]:
+    """Return the files of taught modules by module name: all but those that Python itself looks for."""
+    files = [
+        path
+        for path in sorted((root / "src" / "nnz").glob("*.py"))
+        if not path.stem.startswith("__")
+    ]
+    return {path.stem: path for path in files}
+
+
+def unclaimed(root: Path) -> list[str]:
+    """Every module belongs to one chapter, every chapter to the book, every test file to a chapter."""
+    problems = []
+    table = chapters(root)
+    owners = Counter(
+        module for chapter in table.values() for module in chapter["modules"]
+    )
+    for module in module_files(root):
+        if owners[module] != 1:
+            problems.append(
+                f"src/nnz/{module}.py is claimed by {owners[module]} chapters of chapters.toml, not by one"
+            )
+    problems += [
+        f"chapters.toml names module {name!r}, which is not there"
+        for name in owners
+        if name not in module_files(root)
+    ]
+    pages = {path.stem: path for path in toc(root)}
+    problems += [
+        f"chapters.toml names {name!r}, which _toc.yml does not"
+        for name in table
+        if name not in pages
+    ]
+    for name, path in pages.items():
+        if read_page(path).listings and name not in table:
+            problems.append(
+                f"{name} shows code of the package and is not in chapters.toml"
+            )
+    for name, chapter in table.items():
+        problems += [
+            f"{name}: tests/{test}.py is not there"
+            for test in chapter["tests"]
+            if not (root / "tests" / f"{test}.py").is_file()
+        ]
+        if not chapter.get("seconds", 0) > 0:
+            problems.append(f"{name} has no budget of seconds in chapters.toml")
+    return problems
+
+
+def forward_imports(root: Path) -> list[str]:
+    """A taught module imports only modules that stand before it, and plumbing; plumbing imports plumbing alone."""
+    problems = []
+    before: set[str] = set()
+    files = module_files(root)
+    for name in (
+        module
+        for chapter in chapters(root).values()
+        for module in chapter["modules"]
+    ):
+        for line, module in _imports(files[name]) if name in files else []:
+            first = module.split(".")[0]
+            if first not in before | {"plumbing"}:
+                problems.append(
+                    f"src/nnz/{name}.py:{line} imports nnz.{module}, which does not come before it"
+                )
+        before.add(name)
+    for path in sorted((root / "src" / "nnz" / "plumbing").glob("*.py")):
+        problems += [
+            f"src/nnz/plumbing/{path.name}:{line} imports nnz.{module}, which is no plumbing"
+            for line, module in _imports(path)
+            if module.split(".")[0] != "plumbing"
+        ]
+    return problems
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            yield node.lineno, node.module or ""
+        elif isinstance(node, ast.ImportFrom) and node.module == "nnz":
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.startswith("nnz.")
+        ):
+            yield node.lineno, node.module.removeprefix("nnz.")
+        elif isinstance(node, ast.Import):
+            yield from (
+                (node.lineno, alias.name.removeprefix("nnz."))
+                for alias in node.names
+                if alias.name.startswith("nnz.")
+            )
+
+
+def public_definitions(path: Path) -> list[str]:
+    """Return what a module defines in public: its constants, functions and classes, and their methods."""
+    names = []
+    for name, node in definitions(
+        ast.parse(path.read_text(encoding="utf-8")).body
+    ).items():
+        if not is_public(name):
+            continue
+        names.append(name)
+        if isinstance(node, ast.ClassDef):
+            inner = definitions(node.body)
+            names += [
+                f"{name}.{method}"
+                for method, what in inner.items()
+                if is_public(method) and isinstance(what, ast.FunctionDef)
+            ]
+    return names
+
+
+def not_shown_once(root: Path) -> list[str]:
+    """Every public definition of a taught module is shown in a chapter, once."""
+    problems = []
+    shown: Counter[str] = Counter()
+    for path in toc(root):
+        page = read_page(path)
+        for line, wanted, members in page.listings:
+            try:
+                excerpts = find_all(root / "src", wanted, members)
+            except ListingError as error:
+                problems.append(f"{path.name}:{line}: {error}")
+            else:
+                shown.update(
+                    f"{excerpt.module}.{part}"
+                    for excerpt in excerpts
+                    for part in excerpt.names
+                )
+    claimed = {
+        module
+        for chapter in chapters(root).values()
+        for module in chapter["modules"]
+    }
+    for module, path in module_files(root).items():
+        for name in public_definitions(path) if module in claimed else []:
+            if (times := shown[f"nnz.{module}.{name}"]) != 1:
+                problems.append(
+                    f"nnz.{module}.{name} is shown {times} times; each definition is shown once"
+                )
+    return problems
+
+
+def typed_numbers(root: Path) -> list[str]:
+    """A measured number comes to the page by glue; one that was chosen or quoted says so with {given}."""
+    problems = []
+    for path in toc(root):
+        for line, text in read_page(path).prose:
+            bare = re.sub(
+                r"\{[\w:.-]+\}(`+)[^`]*\1|\]\([^)]*\)|<https?:[^>]*>|https?://\S+",
+                " ",
+                text,
+            )
+            bare = re.sub(
+                r"\$\$?[^$]*\$\$?",
+                lambda math: " ".join(re.findall(r"\d+\.\d{3,}", math[0])),
+                bare,
+            )
+            for number in NUMBER.finditer(bare):
+                if not YEAR.fullmatch(number[0]):
+                    problems.append(
+                        f"{path.name}:{line}: {number[0]!r} is typed; glue it if it was measured, else {{given}}"
+                    )
+    return problems
+
+
+def bad_headers(root: Path) -> list[str]:
+    """A page with cells needs the whole notebook header, or it is not executed, and nothing says so."""
+    problems = []
+    for path in toc(root):
+        page = read_page(path)
+        if page.cells and not set(page.header) >= HEADER:
+            problems.append(
+                f"{path.name} has cells but no {' and no '.join(sorted(HEADER - set(page.header)))} in its header"
+            )
+        elif page.cells and page.header["kernelspec"].get("name") != "python3":
+            problems.append(
+                f"{path.name}: the kernel must be python3, not {page.header['kernelspec'].get('name')!r}"
+            )
+    return problems
+
+
+def bad_figures(root: Path) -> list[str]:
+    """Every figure has a name fig-<chapter>-<idea>, a caption, and alt text that says what it shows."""
+    problems = []
+    for path in toc(root):
+        page = read_page(path)
+        problems += [
+            f"{path.name}:{line}: pictures are made by code, in a cell"
+            for line in page.images
+        ]
+        for cell in page.cells:
+            options = cell.options.get("mystnb") or {}
+            graph = DRAWN.search(cell.code)
+            if not (graph or PLOTTED.search(cell.code) or "figure" in options):
+                continue
+            figure, alt = (
+                options.get("figure") or {},
+                (options.get("image") or {}).get("alt") or "",
+            )
+            where = f"{path.name}:{cell.line}"
+            if not str(figure.get("name", "")).startswith(f"fig-{page.name}-"):
+                problems.append(
+                    f"{where}: a figure needs a name that starts with fig-{page.name}-"
+                )
+            if len(str(figure.get("caption", ""))) < 40:
+                problems.append(
+                    f"{where}: a figure needs a caption that says what to see"
+                )
+            # The picture of a graph says itself what it shows.
+            if not graph and (len(alt) < 40 or alt == figure.get("caption")):
+                problems.append(
+                    f"{where}: a figure needs alt text that says what it shows to someone who cannot see it"
+                )
+    return problems
+
+
+def nameless_draws(root: Path) -> list[str]:
+    """Every random draw names its generator, in modules, tests and cells."""
+    problems = []
+    for path in [*(root / "src").rglob("*.py"), *(root / "tests").rglob("*.py")]:
+        problems += [
+            f"{path.relative_to(root)}:{line}: {what}"
+            for line, what in _draws(path.read_text(encoding="utf-8"))
+        ]
+    for path in toc(root):
+        for cell in read_page(path).cells:
+            problems += [
+                f"{path.name}:{cell.line + line}: {what}"
+                for line, what in _draws(cell.code)
+            ]
+    return problems
+
+
+def _draws(code: str) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(_parsed(code)):
+        if not isinstance(node, ast.Call) or not isinstance(
+            node.func, ast.Attribute
+        ):
+            continue
+        called = ast.unparse(node.func)
+        owner, _, name = called.rpartition(".")
+        named = {keyword.arg for keyword in node.keywords}
+        if called.endswith("manual_seed") and owner in ("torch", "torch.random"):
+            yield (
+                node.lineno,
+                f"{called} seeds what everybody shares; make a torch.Generator",
+            )
+        elif owner in ("np.random", "numpy.random") and name not in (
+            "default_rng",
+            "Generator",
+            "SeedSequence",
+        ):
+            yield (
+                node.lineno,
+                f"{called} draws from numpy's shared state; use numpy.random.default_rng(seed)",
+            )
+        elif (
+            owner in ("np.random", "numpy.random")
+            and name == "default_rng"
+            and not node.args
+        ):
+            yield node.lineno, f"{called} without a seed is different each time"
+        elif owner == "random" and name not in ("Random", "getstate"):
+            yield (
+                node.lineno,
+                f"{called} draws from Python's shared state; use random.Random(seed)",
+            )
+        elif (
+            name in DRAWS
+            and (owner in TORCH or name.endswith("_"))
+            and "generator" not in named
+        ):
+            yield node.lineno, f"{called} draws without generator="
+
+
+@cache
+def _parsed(code: str) -> ast.Module:
+    """Parse Python, or a cell with lines that are for IPython."""
+    lines = ["" if x.startswith(("%", "!")) else x for x in code.splitlines()]
+    return ast.parse("\n".join(lines))
+
+
+def over_budget(
+    seconds: Mapping[str, float], table: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """A chapter's code runs within its budget of seconds, and every chapter that runs code has one."""
+    problems = []
+    for name, taken in seconds.items():
+        budget = table.get(name, {}).get(
+            "seconds", 20
+        )  # pages that teach nothing get little
+        if taken > budget:
+            problems.append(
+                f"{name} ran for {taken:.0f} s of a core; its budget in chapters.toml is {budget} s"
+            )
+    return problems
+
+
+def long_fragments(root: Path) -> list[str]:
+    """Half of the fragments have six lines or fewer, nine in ten thirteen or fewer, none over 25."""
+    problems = []
+    for path in toc(root):
+        page = read_page(path)
+        sizes = []
+        for cell in page.cells:
+            if "remove-input" not in cell.options.get("tags", []):
+                sizes.append(
+                    (
+                        cell.line,
+                        sum(bool(line.strip()) for line in cell.code.splitlines()),
+                    )
+                )
+        for line, wanted, members in page.listings:
+            excerpts = find_all(root / "src", wanted, members)
+            sizes.append(
+                (
+                    line,
+                    sum(
+                        bool(text.text.strip())
+                        for excerpt in excerpts
+                        for text in excerpt.lines
+                    ),
+                )
+            )
+        problems += [
+            f"{path.name}:{line}: a fragment of {size} lines; show it in parts"
+            for line, size in sizes
+            if size > LONGEST
+        ]
+        if len(sizes) >= 10:
+            ordered = sorted(size for _, size in sizes)
+            if median(ordered) > HALF:
+                problems.append(
+                    f"{path.name}: half of its fragments have more than {HALF} lines"
+                )
+            if ordered[int(0.9 * len(ordered)) - 1] > NINE_IN_TEN:
+                problems.append(
+                    f"{path.name}: more than one fragment in ten has over {NINE_IN_TEN} lines"
+                )
+    return problems
+
+
+def unmarked_timings(root: Path) -> list[str]:
+    """A cell that records a claim that varies is tagged `timing`, so that no two builds are held to it."""
+    varying = {
+        entry["id"]
+        for file in sorted((root / "book" / "claims").glob("*.toml"))
+        for entry in tomllib.loads(file.read_text(encoding="utf-8")).get(
+            "claim", []
+        )
+        if entry.get("varies")
+    }
+    problems = []
+    for path in toc(root):
+        for cell in read_page(path).cells:
+            found = varying & set(
+                re.findall(r"""claim\(\s*["']([^"']+)""", cell.code)
+            )
+            if found and "timing" not in cell.options.get("tags", []):
+                problems.append(
+                    f"{path.name}:{cell.line}: records {sorted(found)[0]}, which varies; tag the cell timing"
+                )
+    return problems
+
+
+def locale_texts(root: Path) -> list[str]:
+    """Every text that is read, written or heard from a process names its encoding: the locale's may be ASCII."""
+    folders = ("src", "tests", "tools", "book/_ext")
+    sources = [path for name in folders for path in (root / name).rglob("*.py")]
+    problems = []
+    for path in sources:
+        problems += [
+            f"{path.relative_to(root)}:{line}: {what}"
+            for line, what in _locale_texts(path.read_text(encoding="utf-8"))
+        ]
+    for path in toc(root):
+        for cell in read_page(path).cells:
+            problems += [
+                f"{path.name}:{cell.line + line}: {what}"
+                for line, what in _locale_texts(cell.code)
+            ]
+    return problems
+
+
+def _locale_texts(code: str) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(_parsed(code)):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            given = {key.arg: ast.unparse(key.value) for key in node.keywords}
+            asked = _asks_for_text(called, node, given)
+            if asked and "encoding" not in given:
+                yield node.lineno, f'{called} without encoding="utf-8"'
+
+
+def _asks_for_text(
+    called: str, call: ast.Call, given: Mapping[str | None, str]
+) -> bool:
+    """Whether a call reads, writes or hears text, and not bytes."""
+    name = called.rpartition(".")[2]
+    if name in ("run", "Popen", "check_output"):
+        return "True" in (given.get("text"), given.get("universal_newlines"))
+    if name != "open":
+        return name in ("read_text", "write_text")
+    place = 1 if called == "open" else 0
+    modes = [ast.unparse(mode) for mode in call.args[place : place + 1]]
+    mode = given.get("mode", modes[0] if modes else "'r'")
+    return bool(re.fullmatch(r"'[rwax+t]+'", mode))  # other things are opened, too
+
+
+RULES = (
+    unclaimed,
+    forward_imports,
+    not_shown_once,
+    typed_numbers,
+    bad_headers,
+    bad_figures,
+    nameless_draws,
+    long_fragments,
+    unmarked_timings,
+    locale_texts,
+)
