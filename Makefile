@@ -57,4 +57,4 @@ clean:  ## remove what was built
 	rm -rf _build conf.py .pytest_cache .hypothesis .mypy_cache .ruff_cache
 
 distclean: clean  ## remove what was built, and .venv
-	rm -rf .venv
+	rm -rf .venv .venv.lock

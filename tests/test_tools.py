@@ -126,6 +126,33 @@ def test_when_pip_fails_make_says_what_to_do(
     assert hint in failed.stderr
 
 
+def test_of_two_that_make_the_environment_the_second_waits(
+    root: Path, tmp_path: Path
+) -> None:
+    """The one holds the lock until it is told to go on; the other says that it waits, and is let in after it."""
+    code = (
+        "import pathlib, sys; sys.path.insert(0, 'tools'); import venv as v; "
+        f"v.ROOT = pathlib.Path({str(tmp_path)!r})\n"
+        "with v.alone():\n    print('in', flush=True)\n    sys.stdin.readline()\n"
+    )
+    begin = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "encoding": "utf-8",
+    }
+    with (
+        subprocess.Popen([sys.executable, "-c", code], cwd=root, **begin) as one,
+        subprocess.Popen([sys.executable, "-c", code], cwd=root, **begin) as other,
+    ):
+        said = {one.stdout.readline(): one, other.stdout.readline(): other}
+        waiting = next(
+            who for what, who in said.items() if what.startswith("Waiting")
+        )
+        said["in\n"].communicate("go on\n")
+        assert waiting.stdout.readline() == "in\n"
+        waiting.communicate("go on\n")
+
+
 def test_with_too_little_room_make_says_how_much_is_needed(root: Path) -> None:
     code = "import sys; sys.path.insert(0, 'tools'); import venv as v; v.NEEDED_BYTES = 10**18; v.create([])"
     failed = run([sys.executable, "-c", code], root)

@@ -14,7 +14,14 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not on every system
+    fcntl = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
@@ -183,6 +190,27 @@ def resolve() -> None:
     STAMP.write_text(fingerprint(), encoding="utf-8")
 
 
+def up_to_date() -> bool:
+    """Whether `.venv` is what the two files describe."""
+    return STAMP.exists() and STAMP.read_text(encoding="utf-8") == fingerprint()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one `make` at a time make the environment; a second one waits. The lock ends with the process."""
+    with open(ROOT / ".venv.lock", "w", encoding="utf-8") as file:
+        if fcntl:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(
+                    "Waiting for another `make`, which is making .venv ...",
+                    flush=True,
+                )
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def main() -> None:
     """Bring `.venv` up to date, or leave it alone when it is."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -190,13 +218,16 @@ def main() -> None:
     if sys.argv[1:] == ["--resolve"]:
         resolve()
         return
-    if STAMP.exists() and STAMP.read_text(encoding="utf-8") == fingerprint():
+    if up_to_date():
         return
-    print("Making .venv (once; a minute or two) ...", flush=True)
     try:
-        create(["-c", "constraints.txt"])
-        # Last, so that an interrupted installation is never taken for a whole one.
-        STAMP.write_text(fingerprint(), encoding="utf-8")
+        with alone():
+            if up_to_date():  # another `make` made it while this one waited
+                return
+            print("Making .venv (once; a minute or two) ...", flush=True)
+            create(["-c", "constraints.txt"])
+            # Last, so that an interrupted installation is never taken for a whole one.
+            STAMP.write_text(fingerprint(), encoding="utf-8")
     except OSError as error:
         stop(f"{error}. Is the disk full, or the folder read-only?")
     except KeyboardInterrupt:
