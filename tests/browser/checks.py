@@ -22,7 +22,8 @@ ALLOWED = {
 # To judge the colours of texts and of links in them is most of axe's work, and most of them are pieces of code.
 # Of the pieces in a section that look alike, from the piece up to the section (elements, classes, colours, sizes),
 # it is asked about the first and the last; once more of those without two letters or digits side by side, which it
-# may leave open. Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped away.
+# may leave open. Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped
+# away.
 MARK_ALIKE = """() => {
     const numbers = new Map(), looks = new Map(), last = new Map();
     const number = key => numbers.get(key) ?? numbers.set(key, numbers.size).get(key);
