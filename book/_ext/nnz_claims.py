@@ -189,8 +189,7 @@ def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             if claim.of_recording:
                 with suppress(ClaimError):  # check_all says what is wrong with it
                     records.append(about_recording(claim, data_kind()))
-        order = toc_order(app)
-        records.sort(key=lambda record: order.get(record["page"], len(order)))
+        records = in_order(app, records)
         place.replace_self(_table(app, docname, records))
 
 
@@ -204,6 +203,18 @@ def toc_order(app: Sphinx) -> dict[str, int]:
             if name not in pages
         ]
     return {name: place for place, name in enumerate(pages)}
+
+
+def in_order(app: Sphinx, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return records in the order of the pages, and on a page in that of its file of claims."""
+    pages, claims = toc_order(app), list(book_claims())
+    return sorted(
+        records,
+        key=lambda record: (
+            pages.get(record["page"], len(pages)),
+            claims.index(record["id"]),
+        ),
+    )
 
 
 def _table(app: Sphinx, docname: str, records: list[dict[str, Any]]) -> nodes.table:
@@ -249,7 +260,7 @@ def check_all(app: Sphinx, problem: Exception | None) -> None:
     if problem or app.builder.name != "html":
         return
     try:
-        records = verdicts(recorded(app), book_claims())
+        records = in_order(app, verdicts(recorded(app), book_claims()))
     except ClaimError as error:
         raise ExtensionError(f"claims: {error}") from error
     out = Path(app.outdir).parent / "claims.json"
