@@ -33,6 +33,7 @@ from nnz.press.listing import (
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 TESTS = ROOT / "tests"
+EXPERIMENTS = "nnz.experiments."
 EXERCISES = "nnz.exercises."  # their answers are shown, folded, and are no part of a chapter's outline
 
 
@@ -60,7 +61,15 @@ def test_file(module: str) -> Path:
     """Return the file that tests a module."""
     if module.startswith(EXERCISES):
         return TESTS / "test_exercises.py"
-    return TESTS / f"test_{module.rpartition('.')[2]}.py"
+    name = module.rpartition(".")[2]
+    if module.startswith(EXPERIMENTS):
+        wanted = [f"test_experiments_{name}.py"]
+        wanted += (
+            [] if (SOURCE / "nnz" / f"{name}.py").is_file() else [f"test_{name}.py"]
+        )
+        there = [TESTS / file for file in wanted if (TESTS / file).is_file()]
+        return there[0] if there else TESTS / "test_experiments.py"
+    return TESTS / f"test_{name}.py"
 
 
 def first_mention(path: Path, name: str) -> int:

@@ -97,7 +97,7 @@ class Claim:
 
     @property
     def one_run(self) -> tuple[float, float] | None:
-        """For a claim about one run of a recorded experiment: the recorded mean, and how far off it may be."""
+        """The recorded mean, and how far from it one run may lie; None unless the claim is about such a run."""
         if not self.recorded or self.of_recording:
             return None
         return _recording(self).room(self.value)
