@@ -84,7 +84,7 @@ FILES = {
     "chapters.toml": '[tiny]\nmodules = []\ntests = ["test_evaluate"]\nseconds = 60\n',
     "book/index.md": INDEX,
     "book/tiny.md": TINY,
-    "book/claims/tiny.toml": CLAIMS,
+    "book/claims/all.toml": CLAIMS,
 }
 NOT_NEEDED = (
     "exercises",

@@ -22,7 +22,6 @@ from nnz.exercises import dilated, evaluation, leaderboard, wavenet
 from nnz.gated import GatedWaveNet
 from nnz.layers import FlattenConsecutive
 from nnz.ngram import KneserNey, NGramCounts
-from nnz.packed import pack
 from nnz.wavenet import WaveNet
 
 pytestmark = pytest.mark.support
@@ -152,10 +151,10 @@ def test_the_convolution_is_a_level_of_a_stack_along_a_name() -> None:
     torch.testing.assert_close(ours, (pairs @ linear.T).transpose(1, 2))
 
 
-def test_the_places_are_those_of_packed_names() -> None:
-    batch, _ = pack(FEW)
+def test_the_places_are_counted_anew_in_each_name() -> None:
     lengths = torch.tensor([len(name) for name in FEW])
-    assert torch.equal(dilated.packed_places(lengths), batch.places[1:])
+    counted = torch.tensor([place for name in FEW for place in range(len(name))])
+    assert torch.equal(dilated.packed_places(lengths), counted)
 
 
 @pytest.mark.parametrize("stack", [[1, 2, 4], [1, 2], [3, 1, 2], [1]])
