@@ -229,7 +229,9 @@ def _fit(
     effort = 1.0 if effort is None else effort
     result = trained(model, names, vocabulary=vocabulary, seed=seed, effort=effort)
     whence = "from the store" if result.from_store else f"on {len(names):,} names"
-    store.notice(f"{model}, trained {whence} in {result.seconds:.1f} s")
+    store.notice(
+        f"{model}, trained {whence} in {result.seconds:.1f} s of the processor"
+    )
     return result
 
 

@@ -201,7 +201,7 @@ class Trained:
 
     Attributes:
         model: the model.
-        seconds: how long its training took, whenever that was.
+        seconds: of the processor, which its training took, whenever that was.
         from_store: whether it was trained before.
         about: the facts for `save_model`.
         path: its file in the store; a mixture has none, for its parts are there.
@@ -249,10 +249,10 @@ def trained(
     with store.alone(path) as writable:
         if found := _find(path):
             return found
-        start, g = time.perf_counter(), torch.Generator().manual_seed(seed)
+        start, g = time.process_time(), torch.Generator().manual_seed(seed)
         learn = partial(fit, vocabulary=vocabulary, effort=effort, show=show)
         model = learn(name, names, generator=g)
-        about["seconds"] = time.perf_counter() - start
+        about["seconds"] = time.process_time() - start
         if writable:
             _keep(path, model, name, about)
     return Trained(model, about["seconds"], False, about, path)
