@@ -17,7 +17,7 @@ dark.onchange = () => document.documentElement.dataset.theme = dark.matches ? 'd
 <style>body {{ color: #111; background: #fff }} [data-theme=dark] body {{ color: #eee; background: #111 }}</style>
 <body><main><h1>A page</h1><article>{body}</article></main></body></html>"""
 GREY = "<style>[data-theme=dark] b { color: #333 }</style>"
-LINK = "<pre>of a text <a href='#' style='color: #111; text-decoration: none'>a part</a></pre>"
+LINK = "<pre>of a text <a href='#' style='color: #333; text-decoration: none'>a part</a></pre>"
 SAME = "<pre>" + "<b>one</b> <b>two</b> " * 20 + "</pre>"
 
 
