@@ -18,11 +18,7 @@ from nnz.plumbing.paths import resource as resource_of
 
 # The same examples in every run; the first call of a test may be slow, as torch warms up.
 settings.register_profile(
-    "book",
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
+    "book", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("book")
 
@@ -35,9 +31,7 @@ CHAPTERS = tomllib.loads((ROOT / "chapters.toml").read_text(encoding="utf-8"))
 def pytest_configure(config: pytest.Config) -> None:
     """Register a marker for each chapter: `pytest -m bigram` runs that chapter's tests alone."""
     for name in CHAPTERS:
-        config.addinivalue_line(
-            "markers", f"{name}: the tests of the chapter {name}"
-        )
+        config.addinivalue_line("markers", f"{name}: the tests of the chapter {name}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

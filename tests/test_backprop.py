@@ -33,9 +33,7 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def batch(
-    B: int, T: int, V: int, seed: int = 0, few: bool = False
-) -> tuple[Tensor, Tensor]:
+def batch(B: int, T: int, V: int, seed: int = 0, few: bool = False) -> tuple[Tensor, Tensor]:
     """Random contexts and targets; with `few`, of two characters only, so that they repeat."""
     g, top = seeded(seed), 2 if few else V
     X = torch.randint(top, (B, T), generator=g)
@@ -56,9 +54,7 @@ def lecture(B: int = 32, seed: int = 0) -> tuple[Values, Tensor, Tensor]:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_all_gradients_are_those_of_autograd_to_the_last_bit(
-    seed: int, dtype: torch.dtype
-) -> None:
+def test_all_gradients_are_those_of_autograd_to_the_last_bit(seed: int, dtype: torch.dtype) -> None:
     params, X, Y = lecture(seed=seed)
     params = {name: p.to(dtype) for name, p in params.items()}
     values, expected = by_autograd(params, X, Y)
@@ -80,14 +76,7 @@ def test_all_gradients_are_those_of_autograd_to_the_last_bit(
     size=st.sampled_from([0.0, 1.0, 50.0]),
 )
 def test_gradients_agree_for_any_shape(
-    B: int,
-    T: int,
-    n_embd: int,
-    n_hidden: int,
-    V: int,
-    seed: int,
-    few: bool,
-    size: float,
+    B: int, T: int, n_embd: int, n_hidden: int, V: int, seed: int, few: bool, size: float
 ) -> None:
     params = first_params(T, n_embd, n_hidden, V, generator=seeded(seed))
     params = {name: p.double() for name, p in params.items()}
@@ -101,9 +90,7 @@ def test_gradients_agree_for_any_shape(
         assert (found[name] - expected[name]).abs().max() <= 1e-8 * size_of, name
 
 
-def test_the_loss_is_torchs_and_the_norm_is_that_of_the_layers_but_for_bessel() -> (
-    None
-):
+def test_the_loss_is_torchs_and_the_norm_is_that_of_the_layers_but_for_bessel() -> None:
     params, X, Y = lecture()
     v = forward(params, X, Y)
     assert v["loss"] == pytest.approx(F.cross_entropy(v["logits"], Y).item())
@@ -133,10 +120,7 @@ def test_torchs_gradcheck_passes_for_forward_with_our_backward() -> None:
     assert torch.autograd.gradcheck(ByHand.apply, weights)
     spoiled = weights[0] * 0 + 1  # the check must be able to fail
     assert not torch.autograd.gradcheck(
-        lambda *w: (
-            ByHand.apply(spoiled.detach(), *w[1:])
-            + w[0].sum() * w[0].detach().sum()
-        ),
+        lambda *w: ByHand.apply(spoiled.detach(), *w[1:]) + w[0].sum() * w[0].detach().sum(),
         weights,
         raise_exception=False,
     )
@@ -172,9 +156,7 @@ def gradient_lines(code: str) -> set[str]:
     found = set()
     for line in code.splitlines():
         line = line.split("  #")[0].strip()
-        if re.match(
-            r"(d[a-zA-Z]\w*|at_max)(\[.*?\]|\.index_add_)?\s*(=|\(0)", line
-        ):
+        if re.match(r"(d[a-zA-Z]\w*|at_max)(\[.*?\]|\.index_add_)?\s*(=|\(0)", line):
             found.add(re.sub(r"\by\b", "Y", re.sub(r"\bx\b", "X", line)))
     return found
 
@@ -194,9 +176,7 @@ def test_the_lines_of_the_page_are_the_lines_of_the_module(root: Path) -> None:
 
 
 @given(B=st.integers(1, 40), V=st.integers(1, 30), seed=st.integers(0, 2**31))
-def test_the_short_form_of_cross_entropy_is_torchs(
-    B: int, V: int, seed: int
-) -> None:
+def test_the_short_form_of_cross_entropy_is_torchs(B: int, V: int, seed: int) -> None:
     g = seeded(seed)
     logits = 30 * torch.randn(B, V, generator=g, dtype=torch.float64)
     Y = torch.randint(V, (B,), generator=g)
@@ -212,20 +192,13 @@ def test_the_short_form_is_right_where_the_long_one_is_not_a_number() -> None:
     assert not backward(values, X, Y)["logits"].isfinite().all()
     root = values["logits"].clone().requires_grad_()
     (expected,) = torch.autograd.grad(F.cross_entropy(root, Y), root)
-    torch.testing.assert_close(
-        cross_entropy_backward(values["logits"], Y), expected
-    )
+    torch.testing.assert_close(cross_entropy_backward(values["logits"], Y), expected)
 
 
 @given(
-    B=st.integers(2, 40),
-    C=st.integers(1, 8),
-    seed=st.integers(0, 2**31),
-    correction=st.sampled_from([0, 1]),
+    B=st.integers(2, 40), C=st.integers(1, 8), seed=st.integers(0, 2**31), correction=st.sampled_from([0, 1])
 )
-def test_the_short_form_of_batch_norm_is_autograds(
-    B: int, C: int, seed: int, correction: int
-) -> None:
+def test_the_short_form_of_batch_norm_is_autograds(B: int, C: int, seed: int, correction: int) -> None:
     g = seeded(seed)
     x, dout = (torch.randn(B, C, generator=g, dtype=torch.float64) for _ in "ab")
     gain, bias = (torch.randn(1, C, generator=g, dtype=torch.float64) for _ in "ab")
@@ -234,9 +207,7 @@ def test_the_short_form_of_batch_norm_is_autograds(
     inv = (x.var(0, correction=correction, keepdim=True) + EPS) ** -0.5
     raw = (x - x.mean(0, keepdim=True)) * inv
     expected = torch.autograd.grad(gain * raw + bias, [x, gain, bias], dout)
-    found = batchnorm_backward(
-        dout, raw.detach(), inv.detach(), gain.detach(), correction
-    )
+    found = batchnorm_backward(dout, raw.detach(), inv.detach(), gain.detach(), correction)
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
@@ -247,9 +218,7 @@ def test_both_short_forms_are_the_long_forms() -> None:
     d = backward(v, X, Y)
     short = cross_entropy_backward(v["logits"], Y)
     torch.testing.assert_close(short, d["logits"], rtol=0, atol=1e-15)
-    dx, dgain, dbias = batchnorm_backward(
-        d["hpreact"], v["bnraw"], v["bnvar_inv"], v["bngain"]
-    )
+    dx, dgain, dbias = batchnorm_backward(d["hpreact"], v["bnraw"], v["bnvar_inv"], v["bngain"])
     torch.testing.assert_close(dx, d["hprebn"], rtol=0, atol=1e-15)
     torch.testing.assert_close(dgain, d["bngain"], rtol=0, atol=1e-15)
     torch.testing.assert_close(dbias, d["bnbias"], rtol=0, atol=1e-15)
@@ -277,21 +246,9 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
         ValueError,
         "has 1 examples; a batch norm needs at least 2",
     ),
-    "an empty batch": (
-        lambda p, X, Y: (p, X[:0], Y[:0]),
-        ValueError,
-        "has 0 examples",
-    ),
-    "a target outside": (
-        lambda p, X, Y: (p, X, Y + 20),
-        ValueError,
-        "Y has indices from",
-    ),
-    "a negative context": (
-        lambda p, X, Y: (p, X - 1, Y),
-        ValueError,
-        "X has indices from -1",
-    ),
+    "an empty batch": (lambda p, X, Y: (p, X[:0], Y[:0]), ValueError, "has 0 examples"),
+    "a target outside": (lambda p, X, Y: (p, X, Y + 20), ValueError, "Y has indices from"),
+    "a negative context": (lambda p, X, Y: (p, X - 1, Y), ValueError, "X has indices from -1"),
     "a longer context": (
         lambda p, X, Y: (p, X.repeat(1, 2), Y),
         ValueError,
@@ -303,11 +260,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
         TypeError,
         "X and Y must be int64; got torch.float32",
     ),
-    "targets of int32": (
-        lambda p, X, Y: (p, X, Y.int()),
-        TypeError,
-        "torch.int64 and torch.int32",
-    ),
+    "targets of int32": (lambda p, X, Y: (p, X, Y.int()), TypeError, "torch.int64 and torch.int32"),
     "mixed types": (
         lambda p, X, Y: (p | {"W1": p["W1"].double()}, X, Y),
         TypeError,
@@ -357,9 +310,7 @@ def test_backward_wants_what_forward_returned() -> None:
     params, X, Y = lecture()
     values = forward(params, X, Y)
     with pytest.raises(ValueError, match=r"values lack counts, probs"):
-        backward(
-            {k: t for k, t in values.items() if k not in ("probs", "counts")}, X, Y
-        )
+        backward({k: t for k, t in values.items() if k not in ("probs", "counts")}, X, Y)
     with pytest.raises(ValueError, match="Y has indices"):
         backward(values, X, Y + 27)
 
@@ -367,21 +318,11 @@ def test_backward_wants_what_forward_returned() -> None:
 @pytest.mark.parametrize(
     ("logits", "Y", "error", "says"),
     [
-        (
-            torch.zeros(2, 3, dtype=torch.int64),
-            torch.zeros(2).long(),
-            TypeError,
-            "float",
-        ),
+        (torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2).long(), TypeError, "float"),
         (torch.zeros(2, 3), torch.zeros(2), TypeError, "Y int64"),
         (torch.zeros(3), torch.zeros(3).long(), ValueError, r"\(B, V\)"),
         (torch.zeros(0, 3), torch.zeros(0).long(), ValueError, "B >= 1"),
-        (
-            torch.zeros(2, 3),
-            torch.zeros(3).long(),
-            ValueError,
-            r"got \(2, 3\) and \(3,\)",
-        ),
+        (torch.zeros(2, 3), torch.zeros(3).long(), ValueError, r"got \(2, 3\) and \(3,\)"),
         (torch.zeros(2, 3), torch.tensor([0, 3]), ValueError, "from 0 to 3"),
         (torch.zeros(2, 3), torch.tensor([-1, 0]), ValueError, "from -1 to 0"),
     ],
@@ -411,7 +352,5 @@ def test_sizes_must_be_whole_numbers_of_at_least_1(size: Any) -> None:
     for at in range(4):
         sizes = [3, 2, 4, 5]
         sizes[at] = size
-        with pytest.raises(
-            ValueError, match="must be a whole number of at least 1"
-        ):
+        with pytest.raises(ValueError, match="must be a whole number of at least 1"):
             first_params(*sizes, generator=seeded(0))

@@ -164,9 +164,7 @@ def test_what_is_no_gradient_is_an_error_and_nothing_is_raised() -> None:
 
 
 def test_an_unknown_name_is_met_with_the_nearest() -> None:
-    with pytest.raises(
-        ValueError, match=r"'dprobs'; the nearest: probs, logprobs\."
-    ):
+    with pytest.raises(ValueError, match=r"'dprobs'; the nearest: probs, logprobs\."):
         ex.all_gradients.compare("dprobs", torch.ones(1))
     with pytest.raises(ValueError, match="'bnbais'; the nearest: bnbias"):
         ex.all_gradients.compare("bnbais", torch.ones(1))
@@ -225,9 +223,7 @@ def test_a_slip_is_named_though_later_lines_are_wrong_for_it() -> None:
 
 def test_what_is_no_tensor_in_the_dict_is_told() -> None:
     def with_(value: Any) -> str:
-        return ex.all_gradients.check(
-            lambda *given: backward(*given) | {"probs": value}
-        ).text
+        return ex.all_gradients.check(lambda *given: backward(*given) | {"probs": value}).text
 
     assert "probs: WRONG, a number where a tensor belongs" in with_(0.5)
     assert "probs: WRONG dtype int64, not float32" in with_(torch.ones(5, 8).long())
@@ -269,10 +265,7 @@ def test_a_tensor_that_was_changed_in_place_is_named() -> None:
 @given(SEEDS, st.integers(2, 9))
 def test_the_step_is_that_of_autograd(seed: int, B: int) -> None:
     g = generator(seed)
-    params = {
-        name: p.double().requires_grad_()
-        for name, p in first_params(2, 3, 4, 5, generator=g).items()
-    }
+    params = {name: p.double().requires_grad_() for name, p in first_params(2, 3, 4, 5, generator=g).items()}
     X = torch.randint(5, (B, 2), generator=g)
     Y = torch.randint(5, (B,), generator=g)
     forward(params, X, Y)["loss"].backward()
@@ -285,9 +278,7 @@ def test_the_step_is_that_of_autograd(seed: int, B: int) -> None:
 
 
 @given(SEEDS, st.integers(1, 6), st.integers(2, 6))
-def test_the_gradient_of_the_logits_is_autograd_s(
-    seed: int, B: int, V: int
-) -> None:
+def test_the_gradient_of_the_logits_is_autograd_s(seed: int, B: int, V: int) -> None:
     g = generator(seed)
     logits = (20 * draw(g, B, V)).requires_grad_()
     Y = torch.randint(V, (B,), generator=g)
@@ -307,16 +298,10 @@ def test_the_norm_in_one_line_is_autograd_s(seed: int, n: int, h: int) -> None:
     torch.testing.assert_close(yours, x.grad, rtol=1e-9, atol=1e-9)
 
 
-@given(
-    SEEDS, st.lists(st.integers(1, 4), min_size=1, max_size=2), st.integers(2, 6)
-)
-def test_the_way_back_through_a_layer_norm_is_torch_s(
-    seed: int, rows: list[int], C: int
-) -> None:
+@given(SEEDS, st.lists(st.integers(1, 4), min_size=1, max_size=2), st.integers(2, 6))
+def test_the_way_back_through_a_layer_norm_is_torch_s(seed: int, rows: list[int], C: int) -> None:
     g = generator(seed)
-    x, weight, bias = (
-        draw(g, *s).requires_grad_() for s in ((*rows, C), (C,), (C,))
-    )
+    x, weight, bias = (draw(g, *s).requires_grad_() for s in ((*rows, C), (C,), (C,)))
     dout = draw(g, *rows, C)
     F.layer_norm(x, (C,), weight, bias, eps=0.01).backward(dout)
     yours = backprop.layer_norm_backward(dout, x.detach(), weight.detach(), 0.01)
@@ -325,9 +310,7 @@ def test_the_way_back_through_a_layer_norm_is_torch_s(
 
 
 @given(SEEDS, st.integers(1, 6), st.integers(1, 5), st.booleans())
-def test_the_way_back_with_a_way_round_is_autograd_s(
-    seed: int, B: int, C: int, whole: bool
-) -> None:
+def test_the_way_back_with_a_way_round_is_autograd_s(seed: int, B: int, C: int, whole: bool) -> None:
     g = generator(seed)
     x, W = draw(g, B, C), draw(g, C, C)
     if whole:  # some sums are exactly 0
@@ -355,9 +338,7 @@ def test_adam_by_hand_is_torch_s(seed: int, steps: int, b: float, c: float) -> N
     torch.testing.assert_close(yours, theirs.detach(), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "exercise", backprop.EXERCISES, ids=lambda exercise: exercise.name
-)
+@pytest.mark.parametrize("exercise", backprop.EXERCISES, ids=lambda exercise: exercise.name)
 def test_no_input_hides_a_mistake_behind_a_one(exercise: Exercise) -> None:
     for case in exercise.inputs:
         for arg in case.fresh():

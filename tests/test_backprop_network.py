@@ -37,9 +37,7 @@ def moons(n: int = 60) -> tuple[Array, Array]:
 def odd_layers(sizes: list[int], seed: int = 0) -> Layers:
     """Weights and biases that are neither 0 nor 1."""
     rng = np.random.default_rng(seed)
-    return [
-        (W, b + rng.uniform(0.1, 0.4, b.shape)) for W, b in first_layers(sizes, rng)
-    ]
+    return [(W, b + rng.uniform(0.1, 0.4, b.shape)) for W, b in first_layers(sizes, rng)]
 
 
 def arrays(model: MLP, what: str) -> Layers:
@@ -53,21 +51,16 @@ def arrays(model: MLP, what: str) -> Layers:
 
 def largest_gap(one: Layers, other: Layers) -> float:
     pairs = zip(one, other, strict=True)
-    return max(
-        float(np.abs(a - b).max())
-        for p, q in pairs
-        for a, b in zip(p, q, strict=True)
-    )
+    return max(float(np.abs(a - b).max()) for p, q in pairs for a, b in zip(p, q, strict=True))
 
 
 def test_loss_and_gradients_are_those_of_the_network_of_values() -> None:
     X, Y = moons()
     model = MLP(2, [5, 3, 1], generator=random.Random(2))
     layers = arrays(model, "data")
-    loss = sum(
-        (1 + -y * model(x)).relu()
-        for x, y in zip(X.tolist(), Y[:, 0].tolist(), strict=True)
-    ) * (1 / len(X))
+    loss = sum((1 + -y * model(x)).relu() for x, y in zip(X.tolist(), Y[:, 0].tolist(), strict=True)) * (
+        1 / len(X)
+    )
     loss = loss + 1e-4 * sum(p * p for p in model.parameters())
     assert isinstance(loss, Value)
     loss.backward()
@@ -81,18 +74,14 @@ def test_loss_and_gradients_are_those_of_the_network_of_values() -> None:
     n=st.integers(1, 9),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_gradients_of_any_network_are_those_of_torch(
-    sizes: list[int], n: int, seed: int
-) -> None:
+def test_gradients_of_any_network_are_those_of_torch(sizes: list[int], n: int, seed: int) -> None:
     sizes = [*sizes, 1]
     rng = np.random.default_rng(seed)
     layers = odd_layers(sizes, seed)
     X = rng.standard_normal((n, sizes[0]))
     Y = rng.choice([-1.0, 1.0], (n, 1))
     loss, gradients = loss_and_gradients(layers, X, Y, decay=0.03)
-    weights = [
-        torch.from_numpy(p.copy()).requires_grad_() for pair in layers for p in pair
-    ]
+    weights = [torch.from_numpy(p.copy()).requires_grad_() for pair in layers for p in pair]
     a = torch.from_numpy(X)
     for i in range(0, len(weights), 2):
         a = a @ weights[i] + weights[i + 1]
@@ -157,9 +146,7 @@ def a_table_not_transposed(layers: Layers, a: list[Array], slope: Array) -> Laye
 
 
 @mistake
-def a_factor_of_n_over_n_minus_1(
-    layers: Layers, a: list[Array], slope: Array
-) -> Layers:
+def a_factor_of_n_over_n_minus_1(layers: Layers, a: list[Array], slope: Array) -> Layers:
     return backward(layers, a, slope * len(slope) / (len(slope) - 1))
 
 
@@ -169,9 +156,7 @@ def test_the_check_finds_a_wrong_gradient(name: str) -> None:
     layers = odd_layers([2, 4, 4, 1])
     activations = forward(layers, X)
     wrong = MISTAKES[name](layers, activations, hinge(activations[-1], Y)[1])
-    found = numerical_gradients(
-        lambda: hinge(forward(layers, X)[-1], Y)[0], layers, 1e-6
-    )
+    found = numerical_gradients(lambda: hinge(forward(layers, X)[-1], Y)[0], layers, 1e-6)
     right = backward(layers, activations, hinge(activations[-1], Y)[1])
     assert relative_error(found, right) < 1e-8
     assert relative_error(found, wrong) > 1e-3
@@ -235,9 +220,7 @@ def test_a_slope_must_have_the_shape_of_the_outputs() -> None:
         backward(layers, activations, np.ones((3, 1)))
 
 
-@pytest.mark.parametrize(
-    "labels", [np.ones((3, 1)), np.array([[1.0], [0.0]]), np.ones(2)]
-)
+@pytest.mark.parametrize("labels", [np.ones((3, 1)), np.array([[1.0], [0.0]]), np.ones(2)])
 def test_labels_must_be_1_or_minus_1_and_fit(labels: Array) -> None:
     with pytest.raises(ValueError, match="1 or -1, one for each score"):
         hinge(np.ones((2, 1)), labels)
@@ -253,12 +236,7 @@ def test_a_descent_that_ends_in_no_numbers_is_undone() -> None:
     X, Y = moons()
     layers = first_layers([2, 8, 8, 1], np.random.default_rng(1))
     before = [(W.copy(), b.copy()) for W, b in layers]
-    with (
-        np.errstate(all="ignore"),
-        pytest.raises(ArithmeticError, match=r"undone.*size of 1"),
-    ):
+    with np.errstate(all="ignore"), pytest.raises(ArithmeticError, match=r"undone.*size of 1"):
         descend(layers, X * 1e200, Y, steps=40)
     for pair, kept in zip(layers, before, strict=True):
-        assert all(
-            np.array_equal(p, old) for p, old in zip(pair, kept, strict=True)
-        )
+        assert all(np.array_equal(p, old) for p, old in zip(pair, kept, strict=True))

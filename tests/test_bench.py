@@ -52,9 +52,7 @@ def all_of(*measurements: Measurement, data: str = "names.txt") -> dict[str, Row
 def test_each_number_stands_beside_its_goal_with_a_verdict() -> None:
     rows = all_of(measuring({"a.fast": 3.0, "a.small": 0.7, "b.names": 1.5}))
     assert [row.verdict for row in rows.values()] == [HERE, ELSEWHERE, HERE]
-    assert rows["a.small"] == Row(
-        "a.small", "What a.small says", "at most 0.5", 0.7, ELSEWHERE
-    )
+    assert rows["a.small"] == Row("a.small", "What a.small says", "at most 0.5", 0.7, ELSEWHERE)
 
 
 def test_a_claim_about_names_txt_is_not_judged_on_another_list() -> None:
@@ -69,9 +67,7 @@ def test_a_number_without_a_claim_has_no_goal() -> None:
 
 def test_what_cannot_be_measured_says_what_to_do_and_the_rest_is_measured() -> None:
     missing = CannotMeasureError("it is not installed; `make venv` installs it.")
-    rows = all_of(
-        failing(missing, "a.fast", "bench.own"), measuring({"a.small": 0.1})
-    )
+    rows = all_of(failing(missing, "a.fast", "bench.own"), measuring({"a.small": 0.1}))
     assert rows["a.fast"].measured is None
     assert rows["a.fast"].verdict == bench.NOT_MEASURED
     assert rows["a.fast"].why == str(missing)
@@ -94,12 +90,8 @@ def test_a_claim_that_nothing_measures_is_in_the_table() -> None:
 
 
 def test_a_measurement_that_finds_too_little_is_not_measured() -> None:
-    rows = all_of(
-        Measurement("half", ("a.fast", "a.small"), lambda: {"a.fast": 3.0})
-    )
-    assert {rows[name].verdict for name in ("a.fast", "a.small")} == {
-        bench.NOT_MEASURED
-    }
+    rows = all_of(Measurement("half", ("a.fast", "a.small"), lambda: {"a.fast": 3.0}))
+    assert {rows[name].verdict for name in ("a.fast", "a.small")} == {bench.NOT_MEASURED}
 
 
 def test_a_person_sees_which_measurement_runs_and_how_long_it_took() -> None:
@@ -112,23 +104,14 @@ def test_a_person_sees_which_measurement_runs_and_how_long_it_took() -> None:
 
 def test_the_table_has_number_goal_and_verdict_of_each() -> None:
     rows = all_of(measuring({"a.fast": 3.14159, "a.small": 0.7, "bench.x": 2.0}))
-    shown = [
-        " ".join(line.split()) for line in bench.table(rows.values()).split("\n")
-    ]
+    shown = [" ".join(line.split()) for line in bench.table(rows.values()).split("\n")]
     assert "a.fast 3.14 at least 2.0 holds here" in shown
     assert "a.small 0.7 at most 0.5 not on this machine" in shown
     assert "bench.x 2 none no goal" in shown
-    assert any(
-        line.startswith("What b.names says: no measurement") for line in shown
-    )
+    assert any(line.startswith("What b.names says: no measurement") for line in shown)
 
 
-def run_with(
-    monkeypatch: pytest.MonkeyPatch,
-    path: Path,
-    found: Mapping[str, float],
-    strict: bool,
-) -> int:
+def run_with(monkeypatch: pytest.MonkeyPatch, path: Path, found: Mapping[str, float], strict: bool) -> int:
     monkeypatch.setattr(bench, "MEASUREMENTS", (measuring(found),))
     monkeypatch.setattr(bench, "book_claims", lambda: CLAIMS)
     monkeypatch.setattr(bench, "data_kind", lambda: "names.txt")
@@ -150,11 +133,7 @@ GOOD = {"a.fast": 3.0, "a.small": 0.1, "b.names": 2.0}
     ],
 )
 def test_a_missed_goal_counts_only_if_that_is_asked_for(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    change: dict[str, float],
-    strict: bool,
-    code: int,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, float], strict: bool, code: int
 ) -> None:
     path = tmp_path / "_build" / "bench.json"
     assert run_with(monkeypatch, path, GOOD | change, strict) == code
@@ -170,18 +149,14 @@ def test_what_was_not_measured_counts_if_that_is_asked_for(
 
 
 def test_the_file_holds_machine_data_and_every_line(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "bench.json"
     path.write_text("what was there before", encoding="utf-8")
     run_with(monkeypatch, path, GOOD, strict=False)
     kept = json.loads(path.read_text(encoding="utf-8"))
     assert (kept["machine"], kept["data"]) == ("an abacus, 2 cores", "names.txt")
-    assert [Row(**row) for row in kept["rows"]] == list(
-        all_of(measuring(GOOD)).values()
-    )
+    assert [Row(**row) for row in kept["rows"]] == list(all_of(measuring(GOOD)).values())
     assert "an abacus, 2 cores; 3 of 3" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == [path]
 
@@ -216,17 +191,10 @@ def run_of(engine: str, seconds: float, size: float = 1.0) -> peer.Run:
     )
 
 
-def test_engines_are_compared_the_right_way_round(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def compare(
-        *settings: object, engines: Any = peer.ENGINES
-    ) -> dict[str, peer.Run]:
+def test_engines_are_compared_the_right_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compare(*settings: object, engines: Any = peer.ENGINES) -> dict[str, peer.Run]:
         slow = 20.0 if "uncollected" not in settings else 3.0
-        return {
-            "nnz": run_of("nnz", 1.0, 2.0),
-            engines[1]: run_of(engines[1], slow, 8.0),
-        }
+        return {"nnz": run_of("nnz", 1.0, 2.0), engines[1]: run_of(engines[1], slow, 8.0)}
 
     def measure(engine: str, steps: int, *switches: str) -> peer.Run:
         return run_of(engine, 6.0 if "uncircled" in switches else 10.0)
@@ -250,24 +218,17 @@ def test_engines_are_compared_the_right_way_round(
     }
 
 
-def test_without_micrograd_it_says_what_installs_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_micrograd_it_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(CannotMeasureError, match=r"`make venv` installs it\.$"):
         bench.engines()
 
 
-def test_a_step_by_hand_is_compared_the_right_way_round(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_step_by_hand_is_compared_the_right_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = {"by hand": 1.0, "autograd": 3.0, "by hand, with loops": 9.0}
     parts = {way: {"forward": s / 2, "update": s / 2} for way, s in seconds.items()}
     monkeypatch.setattr(pace, "compare", lambda: parts)
-    assert bench.by_hand() == {
-        "backprop.faster_than_autograd": 3.0,
-        "backprop.faster_than_loops": 9.0,
-    }
+    assert bench.by_hand() == {"backprop.faster_than_autograd": 3.0, "backprop.faster_than_loops": 9.0}
 
 
 def shortest(*runs: Any, rounds: int = 1) -> list[float]:
@@ -293,27 +254,18 @@ def test_measurements_of_the_chapters_find_what_they_are_said_to(
             assert set(one.take()) == set(one.names), one.what
 
 
-def test_recipes_are_shares_of_two_hundred_thousand_steps(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_recipes_are_shares_of_two_hundred_thousand_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([2.0] + [100.0, 1.0] * len(measured.RUN) + [50.0])
     monkeypatch.setattr(measured, "seconds", lambda work: next(times))
-    monkeypatch.setattr(
-        measured, "load_names", lambda: ["emma", "olivia", "ava"] * 9
-    )
+    monkeypatch.setattr(measured, "load_names", lambda: ["emma", "olivia", "ava"] * 9)
     found = measured.recipes()
     assert found.pop("training.time_study") == 0.25
     assert set(found.values()) == {0.5}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "strict"), [([], False), (["--strict"], True)], ids=str
-)
+@pytest.mark.parametrize(("arguments", "strict"), [([], False), (["--strict"], True)], ids=str)
 def test_the_command_asks_for_what_it_was_told(
-    root: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    strict: bool,
+    root: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], strict: bool
 ) -> None:
     asked: dict[str, Any] = {}
 

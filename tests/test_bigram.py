@@ -14,23 +14,13 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnz.bigram import (
-    BigramCounts,
-    BigramNet,
-    Uniform,
-    UnigramCounts,
-    cross_entropy,
-    log_softmax,
-    tally,
-)
+from nnz.bigram import BigramCounts, BigramNet, Uniform, UnigramCounts, cross_entropy, log_softmax, tally
 from nnz.data import LETTERS, Vocabulary, load_names, windows
 from nnz.evaluate import nll
 from nnz.ngram import AdditiveTrigramNet, NGramCounts, TrigramNet
 from nnz.plumbing.datasets import Source
 
-NAMES = st.lists(
-    st.text(string.ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=8
-)
+NAMES = st.lists(st.text(string.ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=8)
 
 
 def index(char: str) -> int:
@@ -39,9 +29,7 @@ def index(char: str) -> int:
 
 @given(NAMES)
 def test_the_table_holds_what_a_counter_counts(names: list[str]) -> None:
-    pairs = Counter(
-        pair for name in names for pair in zip("." + name, name + ".", strict=True)
-    )
+    pairs = Counter(pair for name in names for pair in zip("." + name, name + ".", strict=True))
     counts = BigramCounts().fit(names).counts
     assert int(counts.sum()) == pairs.total()
     for (a, b), times in pairs.items():
@@ -55,14 +43,10 @@ def test_rows_follow_the_formula(names: list[str], k: float) -> None:
     torch.testing.assert_close(probs.sum(1), torch.ones(27, dtype=torch.float64))
     a, b = index(names[0][0]), index("z")
     n, total = int(model.counts[a, b]), int(model.counts[a].sum())
-    assert float(probs[a, b]) == pytest.approx(
-        (n + k) / (total + 27 * k), rel=1e-12
-    )
+    assert float(probs[a, b]) == pytest.approx((n + k) / (total + 27 * k), rel=1e-12)
 
 
-def test_dividing_without_keepdim_does_not_give_rows_that_sum_to_one(
-    sample: list[str],
-) -> None:
+def test_dividing_without_keepdim_does_not_give_rows_that_sum_to_one(sample: list[str]) -> None:
     """The chapter's tempting wrong line stays wrong: it is the columns that sum to one."""
     counts = BigramCounts().fit(sample).counts
     wrong = counts / counts.sum(1)
@@ -73,9 +57,7 @@ def test_dividing_without_keepdim_does_not_give_rows_that_sum_to_one(
 def test_a_context_never_seen_gives_every_character_the_same_chance() -> None:
     model = BigramCounts().fit(["ann"])
     row = model.log_probs(torch.tensor([[index("q")]]))[0]
-    torch.testing.assert_close(
-        row, torch.full((27,), -math.log(27), dtype=torch.float64)
-    )
+    torch.testing.assert_close(row, torch.full((27,), -math.log(27), dtype=torch.float64))
 
 
 def test_a_pair_never_seen_has_probability_zero_unless_smoothed() -> None:
@@ -84,14 +66,10 @@ def test_a_pair_never_seen_has_probability_zero_unless_smoothed() -> None:
 
 
 def test_much_smoothing_leads_to_the_uniform_model(sample: list[str]) -> None:
-    assert nll(BigramCounts(k=1e12).fit(sample), sample) == pytest.approx(
-        nll(Uniform(), sample), abs=1e-6
-    )
+    assert nll(BigramCounts(k=1e12).fit(sample), sample) == pytest.approx(nll(Uniform(), sample), abs=1e-6)
 
 
-def test_no_other_table_is_likelier_on_the_data_that_was_counted(
-    sample: list[str],
-) -> None:
+def test_no_other_table_is_likelier_on_the_data_that_was_counted(sample: list[str]) -> None:
     """The theorem of the chapter, against tables in random directions and smoothed ones."""
     names = sample[:500]
     model = BigramCounts().fit(names)
@@ -102,9 +80,7 @@ def test_no_other_table_is_likelier_on_the_data_that_was_counted(
         noise = torch.rand(27, 27, generator=generator, dtype=torch.float64)
         other.counts = other.counts * (0.9 + 0.2 * noise)
         assert nll(other, names) > best
-    losses = [
-        nll(BigramCounts(k=k).fit(names), names) for k in (0, 0.1, 1, 10, 100)
-    ]
+    losses = [nll(BigramCounts(k=k).fit(names), names) for k in (0, 0.1, 1, 10, 100)]
     assert losses == sorted(losses)
 
 
@@ -166,13 +142,9 @@ def test_log_softmax_agrees_with_torch_for_any_logits(row: list[float]) -> None:
 
 
 @given(LOGITS, st.floats(-2000, 2000))
-def test_adding_a_number_to_a_row_changes_no_probability(
-    row: list[float], more: float
-) -> None:
+def test_adding_a_number_to_a_row_changes_no_probability(row: list[float], more: float) -> None:
     logits = torch.tensor([row], dtype=torch.float64)
-    torch.testing.assert_close(
-        log_softmax(logits + more), log_softmax(logits), rtol=0, atol=1e-9
-    )
+    torch.testing.assert_close(log_softmax(logits + more), log_softmax(logits), rtol=0, atol=1e-9)
 
 
 def test_the_plain_softmax_fails_at_a_thousand() -> None:
@@ -205,9 +177,7 @@ def test_cross_entropy_and_its_gradient_agree_with_torch_and_the_formula() -> No
 def test_the_gradient_of_cross_entropy_is_that_of_finite_differences() -> None:
     logits = torch.randn(3, 5, generator=seeded(), dtype=torch.float64)
     Y = torch.tensor([4, 0, 0])
-    assert torch.autograd.gradcheck(
-        lambda z: cross_entropy(z, Y), logits.requires_grad_()
-    )
+    assert torch.autograd.gradcheck(lambda z: cross_entropy(z, Y), logits.requires_grad_())
 
 
 @given(NAMES, st.integers(1, 3))
@@ -248,9 +218,7 @@ def test_the_network_descends_to_the_table_and_not_below(sample: list[str]) -> N
     assert net.losses[-1] < net.losses[before - 1]
 
 
-def test_with_the_exact_charge_the_table_of_add_k_is_the_minimum(
-    sample: list[str],
-) -> None:
+def test_with_the_exact_charge_the_table_of_add_k_is_the_minimum(sample: list[str]) -> None:
     """The exercise 'The charge that is add-k', with k = 2: the gradient is zero there and nowhere beside it."""
     X, Y = windows(sample, 1)
     counts = BigramCounts().fit(sample).counts.double() + 2
@@ -314,9 +282,7 @@ def test_a_network_s_answer_records_no_gradient_and_changes_nothing() -> None:
 def test_settings_of_the_descent_are_checked(setting: dict[str, float]) -> None:
     net = BigramNet(generator=seeded())
     before = net.W.detach().clone()
-    with pytest.raises(
-        ValueError, match="steps and decay are 0 or more, rate above"
-    ):
+    with pytest.raises(ValueError, match="steps and decay are 0 or more, rate above"):
         net.fit(["ann"], **setting)
     assert torch.equal(net.W, before)
     assert net.losses == []
@@ -341,9 +307,7 @@ def test_a_rate_at_which_weights_grow_is_refused_with_one_that_is_not(
 ) -> None:
     net = kind(generator=seeded())
     before = net.W.detach().clone()
-    with pytest.raises(
-        ValueError, match=r"rate 50.0 times decay 0.05 is 2.5.*below 20"
-    ):
+    with pytest.raises(ValueError, match=r"rate 50.0 times decay 0.05 is 2.5.*below 20"):
         net.fit(sample, steps=300, decay=0.05)
     assert torch.equal(net.W, before)
     assert net.losses == []
@@ -353,9 +317,7 @@ def test_a_rate_at_which_weights_grow_is_refused_with_one_that_is_not(
 
 @pytest.mark.parametrize("kind", NETS)
 @pytest.mark.parametrize("steps", [1, 5])
-def test_a_fit_that_ends_in_no_numbers_is_undone(
-    kind: type[BigramNet], steps: int
-) -> None:
+def test_a_fit_that_ends_in_no_numbers_is_undone(kind: type[BigramNet], steps: int) -> None:
     net = kind(generator=seeded()).fit(["ann"], steps=3)
     before, losses = net.W.detach().clone(), list(net.losses)
     with pytest.raises(ArithmeticError, match=r"not finite.*smaller rate"):
@@ -365,9 +327,7 @@ def test_a_fit_that_ends_in_no_numbers_is_undone(
 
 
 @pytest.mark.parametrize("make", [BigramCounts, lambda k: NGramCounts(3, k)])
-def test_a_k_with_which_the_sums_overflow_is_refused(
-    make: Callable[[float], Any],
-) -> None:
+def test_a_k_with_which_the_sums_overflow_is_refused(make: Callable[[float], Any]) -> None:
     with pytest.raises(ValueError, match=r"k is 1e\+308; .*kV finite"):
         make(1e308)
     model = make(1e306).fit(["ann"])

@@ -86,12 +86,7 @@ FILES = {
     "book/tiny.md": TINY,
     "book/claims/all.toml": CLAIMS,
 }
-NOT_NEEDED = (
-    "exercises",
-    "experiments",
-    "figures",
-    "exercises_*",
-)  # each file of code gets a page
+NOT_NEEDED = ("exercises", "experiments", "figures", "exercises_*")  # each file of code gets a page
 Build = Callable[..., tuple[int, str, Path]]
 
 
@@ -102,12 +97,7 @@ def small(tmp_path: Path, root: Path) -> Path:
     for folder in ("src", "tools", "book/_ext", "book/_static", "data"):
         ignored = shutil.ignore_patterns("__pycache__", "names.txt", *NOT_NEEDED)
         shutil.copytree(root / folder, here / folder, ignore=ignored)
-    for name in (
-        "_config.yml",
-        "constraints.txt",
-        "book/references.bib",
-        "tests/test_evaluate.py",
-    ):
+    for name in ("_config.yml", "constraints.txt", "book/references.bib", "tests/test_evaluate.py"):
         (here / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, here / name)
     for name, text in FILES.items():
@@ -116,9 +106,7 @@ def small(tmp_path: Path, root: Path) -> Path:
     return here
 
 
-def command_of(
-    here: Path, kind: str = "book", **environment: str
-) -> tuple[list[str], dict[str, str]]:
+def command_of(here: Path, kind: str = "book", **environment: str) -> tuple[list[str], dict[str, str]]:
     """Return the book's own command, and the environment to run it in."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("NNZ_")}
     sample = str(here / "data" / "names-sample.txt")
@@ -129,12 +117,7 @@ def command_of(
 def run_in(here: Path, kind: str = "book", **environment: str) -> tuple[int, str]:
     command, inherited = command_of(here, kind, **environment)
     done = subprocess.run(
-        command,
-        cwd=here,
-        env=inherited,
-        capture_output=True,
-        encoding="utf-8",
-        stdin=subprocess.DEVNULL,
+        command, cwd=here, env=inherited, capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -166,9 +149,7 @@ def test_the_small_book_builds(build: Build) -> None:
     assert "CHUNK" in page
     assert "thebe" not in page.lower()
     assert (built / "html" / "_static" / "mathjax" / "tex-svg.js").is_file()
-    assert "tiny.half" in (built / "html" / "book" / "index.html").read_text(
-        encoding="utf-8"
-    )
+    assert "tiny.half" in (built / "html" / "book" / "index.html").read_text(encoding="utf-8")
     # What is printed in pieces stays one line.
     assert "cut in two\n" in re.sub("<[^>]*>", "", page)
 
@@ -176,35 +157,15 @@ def test_the_small_book_builds(build: Build) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"tiny": ("0.5)", "0.6)")},
-            "claim 'tiny.half' does not hold: measured 0.6",
-        ),
-        (
-            {"tiny": ('claim("tiny.one", 1)\n', "")},
-            "claims: never recorded: tiny.one",
-        ),
+        ({"tiny": ("0.5)", "0.6)")}, "claim 'tiny.half' does not hold: measured 0.6"),
+        ({"tiny": ('claim("tiny.one", 1)\n', "")}, "claims: never recorded: tiny.one"),
         ({"tiny": ('"tiny.one"', '"tiny.on"')}, "Did you mean 'tiny.one'?"),
         ({"tiny": ("0.5)", "float('nan'))")}, "claim 'tiny.half' was given NaN"),
-        (
-            {"tiny": ("nnz.evaluate.CHUNK", "nnz.evaluate.CHUNKS")},
-            "defines no 'CHUNKS'",
-        ),
+        ({"tiny": ("nnz.evaluate.CHUNK", "nnz.evaluate.CHUNKS")}, "defines no 'CHUNKS'"),
         ({"tiny": ('claim("tiny.one", 1)', "1 / 0")}, "ZeroDivisionError"),
-        (
-            {"tiny": ('claim("tiny.one", 1)', 'import sys; sys.stderr.write("x")')},
-            "stderr was found",
-        ),
+        ({"tiny": ('claim("tiny.one", 1)', 'import sys; sys.stderr.write("x")')}, "stderr was found"),
     ],
-    ids=[
-        "wrong number",
-        "missing claim",
-        "typo",
-        "NaN",
-        "listing",
-        "cell",
-        "warning",
-    ],
+    ids=["wrong number", "missing claim", "typo", "NaN", "listing", "cell", "warning"],
 )
 def test_a_broken_word_turns_the_build_red(
     build: Build, changes: dict[str, tuple[str, str]], message: str
@@ -218,19 +179,14 @@ def test_a_broken_word_turns_the_build_red(
         assert re.search(f"^tiny: .*{re.escape(message)}", said, re.MULTILINE)
 
 
-def test_what_depends_on_the_machine_is_reported_and_turns_nothing_red(
-    build: Build,
-) -> None:
+def test_what_depends_on_the_machine_is_reported_and_turns_nothing_red(build: Build) -> None:
     code, said, built = build(
-        tiny=('"tiny.speed", 3', '"tiny.speed", 1.5'),
-        chapters=("seconds = 60", "seconds = 0.001"),
+        tiny=('"tiny.speed", 3', '"tiny.speed", 1.5'), chapters=("seconds = 60", "seconds = 0.001")
     )
     assert code == 0, said[-3000:]
     assert "not on this machine: tiny.speed, measured 1.5, goal at least 2" in said
     assert "tiny ran for" in said
-    record = json.loads((built / "claims.json").read_text(encoding="utf-8"))[
-        "tiny.speed"
-    ]
+    record = json.loads((built / "claims.json").read_text(encoding="utf-8"))["tiny.speed"]
     assert record["verdict"] == "not on this machine"
     assert re.search(r"\d core.*Python \d.*torch \d", record["machine"])
     ledger = (built / "html" / "book" / "index.html").read_text(encoding="utf-8")
@@ -243,29 +199,18 @@ def test_cells_run_in_the_python_that_builds_whatever_kernel_the_machine_offers(
     for folder in ("jupyter", "home/.local/share/jupyter"):
         spec = tmp_path / folder / "kernels" / "python3" / "kernel.json"
         spec.parent.mkdir(parents=True)
-        argv = [
-            "no-such-python",
-            "-m",
-            "ipykernel_launcher",
-            "-f",
-            "{connection_file}",
-        ]
+        argv = ["no-such-python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         spec.write_text(
-            json.dumps({"argv": argv, "display_name": "x", "language": "python"}),
-            encoding="utf-8",
+            json.dumps({"argv": argv, "display_name": "x", "language": "python"}), encoding="utf-8"
         )
     startup = tmp_path / "home" / ".ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
     (startup / "mine.py").write_text("raise SystemExit\n", encoding="utf-8")
-    code, said = run_in(
-        small, JUPYTER_PATH=str(tmp_path / "jupyter"), HOME=str(tmp_path / "home")
-    )
+    code, said = run_in(small, JUPYTER_PATH=str(tmp_path / "jupyter"), HOME=str(tmp_path / "home"))
     assert code == 0, said[-3000:]
 
 
-def test_a_killed_build_leaves_nothing_stale_and_the_next_succeeds(
-    small: Path,
-) -> None:
+def test_a_killed_build_leaves_nothing_stale_and_the_next_succeeds(small: Path) -> None:
     command, environment = command_of(small)
     moments = random.Random(1)
     for turn in range(10):
@@ -285,9 +230,7 @@ def test_a_killed_build_leaves_nothing_stale_and_the_next_succeeds(
         started.wait()
     code, said = run_in(small, "quick")  # which trusts what it finds
     assert code == 0, said[-3000:]
-    page = (small / "_build" / "html" / "book" / "tiny.html").read_text(
-        encoding="utf-8"
-    )
+    page = (small / "_build" / "html" / "book" / "tiny.html").read_text(encoding="utf-8")
     assert "cut in 9\n" in re.sub("<[^>]*>", "", page)
 
 
@@ -325,23 +268,17 @@ def test_a_list_that_cannot_be_used_is_one_line_that_says_what_to_do(
 
 
 def test_where_nothing_can_be_written_the_build_says_so(small: Path) -> None:
-    (small / "_build").write_text(
-        "a file where a folder is expected", encoding="utf-8"
-    )
+    (small / "_build").write_text("a file where a folder is expected", encoding="utf-8")
     code, said = run_in(small)
     assert code == 1
     assert "cannot be written to" in said
     assert "Traceback" not in said
 
 
-def test_a_disk_that_is_full_is_named_and_leaves_nothing_that_the_next_build_trusts(
-    small: Path,
-) -> None:
+def test_a_disk_that_is_full_is_named_and_leaves_nothing_that_the_next_build_trusts(small: Path) -> None:
     """A limit on the size of files stands for a full disk: the page's result is larger, and is not written."""
     command, environment = command_of(small)
-    full = (
-        "import os, resource as r, sys; r.setrlimit(r.RLIMIT_FSIZE, (700, 700)); "
-    )
+    full = "import os, resource as r, sys; r.setrlimit(r.RLIMIT_FSIZE, (700, 700)); "
     full += "os.execv(sys.argv[1], sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-c", full, *command],
@@ -357,12 +294,8 @@ def test_a_disk_that_is_full_is_named_and_leaves_nothing_that_the_next_build_tru
     assert code == 0, said[-3000:]
 
 
-@pytest.mark.parametrize(
-    "damage", ["", "{", None], ids=["empty", "cut", "a folder"]
-)
-def test_a_damaged_executed_page_is_executed_again(
-    small: Path, damage: str | None
-) -> None:
+@pytest.mark.parametrize("damage", ["", "{", None], ids=["empty", "cut", "a folder"])
+def test_a_damaged_executed_page_is_executed_again(small: Path, damage: str | None) -> None:
     assert run_in(small)[0] == 0
     kept = small / "_build" / "pages" / "tiny.ipynb"
     kept.unlink()

@@ -23,9 +23,7 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def data(
-    N: int = 300, T: int = 3, V: int = 27, seed: int = 0
-) -> tuple[Tensor, Tensor]:
+def data(N: int = 300, T: int = 3, V: int = 27, seed: int = 0) -> tuple[Tensor, Tensor]:
     g = seeded(seed)
     X = torch.randint(V, (N, T), generator=g)
     return X, torch.randint(V, (N,), generator=g)
@@ -56,9 +54,7 @@ def test_steps_are_those_of_forward_and_backward(
         for name in PARAMETERS:
             slow[name] = slow[name] - 0.05 * d[name]
     for name in PARAMETERS:
-        torch.testing.assert_close(
-            params[name].double(), slow[name], rtol=1e-2, atol=1e-2
-        )
+        torch.testing.assert_close(params[name].double(), slow[name], rtol=1e-2, atol=1e-2)
 
 
 def test_a_thousand_steps_follow_autograd() -> None:
@@ -76,16 +72,11 @@ def test_a_thousand_steps_follow_autograd() -> None:
         worst = max(worst, abs(step(rows, 0.1) - loss.item()))
     assert worst < 1e-5
     for name in ("C", "W1", "W2", "b2", "bngain", "bnbias"):
-        torch.testing.assert_close(
-            model.params[name], led[name].detach(), rtol=1e-4, atol=1e-4
-        )
+        torch.testing.assert_close(model.params[name], led[name].detach(), rtol=1e-4, atol=1e-4)
 
 
 def test_the_loss_to_compare_with_is_that_of_forward() -> None:
-    params = {
-        n: p.double()
-        for n, p in first_params(3, 4, 9, 27, generator=seeded(3)).items()
-    }
+    params = {n: p.double() for n, p in first_params(3, 4, 9, 27, generator=seeded(3)).items()}
     X, Y = data(20)
     expected = forward(params, X, Y)["loss"].item()
     assert autograd_loss(params, X, Y).item() == pytest.approx(expected, abs=1e-12)
@@ -164,11 +155,7 @@ def test_a_loss_that_is_not_finite_leaves_everything_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [
-        (
-            {"batch_size": 1},
-            ValueError,
-            "batch_size is 1; it must be a whole number",
-        ),
+        ({"batch_size": 1}, ValueError, "batch_size is 1; it must be a whole number"),
         ({"X": torch.zeros(300, 3)}, TypeError, "int64"),
         ({"Y": torch.full((300,), 27)}, ValueError, "Y has indices from 27 to 27"),
         ({"X": torch.zeros(300, 4).long()}, ValueError, "X must have shape"),
@@ -195,9 +182,7 @@ def test_weights_of_64_bits_are_refused() -> None:
 def test_rows_must_be_there_and_as_many_as_agreed() -> None:
     X, Y = data()
     step = HandStep(first_params(3, 4, 9, 27, generator=seeded(0)), X, Y, 4)
-    with pytest.raises(
-        ValueError, match=r"int64 of shape \(4,\); got int64 of shape \(5,\)"
-    ):
+    with pytest.raises(ValueError, match=r"int64 of shape \(4,\); got int64 of shape \(5,\)"):
         step(np.arange(5), 0.1)
     for rows in ([0, 1, 2, 300], [0, 1, 2, -1]):
         with pytest.raises(ValueError, match="rows must be in 0 to 299"):
@@ -290,9 +275,7 @@ def test_weights_that_are_no_numbers_are_not_calibrated(name: str) -> None:
     assert all(torch.equal(model.statistics[k], v) for k, v in before.items())
 
 
-def test_steps_at_a_ruinous_rate_end_in_an_error_at_the_latest_when_calibrated() -> (
-    None
-):
+def test_steps_at_a_ruinous_rate_end_in_an_error_at_the_latest_when_calibrated() -> None:
     X, Y = data()
     model = HandMLP(3, 4, 9, generator=seeded(0))
     step = HandStep(model.params, X, Y, 8)

@@ -56,9 +56,7 @@ class Run:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_run_that_was_stopped_ends_as_the_one_that_was_not(
-    optimizer: str, tmp_path: Path
-) -> None:
+def test_a_run_that_was_stopped_ends_as_the_one_that_was_not(optimizer: str, tmp_path: Path) -> None:
     whole = Run(optimizer)
     once = whole.train(30)
 
@@ -78,9 +76,7 @@ def test_a_run_that_was_stopped_ends_as_the_one_that_was_not(
         assert torch.equal(p, second.model.params[name])
 
 
-def test_the_file_is_safetensors_with_names_that_say_what_is_what(
-    tmp_path: Path,
-) -> None:
+def test_the_file_is_safetensors_with_names_that_say_what_is_what(tmp_path: Path) -> None:
     run = Run()
     run.keep(tmp_path / "run").save(run.train(2))
     with safe_open(tmp_path / "run", framework="pt") as file:
@@ -91,9 +87,7 @@ def test_the_file_is_safetensors_with_names_that_say_what_is_what(
 
 
 def test_a_save_that_fails_leaves_the_old_file(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    disk_for: Callable[[int], AbstractContextManager[None]],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk_for: Callable[[int], AbstractContextManager[None]]
 ) -> None:
     run = Run()
     keeper = run.keep(tmp_path / "run")
@@ -145,26 +139,16 @@ def test_another_model_s_checkpoint_is_refused(tmp_path: Path) -> None:
     other = BengioMLP(3, 4, 9, generator=seeded())
     optimizer = AdamW(other.parameters())
     keeper = Checkpoint(tmp_path / "run", other, optimizer, seeded())
-    refused(
-        keeper,
-        r"weights .*'model.W1': \(12, 8\).*here it is.*'model.W1': \(12, 9\)",
-    )
+    refused(keeper, r"weights .*'model.W1': \(12, 8\).*here it is.*'model.W1': \(12, 9\)")
 
 
 def test_another_optimizer_s_checkpoint_is_refused(tmp_path: Path) -> None:
     run = Run()
     run.keep(tmp_path / "run").save(run.train(3))
-    refused(
-        Run("SGD").keep(tmp_path / "run"), r"the optimizer AdamW; here it is SGD\."
-    )
+    refused(Run("SGD").keep(tmp_path / "run"), r"the optimizer AdamW; here it is SGD\.")
     other = Run()
-    other.optimizer.add_param_group(
-        {"params": [torch.zeros(1, requires_grad=True)]}
-    )
-    refused(
-        other.keep(tmp_path / "run"),
-        r"groups of weights \[5\]; here it is \[5, 1\]",
-    )
+    other.optimizer.add_param_group({"params": [torch.zeros(1, requires_grad=True)]})
+    refused(other.keep(tmp_path / "run"), r"groups of weights \[5\]; here it is \[5, 1\]")
 
 
 def test_a_checkpoint_with_another_way_to_draw_is_refused(tmp_path: Path) -> None:

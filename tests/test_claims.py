@@ -11,15 +11,7 @@ import pytest
 import torch
 
 from nnz.press import claims
-from nnz.press.claims import (
-    ClaimError,
-    book_claims,
-    check,
-    note,
-    read_claims,
-    show,
-    verdicts,
-)
+from nnz.press.claims import ClaimError, book_claims, check, note, read_claims, show, verdicts
 
 pytestmark = pytest.mark.support
 
@@ -74,25 +66,15 @@ def good(tmp_path: Path) -> dict[str, claims.Claim]:
         ("a.ratio", 40.0),
     ],
 )
-def test_a_value_within_its_bounds_holds(
-    good: dict[str, Any], claim_id: str, value: object
-) -> None:
+def test_a_value_within_its_bounds_holds(good: dict[str, Any], claim_id: str, value: object) -> None:
     assert check(claim_id, value, good, "names.txt")["verdict"] == "holds"
 
 
 @pytest.mark.parametrize(
     ("claim_id", "value", "message"),
     [
-        (
-            "a.count",
-            5437,
-            r"does not hold: measured 5437, claimed exactly 5,438 \(counted\)",
-        ),
-        (
-            "a.loss",
-            2.45406,
-            r"does not hold: measured 2.45406, claimed 2.454 ± 0.00005",
-        ),
+        ("a.count", 5437, r"does not hold: measured 5437, claimed exactly 5,438 \(counted\)"),
+        ("a.loss", 2.45406, r"does not hold: measured 2.45406, claimed 2.454 ± 0.00005"),
         ("a.ratio", 14.9, "at least 15 and at most 40"),
         ("a.ratio", math.inf, "does not hold"),
         ("a.loss", math.nan, "was given NaN"),
@@ -111,9 +93,7 @@ def test_a_wrong_number_a_typo_and_a_nan_each_stop_the_cell(
         check(claim_id, value, good, "names.txt")
 
 
-def test_nan_fails_even_where_the_claim_is_not_about_this_data(
-    good: dict[str, Any],
-) -> None:
+def test_nan_fails_even_where_the_claim_is_not_about_this_data(good: dict[str, Any]) -> None:
     with pytest.raises(ClaimError, match="NaN"):
         check("a.loss", math.nan, good, "sample")
 
@@ -128,19 +108,12 @@ def test_on_another_list_a_claim_about_names_txt_is_not_checked_and_never_passed
         check("a.count", 1, good, "sample")
 
 
-def test_a_claim_never_recorded_or_recorded_twice_fails_the_build(
-    good: dict[str, Any],
-) -> None:
-    records = [
-        check(name, value, good, "any")
-        for name, value in [("a.count", 5438), ("a.loss", 2.454)]
-    ]
+def test_a_claim_never_recorded_or_recorded_twice_fails_the_build(good: dict[str, Any]) -> None:
+    records = [check(name, value, good, "any") for name, value in [("a.count", 5438), ("a.loss", 2.454)]]
     with pytest.raises(ClaimError, match=r"never recorded: a.ratio\."):
         verdicts(records, good)
     records.append(check("a.ratio", 20, good, "any"))
-    assert [record["id"] for record in verdicts(reversed(records), good)] == list(
-        good
-    )
+    assert [record["id"] for record in verdicts(reversed(records), good)] == list(good)
     with pytest.raises(ClaimError, match=r"'a\.count' is recorded twice"):
         verdicts([*records, records[0]], good)
 
@@ -157,11 +130,7 @@ def test_a_claim_never_recorded_or_recorded_twice_fails_the_build(
         ("tolerance = 0.00005\n", "", "belong together"),
         ("tolerance = 0.00005", "tolerance = 0", "has no room"),
         ('data = "any"', 'data = "all"', 'expected "names.txt" or "any"'),
-        (
-            "exactly = 5438",
-            "exactly = 5438\ntolerence = 1",
-            "unknown keys: tolerence",
-        ),
+        ("exactly = 5438", "exactly = 5438\ntolerence = 1", "unknown keys: tolerence"),
         ('id = "a.loss"', 'id = "a.count"', "stands twice"),
     ],
 )

@@ -29,9 +29,7 @@ NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia", "eve"] * 3
 
 
 @pytest.fixture(autouse=True)
-def folder(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_models: None
-) -> Path:
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_models: None) -> Path:
     """A store of their own for these tests, and a short list for the book's."""
     monkeypatch.setenv("NNZ_MODELS", str(tmp_path / "store"))
     monkeypatch.setenv("NNZ_NAMES", str(write(tmp_path / "names", NAMES)))
@@ -105,9 +103,7 @@ def test_no_prompt_is_the_same_as_an_empty_one(nnz: Said) -> None:
     assert nnz(*words, "-n", 0)[:2] == (0, "")
 
 
-def test_training_reports_and_keeps_the_model_in_the_store(
-    nnz: Said, folder: Path
-) -> None:
+def test_training_reports_and_keeps_the_model_in_the_store(nnz: Said, folder: Path) -> None:
     code, out, _ = nnz("train", "--model", "trigram")
     assert code == 0
     assert "names         19 + 2 + 3" in out
@@ -166,9 +162,7 @@ def test_odd_but_harmless_lists_are_read(tmp_path: Path) -> None:
     assert read_own(path) == ["ann", "bo", "cy", "d\xe9", "fi", "fi", "می\u200cنا"]
 
 
-def test_a_prompt_may_write_its_accents_in_two_ways(
-    nnz: Said, tmp_path: Path
-) -> None:
+def test_a_prompt_may_write_its_accents_in_two_ways(nnz: Said, tmp_path: Path) -> None:
     data = write(tmp_path / "own", ["zoé"] * 6)
     words = ["sample", "--model", "bigram", "--data", data, "-n", 1]
     assert nnz(*words, "--prompt", "e\u0301")[1][0] == "é"
@@ -254,9 +248,7 @@ def test_bad_options_are_found_before_anything_is_trained(
     fails(nnz(*words.split()), part)
 
 
-def test_a_file_that_is_no_model_is_said_to_be_so(
-    nnz: Said, tmp_path: Path
-) -> None:
+def test_a_file_that_is_no_model_is_said_to_be_so(nnz: Said, tmp_path: Path) -> None:
     out = tmp_path / "m"
     nnz("train", "--model", "bigram", "--out", out)
     words = ["sample", "--file", out]
@@ -269,10 +261,7 @@ def test_a_file_that_is_no_model_is_said_to_be_so(
 
 
 def test_a_full_disk_costs_the_file_and_not_the_training(
-    nnz: Said,
-    tmp_path: Path,
-    folder: Path,
-    disk_for: Callable[[int], AbstractContextManager[None]],
+    nnz: Said, tmp_path: Path, folder: Path, disk_for: Callable[[int], AbstractContextManager[None]]
 ) -> None:
     words = ["train", "--model", "bigram", "--out", tmp_path / "m"]
     nnz(*words[:3])
@@ -280,9 +269,7 @@ def test_a_full_disk_costs_the_file_and_not_the_training(
         code, out, err = nnz(*words)
     assert (code, out) == (2, "")
     said = err.splitlines()[-1]
-    assert said.startswith(
-        f"nnz: error: --out {tmp_path / 'm'} could not be written"
-    )
+    assert said.startswith(f"nnz: error: --out {tmp_path / 'm'} could not be written")
     assert "is in the store, so try again" in said
     assert not (tmp_path / "m").exists()
     shutil.rmtree(folder)
@@ -340,9 +327,7 @@ def test_a_damaged_copy_of_the_book_s_list_is_said_in_a_line(
     fails(nnz("sample", "--model", "bigram"), str(copy), "Delete it to have it")
 
 
-def test_the_embedded_list_is_named_when_it_is_used(
-    nnz: Said, no_data: Path
-) -> None:
+def test_the_embedded_list_is_named_when_it_is_used(nnz: Said, no_data: Path) -> None:
     code, _, err = nnz("sample", "--model", "bigram", "-n", 1)
     assert code == 0
     assert "names of the embedded sample" in err
@@ -383,9 +368,7 @@ def test_a_reader_who_has_read_enough_is_no_error() -> None:
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_ends_training_and_leaves_nothing(
-    tmp_path: Path, folder: Path
-) -> None:
+def test_ctrl_c_ends_training_and_leaves_nothing(tmp_path: Path, folder: Path) -> None:
     out = tmp_path / "m"
     with start(TOLD, "train", "--model", "wavenet-tree", "--out", str(out)) as run:
         assert run.stdout

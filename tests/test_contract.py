@@ -43,9 +43,7 @@ def tree(vocabulary: Vocabulary = LETTERS) -> WaveNet:
 
 
 def gated(vocabulary: Vocabulary = LETTERS) -> GatedWaveNet:
-    return GatedWaveNet(
-        4, (1, 3, 2), dropout=0.3, generator=seeded(), vocabulary=vocabulary
-    )
+    return GatedWaveNet(4, (1, 3, 2), dropout=0.3, generator=seeded(), vocabulary=vocabulary)
 
 
 MODELS: dict[str, Callable[[list[str]], LanguageModel]] = {
@@ -63,22 +61,16 @@ MODELS: dict[str, Callable[[list[str]], LanguageModel]] = {
     "AbsoluteDiscounting": lambda names: AbsoluteDiscounting(4, 0.8).fit(names),
     "KneserNey, n=1": lambda names: KneserNey(1, 0.85).fit(names),
     "KneserNey, n=8": lambda names: KneserNey(8, 0.85).fit(names),
-    "KneserNey, own alphabet": lambda names: KneserNey(
-        3, 0.8, vocabulary=Vocabulary(["zoé"])
-    ).fit(["zoé"]),
+    "KneserNey, own alphabet": lambda names: KneserNey(3, 0.8, vocabulary=Vocabulary(["zoé"])).fit(["zoé"]),
     "HandMLP": lambda names: by_hand(names[:100]),
     "HandMLP, own alphabet": lambda names: by_hand(["zoé"], Vocabulary(["zoé"])),
     "WaveNet": lambda names: tree(),
     "WaveNet, own alphabet": lambda names: tree(Vocabulary(["zoé"])),
     "DilatedWaveNet": lambda names: DilatedWaveNet(tree()),
-    "DilatedWaveNet, own alphabet": lambda names: DilatedWaveNet(
-        tree(Vocabulary(["zoé"]))
-    ),
+    "DilatedWaveNet, own alphabet": lambda names: DilatedWaveNet(tree(Vocabulary(["zoé"]))),
     "GatedWaveNet": lambda names: gated(),
     "GatedWaveNet, own alphabet": lambda names: gated(Vocabulary(["zoé"])),
-    "BigramCounts, own alphabet": lambda names: BigramCounts(
-        vocabulary=Vocabulary(["zoé"])
-    ).fit(["zoé"]),
+    "BigramCounts, own alphabet": lambda names: BigramCounts(vocabulary=Vocabulary(["zoé"])).fit(["zoé"]),
 }
 
 
@@ -89,9 +81,7 @@ def model(request: pytest.FixtureRequest, sample: list[str]) -> LanguageModel:
 
 def contexts_for(model: LanguageModel, B: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(B)
-    return torch.randint(
-        len(model.vocabulary), (B, model.block_size), generator=generator
-    )
+    return torch.randint(len(model.vocabulary), (B, model.block_size), generator=generator)
 
 
 @pytest.mark.parametrize("B", [0, 1, 7, 257])
@@ -100,20 +90,14 @@ def test_each_row_is_a_distribution(model: LanguageModel, B: int) -> None:
     assert log_probs.shape == (B, len(model.vocabulary))
     assert log_probs.dtype.is_floating_point
     assert not log_probs.requires_grad
-    torch.testing.assert_close(
-        log_probs.exp().sum(1), torch.ones(B, dtype=log_probs.dtype)
-    )
+    torch.testing.assert_close(log_probs.exp().sum(1), torch.ones(B, dtype=log_probs.dtype))
 
 
-def test_the_answer_for_a_context_does_not_depend_on_the_others(
-    model: LanguageModel,
-) -> None:
+def test_the_answer_for_a_context_does_not_depend_on_the_others(model: LanguageModel) -> None:
     contexts = contexts_for(model, 9)
     together = model.log_probs(contexts)
     alone = torch.cat([model.log_probs(context[None]) for context in contexts])
-    if isinstance(
-        model, (HandMLP, TensorModule)
-    ):  # a product rounds as its shape has it
+    if isinstance(model, (HandMLP, TensorModule)):  # a product rounds as its shape has it
         torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
     else:
         assert torch.equal(together, alone)

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 from nnz.data import END, LETTERS, Vocabulary, load_names, split_names, windows
 from nnz.plumbing.datasets import DataError, Source
 
-NAMES = st.lists(
-    st.text(string.ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=8
-)
+NAMES = st.lists(st.text(string.ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=8)
 
 
 def plain_windows(names: list[str], block_size: int) -> list[tuple[list[int], int]]:
@@ -41,9 +39,7 @@ def write(folder: Path, content: str | bytes) -> Path:
 # Reading
 
 
-def test_names_come_in_the_order_of_the_file_and_repetitions_stay(
-    tmp_path: Path,
-) -> None:
+def test_names_come_in_the_order_of_the_file_and_repetitions_stay(tmp_path: Path) -> None:
     assert load_names(write(tmp_path, "mia\nava\nmia")) == ["mia", "ava", "mia"]
 
 
@@ -56,13 +52,7 @@ def test_names_come_in_the_order_of_the_file_and_repetitions_stay(
         (b"\xef\xbb\xbfmia\nava", ["mia", "ava"]),
         ("mia", ["mia"]),
     ],
-    ids=[
-        "CRLF",
-        "blank lines",
-        "spaces",
-        "byte order mark",
-        "one name, no line end",
-    ],
+    ids=["CRLF", "blank lines", "spaces", "byte order mark", "one name, no line end"],
 )
 def test_harmless_differences_between_files_are_passed_over(
     tmp_path: Path, content: str | bytes, names: list[str]
@@ -75,10 +65,7 @@ def test_harmless_differences_between_files_are_passed_over(
     [
         ("", "has no names in it"),
         ("\n \n", "has no names in it"),
-        (
-            "mia\nAva\n",
-            r"Line 2 of .*list.txt is 'Ava', and 'A' is not among.*lower case",
-        ),
+        ("mia\nAva\n", r"Line 2 of .*list.txt is 'Ava', and 'A' is not among.*lower case"),
         ("mia\nzoé\n", r"Line 2 of .* is 'zoé', and 'é' .*alphabet="),
         ("mia\nr2d2", r"Line 2 of .* is 'r2d2', and '2' is not"),
         ("mia,ava", r"Line 1 of .* and ',' is not"),
@@ -86,17 +73,7 @@ def test_harmless_differences_between_files_are_passed_over(
         (b"\x89PNG\r\n\x1a\n\x00\x00", r"is not a text file in UTF-8"),
         (b"mia\x00ava", r"Line 1 of .*not among"),
     ],
-    ids=[
-        "empty",
-        "blank",
-        "upper case",
-        "accent",
-        "digits",
-        "comma",
-        "long",
-        "picture",
-        "NUL",
-    ],
+    ids=["empty", "blank", "upper case", "accent", "digits", "comma", "long", "picture", "NUL"],
 )
 def test_a_file_that_is_no_list_of_names_is_refused_with_the_line(
     tmp_path: Path, content: str | bytes, message: str
@@ -133,10 +110,7 @@ def test_decoding_undoes_encoding(names: list[str]) -> None:
     vocabulary = Vocabulary(names)
     text = "".join(names)
     assert vocabulary.decode(vocabulary.encode(text)) == text
-    assert (
-        vocabulary.decode(torch.tensor(vocabulary.encode(text), dtype=torch.int64))
-        == text
-    )
+    assert vocabulary.decode(torch.tensor(vocabulary.encode(text), dtype=torch.int64)) == text
 
 
 def test_a_vocabulary_refuses_the_end_token_as_a_letter() -> None:
@@ -200,9 +174,7 @@ def test_the_windows_of_one_name_by_hand() -> None:
 
 
 @given(NAMES, st.integers(0, 5))
-def test_windows_agree_with_the_plain_loop(
-    names: list[str], block_size: int
-) -> None:
+def test_windows_agree_with_the_plain_loop(names: list[str], block_size: int) -> None:
     X, Y = windows(names, block_size)
     plain = plain_windows(names, block_size)
     assert X.shape == (len(plain), block_size)
@@ -210,15 +182,10 @@ def test_windows_agree_with_the_plain_loop(
     assert Y.tolist() == [char for _, char in plain]
 
 
-def test_windows_of_a_whole_list_agree_with_the_plain_loop(
-    sample: list[str],
-) -> None:
+def test_windows_of_a_whole_list_agree_with_the_plain_loop(sample: list[str]) -> None:
     plain = plain_windows(sample, 3)
     X, Y = windows(sample, 3)
-    assert (X.tolist(), Y.tolist()) == (
-        [c for c, _ in plain],
-        [y for _, y in plain],
-    )
+    assert (X.tolist(), Y.tolist()) == ([c for c, _ in plain], [y for _, y in plain])
 
 
 def test_windows_of_many_names_take_as_many_calls_as_those_of_few() -> None:

@@ -49,9 +49,7 @@ class Server:
 def send(content: bytes, length: int | None = None) -> Answer:
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
-        handler.send_header(
-            "Content-Length", str(len(content) if length is None else length)
-        )
+        handler.send_header("Content-Length", str(len(content) if length is None else length))
         handler.end_headers()
         handler.wfile.write(content)
 
@@ -74,17 +72,13 @@ def server(no_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def cached(folder: Path) -> list[str]:
-    return sorted(
-        path.name for path in (folder / "cache").rglob("*") if path.is_file()
-    )
+    return sorted(path.name for path in (folder / "cache").rglob("*") if path.is_file())
 
 
 # The order of the sources
 
 
-def test_a_path_comes_before_everything(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_path_comes_before_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, named = tmp_path / "mine.txt", tmp_path / "named.txt"
     mine.write_text("ann", encoding="utf-8")
     named.write_text("bo", encoding="utf-8")
@@ -98,19 +92,14 @@ def test_a_variable_that_names_nothing_readable_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NNZ_NAMES", str(tmp_path / "gone.txt"))
-    with pytest.raises(
-        FileNotFoundError,
-        match=r"NNZ_NAMES names .*gone\.txt, and there is no such file",
-    ):
+    with pytest.raises(FileNotFoundError, match=r"NNZ_NAMES names .*gone\.txt, and there is no such file"):
         load_names()
     monkeypatch.setenv("NNZ_NAMES", str(tmp_path))
     with pytest.raises(DataError, match="NNZ_NAMES names the folder"):
         load_names()
 
 
-def test_an_empty_variable_counts_as_none(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_empty_variable_counts_as_none(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.answer = send(LIST)
     monkeypatch.setenv("NNZ_NAMES", "")
     assert locate().kind == "names.txt"
@@ -133,15 +122,11 @@ def test_another_file_in_the_place_of_names_txt_is_an_error(
     (no_data / "data").mkdir()
     (no_data / "data" / "names.txt").write_text("ann\n", encoding="utf-8")
     monkeypatch.setattr(datasets, "project_root", lambda: no_data)
-    with pytest.raises(
-        DataError, match=r"is not the list the book is written on.*Delete it"
-    ):
+    with pytest.raises(DataError, match=r"is not the list the book is written on.*Delete it"):
         locate()
 
 
-def test_a_copy_of_names_txt_is_known_wherever_it_is(
-    server: Server, no_data: Path
-) -> None:
+def test_a_copy_of_names_txt_is_known_wherever_it_is(server: Server, no_data: Path) -> None:
     assert locate(no_data / "pinned.txt").is_reference
     other = no_data / "other.txt"
     other.write_bytes(LIST + b"di\n")
@@ -159,9 +144,7 @@ def test_a_good_file_is_fetched_once(server: Server, no_data: Path) -> None:
     assert (server.asked, cached(no_data)) == (1, ["names.txt"])
 
 
-def test_a_wrong_sum_is_an_error_and_leaves_nothing_behind(
-    server: Server, no_data: Path
-) -> None:
+def test_a_wrong_sum_is_an_error_and_leaves_nothing_behind(server: Server, no_data: Path) -> None:
     server.answer = send(LIST.replace(b"bo", b"bp"))
     with pytest.raises(DataError, match="is not the pinned file"):
         load_names()
@@ -170,9 +153,7 @@ def test_a_wrong_sum_is_an_error_and_leaves_nothing_behind(
     assert load_names() == ["ann", "bo", "cy"]
 
 
-def test_a_damaged_file_in_the_cache_is_fetched_again(
-    server: Server, no_data: Path
-) -> None:
+def test_a_damaged_file_in_the_cache_is_fetched_again(server: Server, no_data: Path) -> None:
     server.answer = send(LIST)
     fetched = locate().path
     fetched.write_bytes(b"ann\n")
@@ -180,9 +161,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(
     assert server.asked == 2
 
 
-def test_a_file_cut_short_without_a_length_is_an_error(
-    server: Server, no_data: Path
-) -> None:
+def test_a_file_cut_short_without_a_length_is_an_error(server: Server, no_data: Path) -> None:
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.end_headers()
@@ -204,11 +183,7 @@ def test_a_file_cut_short_without_a_length_is_an_error(
     ids=["cut short", "404", "503"],
 )
 def test_without_a_whole_answer_the_sample_is_used_and_says_why(
-    server: Server,
-    no_data: Path,
-    capsys: pytest.CaptureFixture[str],
-    answer: Answer,
-    reason: str,
+    server: Server, no_data: Path, capsys: pytest.CaptureFixture[str], answer: Answer, reason: str
 ) -> None:
     server.answer = answer
     source = locate()
@@ -251,9 +226,7 @@ def test_a_cache_that_cannot_be_written_gives_the_sample(
     assert locate().kind == "sample"
 
 
-def test_a_damaged_file_in_the_cache_without_a_network_gives_the_sample(
-    no_data: Path,
-) -> None:
+def test_a_damaged_file_in_the_cache_without_a_network_gives_the_sample(no_data: Path) -> None:
     for damage in (lambda path: path.write_bytes(b"ann\n"), Path.mkdir):
         shutil.rmtree(no_data / "cache", ignore_errors=True)
         (no_data / "cache").mkdir()
@@ -283,9 +256,7 @@ def test_the_book_is_built_on_a_list_that_was_read_to_its_end(
     server: Server, no_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.answer = send(LIST * 2)
-    monkeypatch.setattr(
-        datasets, "NAMES_SHA256", hashlib.sha256(LIST * 2).hexdigest()
-    )
+    monkeypatch.setattr(datasets, "NAMES_SHA256", hashlib.sha256(LIST * 2).hexdigest())
     assert book_source().kind == "names.txt"
     (no_data / "own.txt").write_bytes(LIST * 2 + b"di\n")
     monkeypatch.chdir(no_data)
@@ -306,23 +277,10 @@ def test_the_book_is_built_on_a_list_that_was_read_to_its_end(
         ("folder", ["names the folder", "expected a text file"]),
         ("secret", ["cannot be read: Permission denied"]),
     ],
-    ids=[
-        "empty",
-        "short",
-        "accents",
-        "upper case",
-        "latin-1",
-        "utf-16",
-        "missing",
-        "folder",
-        "secret",
-    ],
+    ids=["empty", "short", "accents", "upper case", "latin-1", "utf-16", "missing", "folder", "secret"],
 )
 def test_a_builder_is_told_in_one_line_what_to_do_about_the_list(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    content: bytes | str | None,
-    parts: list[str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | str | None, parts: list[str]
 ) -> None:
     def refuse(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
@@ -346,9 +304,7 @@ def test_a_builder_is_told_in_one_line_what_to_do_about_the_list(
         assert part in said
 
 
-def test_a_builder_is_told_of_a_damaged_copy(
-    no_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_builder_is_told_of_a_damaged_copy(no_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (no_data / "data").mkdir()
     local = no_data / "data" / "names.txt"
     monkeypatch.setattr(datasets, "project_root", lambda: no_data)
@@ -360,9 +316,7 @@ def test_a_builder_is_told_of_a_damaged_copy(
             local.unlink()
 
 
-def test_a_builder_is_told_of_a_download_that_is_another_file(
-    server: Server,
-) -> None:
+def test_a_builder_is_told_of_a_download_that_is_another_file(server: Server) -> None:
     server.answer = send(b"<html>Log in to this network</html>")
     with pytest.raises(DataError, match=r"is not the pinned file.*Try again"):
         book_source()
@@ -372,45 +326,27 @@ def test_a_builder_is_told_of_a_download_that_is_another_file(
 
 
 def test_the_sample_is_what_its_datasheet_says(root: Path) -> None:
-    lines = (
-        (root / "data" / "names-sample.txt")
-        .read_text(encoding="ascii")
-        .splitlines()
-    )
+    lines = (root / "data" / "names-sample.txt").read_text(encoding="ascii").splitlines()
     assert len(lines) >= 4000
     assert len(set(lines)) == len(lines)
     assert lines == sorted(lines)
     assert all(
-        2 <= len(name) <= 15
-        and name.isascii()
-        and name.islower()
-        and name.isalpha()
-        for name in lines
+        2 <= len(name) <= 15 and name.isascii() and name.islower() and name.isalpha() for name in lines
     )
     assert set("".join(lines)) == set("abcdefghijklmnopqrstuvwxyz")
-    assert f"{len(lines):,}" in (root / "data" / "README.md").read_text(
-        encoding="utf-8"
-    )
+    assert f"{len(lines):,}" in (root / "data" / "README.md").read_text(encoding="utf-8")
 
 
-def test_names_txt_is_what_its_datasheet_says(
-    reference: Source, root: Path
-) -> None:
+def test_names_txt_is_what_its_datasheet_says(reference: Source, root: Path) -> None:
     names = load_names()
     datasheet = (root / "data" / "README.md").read_text(encoding="utf-8")
     assert datasets.NAMES_SHA256 in datasheet
     if reference.is_reference:
-        assert (len(names), len(set(names)), len(names) - len(set(names))) == (
-            32033,
-            29494,
-            2539,
-        )
+        assert (len(names), len(set(names)), len(names) - len(set(names))) == (32033, 29494, 2539)
         assert Counter(names).most_common(1)[0][1] == 2
 
 
-def test_an_installed_package_carries_its_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_installed_package_carries_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nnz.plumbing import paths
 
     installed = tmp_path / "site-packages" / "nnz"
@@ -418,9 +354,6 @@ def test_an_installed_package_carries_its_data(
     shutil.copy(resource("data", "names-sample.txt"), installed / "_data")
     monkeypatch.setattr(paths, "PACKAGE", installed)
     assert paths.project_root() is None
-    assert (
-        resource("data", "names-sample.txt")
-        == installed / "_data" / "names-sample.txt"
-    )
+    assert resource("data", "names-sample.txt") == installed / "_data" / "names-sample.txt"
     with pytest.raises(FileNotFoundError, match="Install nnz again"):
         resource("book", "glossary.md")

@@ -26,19 +26,11 @@ KINDS = {
 def source():
     g = torch.Generator().manual_seed(7)
     shapes = [(32, 3), (32,)]
-    return cycle(
-        [
-            [torch.randint(27, shape, generator=g) for shape in shapes]
-            for _ in range(5)
-        ]
-    )
+    return cycle([[torch.randint(27, shape, generator=g) for shape in shapes] for _ in range(5)])
 
 
 def some(norm):
-    return [
-        deep(gain, norm, hidden=2, width=9, seed=seed)
-        for seed, gain in ((1, 0.7), (2, 1.0), (3, 2.0))
-    ]
+    return [deep(gain, norm, hidden=2, width=9, seed=seed) for seed, gain in ((1, 0.7), (2, 1.0), (3, 2.0))]
 
 
 @pytest.mark.parametrize("norm", [False, True])
@@ -48,27 +40,15 @@ def test_networks_side_by_side_become_what_each_becomes_alone(kind, norm):
     together, alone = some(norm), some(norm)
     losses = descend(together, source(), step(torch.tensor(RATES)), steps=9)
     for m, (model, rate) in enumerate(zip(alone, RATES, strict=True)):
-        wanted = train(
-            model, source(), optimizer(model.parameters(), lr=rate), steps=9
-        )
-        torch.testing.assert_close(
-            losses[:, m], torch.tensor(wanted.losses), rtol=1e-4, atol=1e-5
-        )
+        wanted = train(model, source(), optimizer(model.parameters(), lr=rate), steps=9)
+        torch.testing.assert_close(losses[:, m], torch.tensor(wanted.losses), rtol=1e-4, atol=1e-5)
         for name, tensor in model.state_dict().items():
-            torch.testing.assert_close(
-                together[m].state_dict()[name], tensor, rtol=1e-3, atol=1e-4
-            )
+            torch.testing.assert_close(together[m].state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
 
 
 def test_only_what_is_to_learn_changes():
     before, models = some(False), some(False)
-    descend(
-        models,
-        source(),
-        descent(torch.tensor(0.1)),
-        steps=3,
-        learn=lambda n: "net.6." in n,
-    )
+    descend(models, source(), descent(torch.tensor(0.1)), steps=3, learn=lambda n: "net.6." in n)
     for old, new in zip(before, models, strict=True):
         moved = [
             name
@@ -90,9 +70,7 @@ def test_one_that_explodes_leaves_the_others_alone():
 def test_what_is_watched_is_the_change_of_each_matrix_over_its_size():
     models, seen = some(True), []
     before = [{k: v.clone() for k, v in m.state_dict().items()} for m in models]
-    descend(
-        models, source(), watched(descent(torch.tensor(RATES)), 0, seen), steps=1
-    )
+    descend(models, source(), watched(descent(torch.tensor(RATES)), 0, seen), steps=1)
     names = [k for k, v in before[0].items() if v.ndim == 2]
     assert len(seen) == len(names)
     for name, ratios in zip(names, seen, strict=True):

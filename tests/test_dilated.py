@@ -16,13 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nnz.data import LETTERS, Vocabulary, windows
-from nnz.dilated import (
-    CHUNK,
-    Cache,
-    CausalStack,
-    DilatedWaveNet,
-    write_names,
-)
+from nnz.dilated import CHUNK, Cache, CausalStack, DilatedWaveNet, write_names
 from nnz.gated import GatedWaveNet
 from nnz.layers import BatchNorm1d, TensorModule, evaluating
 from nnz.packed import pack
@@ -127,9 +121,7 @@ def test_the_tree_and_the_dilated_network_have_the_same_slopes(
     X, Y = windows(names, block_size)
     expected = torch.autograd.grad(F.cross_entropy(tree.logits(X), Y), weights)
     loss = F.cross_entropy(model.logits(pack(names)[0]), Y)
-    for ours, theirs in zip(
-        torch.autograd.grad(loss, weights), expected, strict=True
-    ):
+    for ours, theirs in zip(torch.autograd.grad(loss, weights), expected, strict=True):
         close(ours, theirs, 1e-11)
 
 
@@ -185,9 +177,7 @@ def test_many_contexts_are_run_in_parts() -> None:
 # Nothing looks ahead
 
 
-def changed_outputs(
-    model: CausalStack, names: list[str], k: int, j: int, by: int
-) -> list[set[int]]:
+def changed_outputs(model: CausalStack, names: list[str], k: int, j: int, by: int) -> list[set[int]]:
     """Return for each name which of its outputs change by a single bit, if letter j of name k does.
 
     It changes with all names that have the same beginning up to it, since they share its row.
@@ -205,11 +195,7 @@ def changed_outputs(
 @settings(max_examples=50)
 @given(st.data(), NAMES, SIZES, DILATIONS, SEEDS)
 def test_a_letter_changes_later_outputs_of_names_that_have_it_within_reach_and_no_other(
-    data: st.DataObject,
-    names: list[str],
-    block_size: int,
-    dilations: list[int],
-    seed: int,
+    data: st.DataObject, names: list[str], block_size: int, dilations: list[int], seed: int
 ) -> None:
     k = data.draw(st.integers(0, len(names) - 1))
     j = data.draw(st.integers(0, len(names[k]) - 1))
@@ -225,9 +211,7 @@ def test_a_letter_changes_later_outputs_of_names_that_have_it_within_reach_and_n
 
 @pytest.mark.parametrize("j", [0, 1, 5, 11, 19])
 @pytest.mark.parametrize("dilations", [(1,), (5,), (1, 2, 4), (3, 3), (4, 1, 2)])
-def test_every_output_within_reach_does_change(
-    dilations: tuple[int, ...], j: int
-) -> None:
+def test_every_output_within_reach_does_change(dilations: tuple[int, ...], j: int) -> None:
     names = ["bob", "abcdefghijklmnopqrst", "zoe"]
     chosen: list[CausalStack] = [gated_of(*dilations)]
     if dilations == (1, 2, 4):
@@ -241,11 +225,7 @@ def test_every_output_within_reach_does_change(
 @settings(max_examples=30)
 @given(st.data(), SIZES, DILATIONS, SEEDS, st.integers(0, 9))
 def test_a_character_of_a_long_context_changes_no_output_before_it(
-    data: st.DataObject,
-    block_size: int,
-    dilations: list[int],
-    seed: int,
-    more: int,
+    data: st.DataObject, block_size: int, dilations: list[int], seed: int, more: int
 ) -> None:
     for model in models(block_size, dilations, seed):
         T = model.block_size + more
@@ -323,12 +303,7 @@ def test_a_level_is_a_convolution_of_torch(block_size: int) -> None:
 @settings(max_examples=25)
 @given(st.data(), SIZES, DILATIONS, SEEDS, st.integers(1, 30), st.integers(0, 4))
 def test_each_step_of_a_cache_is_a_row_of_the_packed_names(
-    data: st.DataObject,
-    block_size: int,
-    dilations: list[int],
-    seed: int,
-    length: int,
-    n: int,
+    data: st.DataObject, block_size: int, dilations: list[int], seed: int, length: int, n: int
 ) -> None:
     word = st.text(ascii_lowercase, min_size=length, max_size=length)
     names = data.draw(st.lists(word, min_size=n, max_size=n))
@@ -366,9 +341,7 @@ def test_a_step_runs_each_layer_once_for_one_position() -> None:
     model = Counting(4, (1, 2, 4, 8, 16), generator=seeded())
     model.eval()
     cache = Cache(model, 3)
-    assert [ring.shape for ring in cache.rings] == [
-        (d, 3, 4) for d in model.dilations
-    ]
+    assert [ring.shape for ring in cache.rings] == [(d, 3, 4) for d in model.dilations]
     once = [(i, (3, 4), (3, 4)) for i in range(5)]
     assert model.seen == once  # the padding
     for _ in range(40):
@@ -419,14 +392,7 @@ def test_a_cache_writes_the_names_that_are_sampled_without_one(
     for model in models(block_size, dilations, seed):
         ending(model, 2.0)
         ours, theirs = (
-            write(
-                model,
-                n,
-                generator=seeded(seed),
-                temperature=temperature,
-                top_k=top_k,
-                prompt=prompt,
-            )
+            write(model, n, generator=seeded(seed), temperature=temperature, top_k=top_k, prompt=prompt)
             for write in (write_names, sample_names)
         )
         assert ours == theirs
@@ -470,8 +436,7 @@ def test_a_name_that_does_not_end_is_cut_where_sampling_cuts_it() -> None:
     assert [len(name) for name in names] == [MAX_LENGTH] * 2
     for prompt in ("", "abc"):
         ours, theirs = (
-            write(model, 2, generator=seeded(), prompt=prompt)
-            for write in (write_names, sample_names)
+            write(model, 2, generator=seeded(), prompt=prompt) for write in (write_names, sample_names)
         )
         assert ours == theirs
 
@@ -546,9 +511,7 @@ def test_evaluating_lasts_as_long_as_the_with() -> None:
 # What is refused
 
 
-@pytest.mark.parametrize(
-    "dilations", [(), [], [0], (1, 0), [-1], [1, -2], [1.0], (2, 1.5), ["1"], None]
-)
+@pytest.mark.parametrize("dilations", [(), [], [0], (1, 0), [-1], [1, -2], [1.0], (2, 1.5), ["1"], None])
 def test_dilations_that_mean_nothing_are_refused(dilations: Any) -> None:
     said = f"dilations are {dilations!r}; give one or more whole numbers of at"
     with pytest.raises(ValueError, match=f"^{re.escape(said)} least 1"):
@@ -559,11 +522,7 @@ def test_a_stack_that_does_not_say_what_its_layers_are_does_nothing() -> None:
     x = torch.zeros(2, 3)
     stack = CausalStack((1, 2), LETTERS)
     assert stack.block_size == 4
-    for ask in (
-        lambda: stack.embed(x.long()),
-        lambda: stack.level(0, x, x),
-        lambda: stack.head(x, [x]),
-    ):
+    for ask in (lambda: stack.embed(x.long()), lambda: stack.level(0, x, x), lambda: stack.head(x, [x])):
         with pytest.raises(NotImplementedError):
             ask()
 
@@ -593,18 +552,13 @@ def test_contexts_of_another_kind_are_refused() -> None:
         ({"temperature": math.inf}, "temperature is inf"),
         ({"top_k": 0}, "top_k is 0; with 27 characters it must be 1 to 27"),
         ({"top_k": 28}, "top_k is 28; with 27 characters"),
-        (
-            {"prompt": "."},
-            "the prompt '.' has '.', which ends a name; leave it out",
-        ),
+        ({"prompt": "."}, "the prompt '.' has '.', which ends a name; leave it out"),
         ({"prompt": "an.n"}, "the prompt 'an.n' has '.'"),
         ({"prompt": "é"}, "'é' in 'é' is not in the vocabulary"),
         ({"prompt": "Ann"}, "'A' in 'Ann' is not in the vocabulary"),
     ],
 )
-def test_what_sampling_refuses_writing_refuses_in_the_same_words(
-    wrong: dict[str, Any], says: str
-) -> None:
+def test_what_sampling_refuses_writing_refuses_in_the_same_words(wrong: dict[str, Any], says: str) -> None:
     model = gated_of(1, 2)
     given: dict[str, Any] = {"n": 3, "generator": seeded()} | wrong
     for write in (write_names, sample_names):

@@ -15,15 +15,7 @@ from hypothesis import strategies as st
 
 from nnz.draw import MOST_NODES, columns, draw, steps
 from nnz.engine import Value, topological_order
-from nnz.plumbing.graphs import (
-    BOX_HEIGHT,
-    LANE,
-    MOST_STEPS,
-    Arrow,
-    Box,
-    layout,
-    spread,
-)
+from nnz.plumbing.graphs import BOX_HEIGHT, LANE, MOST_STEPS, Arrow, Box, layout, spread
 
 NAMESPACE = {"svg": "http://www.w3.org/2000/svg"}
 
@@ -55,9 +47,7 @@ def texts(svg: str, kind: str) -> list[str]:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 15))
-def test_every_operand_stands_left_of_its_results_and_one_of_them_is_near(
-    seed: int, operations: int
-) -> None:
+def test_every_operand_stands_left_of_its_results_and_one_of_them_is_near(seed: int, operations: int) -> None:
     root = any_graph(seed, operations)
     place = columns(root)
     users: dict[Value, list[int]] = {}
@@ -98,9 +88,7 @@ def test_a_box_says_how_it_was_made(make: object, head: str) -> None:
     assert texts(draw(make(Value(3, label="x"))).svg, "head")[-1] == head
 
 
-def test_a_label_that_would_break_the_markup_is_escaped_and_a_long_one_cut() -> (
-    None
-):
+def test_a_label_that_would_break_the_markup_is_escaped_and_a_long_one_cut() -> None:
     node = Value(1, label="<b>&") * Value(2, label="an extremely long label")
     drawing = draw(node)
     heads = texts(drawing.svg, "head")
@@ -138,9 +126,7 @@ def test_the_steps_are_those_of_the_backward_pass() -> None:
     moments = len(re.findall(r'type="radio"', drawing.html))
     assert moments == 2 + 3
     readings = {}
-    for box in re.findall(
-        r'class="grad number at((?: at-\d+)+)"[^>]*>([^<]*)<', drawing.html
-    ):
+    for box in re.findall(r'class="grad number at((?: at-\d+)+)"[^>]*>([^<]*)<', drawing.html):
         for moment in re.findall(r"at-(\d+)", box[0]):
             readings.setdefault(int(moment), []).append(box[1])
     assert readings[0] == ["0", "0", "0", "0"]
@@ -158,11 +144,7 @@ def test_the_last_step_holds_the_gradients_of_backward() -> None:
     shown = texts(steps(root).svg, "number")
     root.backward()
     nodes = topological_order(root)
-    expected = [
-        f"{x:.4g}".replace("-", "−")
-        for node in nodes
-        for x in (node.data, node.grad)
-    ]
+    expected = [f"{x:.4g}".replace("-", "−") for node in nodes for x in (node.data, node.grad)]
     assert sorted(shown) == sorted(expected)
 
 
@@ -201,10 +183,7 @@ def test_a_single_number_can_be_drawn() -> None:
     assert texts(draw(Value(2, label="x")).svg, "head") == ["x"]
 
 
-@given(
-    st.lists(st.floats(-100, 100), min_size=1, max_size=12).map(sorted),
-    st.floats(0.5, 20),
-)
+@given(st.lists(st.floats(-100, 100), min_size=1, max_size=12).map(sorted), st.floats(0.5, 20))
 def test_spreading_keeps_order_and_distances_and_moves_no_more_than_it_must(
     wanted: list[float], gap: float
 ) -> None:
@@ -217,17 +196,11 @@ def test_spreading_keeps_order_and_distances_and_moves_no_more_than_it_must(
 
 
 @given(st.integers(0, 10_000), st.integers(1, 14))
-def test_no_two_boxes_overlap_and_no_arrow_passes_a_box(
-    seed: int, operations: int
-) -> None:
+def test_no_two_boxes_overlap_and_no_arrow_passes_a_box(seed: int, operations: int) -> None:
     root = any_graph(seed, operations)
     place = columns(root)
     boxes = {node: Box(column, "", "", [""]) for node, column in place.items()}
-    arrows = [
-        Arrow(operand, node)
-        for node in place
-        for operand in {o for o, _ in node.operands}
-    ]
+    arrows = [Arrow(operand, node) for node in place for operand in {o for o, _ in node.operands}]
     y, routes = layout(boxes, arrows)
     columned: dict[int, list[tuple[float, float]]] = {}
     for key, box in boxes.items():
@@ -244,25 +217,19 @@ def test_no_two_boxes_overlap_and_no_arrow_passes_a_box(
 
 @pytest.mark.parametrize("show", [draw, steps, columns])
 @pytest.mark.parametrize("root", [3, None, "x", [Value(1)]])
-def test_what_is_no_graph_is_not_drawn(
-    show: Callable[[Any], Any], root: Any
-) -> None:
+def test_what_is_no_graph_is_not_drawn(show: Callable[[Any], Any], root: Any) -> None:
     with pytest.raises(TypeError, match=r"one Value.*got"):
         show(root)
 
 
 @pytest.mark.parametrize("slopes", [Value(2), Value(1), "LR", None])
-def test_a_second_result_or_a_direction_is_not_taken_for_slopes(
-    slopes: Any,
-) -> None:
+def test_a_second_result_or_a_direction_is_not_taken_for_slopes(slopes: Any) -> None:
     with pytest.raises(TypeError, match=r"True or False.*one result; got"):
         draw(Value(1), slopes)
 
 
 @pytest.mark.parametrize("show", [draw, steps])
-def test_a_label_that_is_no_text_is_found_when_it_is_drawn(
-    show: Callable[[Any], Any],
-) -> None:
+def test_a_label_that_is_no_text_is_found_when_it_is_drawn(show: Callable[[Any], Any]) -> None:
     a = Value(3.0)
     a.label = 7  # type: ignore[assignment]
     with pytest.raises(TypeError, match=r"label is text.*data 3.0 has 7 \(int\)"):

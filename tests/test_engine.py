@@ -73,18 +73,12 @@ Step = tuple[str, int, int]
 def run(numbers: list[float], steps: list[Step]) -> tuple[Value, list[Value], Any]:
     """Carry out the same steps on Values and on tensors of torch; return the result, the leaves, the tensors."""
     ours: list[Value] = [Value(number) for number in numbers]
-    theirs = [
-        torch.tensor(number, dtype=torch.float64, requires_grad=True)
-        for number in numbers
-    ]
+    theirs = [torch.tensor(number, dtype=torch.float64, requires_grad=True) for number in numbers]
     leaves, tensors = list(ours), list(theirs)
     for op, i, j in steps:
         i, j = i % len(ours), j % len(ours)
         if op in BINARY and allowed(op, ours[i].data, ours[j].data):
-            new, other = (
-                BINARY[op](ours[i], ours[j]),
-                BINARY[op](theirs[i], theirs[j]),
-            )
+            new, other = (BINARY[op](ours[i], ours[j]), BINARY[op](theirs[i], theirs[j]))
         elif op in UNARY and allowed(op, ours[i].data):
             new, other = UNARY[op](ours[i]), UNARY[op](theirs[i])
         else:
@@ -94,9 +88,7 @@ def run(numbers: list[float], steps: list[Step]) -> tuple[Value, list[Value], An
             theirs.append(other)
     theirs[-1].backward()
     ours[-1].backward()
-    assert math.isclose(
-        ours[-1].data, theirs[-1].item(), rel_tol=1e-9, abs_tol=1e-9
-    )
+    assert math.isclose(ours[-1].data, theirs[-1].item(), rel_tol=1e-9, abs_tol=1e-9)
     return ours[-1], leaves, tensors
 
 
@@ -118,17 +110,13 @@ def assert_same_gradients(root: Value, leaves: list[Value], tensors: Any) -> Non
 
 
 OPS = st.sampled_from([*BINARY, *UNARY])
-STEPS = st.lists(
-    st.tuples(OPS, st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=25
-)
+STEPS = st.lists(st.tuples(OPS, st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=25)
 NUMBERS = st.lists(st.floats(-4, 4, allow_subnormal=False), min_size=1, max_size=5)
 
 
 @settings(max_examples=1000)
 @given(NUMBERS, STEPS)
-def test_any_expression_has_the_gradients_that_torch_finds(
-    numbers: list[float], steps: list[Step]
-) -> None:
+def test_any_expression_has_the_gradients_that_torch_finds(numbers: list[float], steps: list[Step]) -> None:
     assert_same_gradients(*run(numbers, steps))
 
 
@@ -138,14 +126,7 @@ def test_two_thousand_larger_graphs_have_the_gradients_that_torch_finds() -> Non
     used: set[str] = set()
     for _ in range(2000):
         numbers = [generator.uniform(-3, 3) for _ in range(4)]
-        steps = [
-            (
-                generator.choice(ops),
-                generator.randrange(60),
-                generator.randrange(60),
-            )
-            for _ in range(40)
-        ]
+        steps = [(generator.choice(ops), generator.randrange(60), generator.randrange(60)) for _ in range(40)]
         root, leaves, tensors = run(numbers, steps)
         assert_same_gradients(root, leaves, tensors)
         used.update(node.op for node in topological_order(root))
@@ -155,11 +136,7 @@ def test_two_thousand_larger_graphs_have_the_gradients_that_torch_finds() -> Non
 @pytest.mark.parametrize("op", UNARY)
 @given(x=st.floats(-4, 4, allow_subnormal=False))
 def test_each_operation_has_the_slope_that_a_nudge_finds(op: str, x: float) -> None:
-    if (
-        not allowed(op, x)
-        or abs(x) < 1e-3
-        or (op in ("log", "a ** 0.5") and x < 0.1)
-    ):
+    if not allowed(op, x) or abs(x) < 1e-3 or (op in ("log", "a ** 0.5") and x < 0.1):
         return
     h = 1e-5 * max(1.0, abs(x))
     value = Value(x)
@@ -193,9 +170,7 @@ def test_a_second_call_adds_to_leaves_and_starts_inner_nodes_anew() -> None:
     first = (a.grad, b.grad, c.grad, d.grad)
     d.backward()
     assert (c.grad, d.grad) == first[2:]
-    assert (a.grad, b.grad) == pytest.approx(
-        (2 * first[0], 2 * first[1]), rel=1e-15
-    )
+    assert (a.grad, b.grad) == pytest.approx((2 * first[0], 2 * first[1]), rel=1e-15)
 
 
 def test_gradients_of_two_results_add_up_in_what_they_share() -> None:
@@ -234,9 +209,7 @@ def test_the_order_puts_operands_first_and_names_each_node_once() -> None:
         assert all(place[operand] < place[node] for operand, _ in node.operands)
 
 
-def test_a_change_of_data_after_the_forward_pass_does_not_change_its_gradients() -> (
-    None
-):
+def test_a_change_of_data_after_the_forward_pass_does_not_change_its_gradients() -> None:
     a, b = Value(2.5), Value(-1.5)
     c = a * b
     a.data = 100.0
@@ -257,9 +230,7 @@ del node
 
 def test_a_chain_of_a_million_nodes_is_no_problem() -> None:
     """In a process of its own: taking such a chain apart must not crash the interpreter either."""
-    done = subprocess.run(
-        [sys.executable, "-c", DEEP], capture_output=True, encoding="utf-8"
-    )
+    done = subprocess.run([sys.executable, "-c", DEEP], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["1000001.0", "1000001.0"]
 
@@ -276,52 +247,29 @@ def test_plain_numbers_stand_on_either_side() -> None:
     x = Value(2)
     results = [5 - x, 2 + x, 3 * x, 1 / x, 2**x, x - 5, x + 2, x * 3, x / 4, x**3]
     assert [r.data for r in results] == [3, 4, 6, 0.5, 4, -3, 4, 6, 0.5, 8]
-    for result, slope in zip(
-        results, [-1, 1, 3, -0.25, 4 * math.log(2), 1, 1, 3, 0.25, 12], strict=True
-    ):
+    for result, slope in zip(results, [-1, 1, 3, -0.25, 4 * math.log(2), 1, 1, 3, 0.25, 12], strict=True):
         x.grad = 0.0
         result.backward()
         assert x.grad == pytest.approx(slope, rel=1e-15)
 
 
-@pytest.mark.parametrize(
-    "number", [2, 2.0, True, Fraction(2), np.float32(2), np.float64(2), np.int64(2)]
-)
+@pytest.mark.parametrize("number", [2, 2.0, True, Fraction(2), np.float32(2), np.float64(2), np.int64(2)])
 def test_every_kind_of_real_number_is_kept_as_a_float(number: Any) -> None:
     factor = 1 if number is True else 2
     value = Value(number)
     assert type(value.data) is float
     assert value.data == factor
-    for result in (
-        number * Value(3),
-        Value(3) * number,
-        Value(3) + 2 * number - number,
-    ):
+    for result in (number * Value(3), Value(3) * number, Value(3) + 2 * number - number):
         assert isinstance(result, Value)
         assert type(result.data) is float
     assert (number * Value(3)).data == 3 * factor
 
 
 @pytest.mark.parametrize(
-    "thing",
-    [
-        "3",
-        b"3",
-        None,
-        2j,
-        np.complex128(1),
-        [1.0],
-        (1,),
-        {},
-        object(),
-        Value(1),
-        torch.tensor(1.0),
-    ],
+    "thing", ["3", b"3", None, 2j, np.complex128(1), [1.0], (1,), {}, object(), Value(1), torch.tensor(1.0)]
 )
 def test_what_is_no_real_number_is_refused(thing: Any) -> None:
-    with pytest.raises(
-        TypeError, match="one real number.*got.*" + type(thing).__name__
-    ):
+    with pytest.raises(TypeError, match="one real number.*got.*" + type(thing).__name__):
         Value(thing)
 
 
@@ -361,9 +309,7 @@ def test_functions_of_math_do_not_silently_cut_the_graph() -> None:
         (lambda: 10 ** Value(400), OverflowError, r"10.0.*\*\* 400"),
     ],
 )
-def test_what_has_no_result_says_so(
-    compute: Callable[[], Value], error: type[Exception], words: str
-) -> None:
+def test_what_has_no_result_says_so(compute: Callable[[], Value], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         compute()
 
@@ -398,20 +344,12 @@ EDGES: list[tuple[Callable[[Any], Any], float]] = [
 
 
 @pytest.mark.parametrize(("f", "x"), EDGES)
-def test_at_the_edges_the_outcome_is_that_of_torch(
-    f: Callable[[Any], Any], x: float
-) -> None:
-    value, tensor = (
-        Value(x),
-        torch.tensor(x, dtype=torch.float64, requires_grad=True),
-    )
+def test_at_the_edges_the_outcome_is_that_of_torch(f: Callable[[Any], Any], x: float) -> None:
+    value, tensor = (Value(x), torch.tensor(x, dtype=torch.float64, requires_grad=True))
     ours, theirs = f(value), f(tensor)
     ours.backward()
     theirs.backward()
-    for mine, yours in (
-        (ours.data, theirs.item()),
-        (value.grad, tensor.grad.item()),
-    ):
+    for mine, yours in ((ours.data, theirs.item()), (value.grad, tensor.grad.item())):
         assert mine == pytest.approx(yours, rel=1e-12, nan_ok=True)
 
 
@@ -453,8 +391,7 @@ def test_a_result_knows_its_operation_operands_and_local_derivatives() -> None:
     c = a * b
     assert c.op == "*"
     assert [
-        (operand is expected, slope)
-        for (operand, slope), expected in zip(c.operands, (a, b), strict=True)
+        (operand is expected, slope) for (operand, slope), expected in zip(c.operands, (a, b), strict=True)
     ] == [(True, -1.5), (True, 2.5)]
     assert (a.op, a.operands) == ("", [])
     assert [slope for _, slope in (c**2).operands] == [2 * c.data]
@@ -487,15 +424,10 @@ def test_tanh_of_exponentials_is_tanh() -> None:
 
 
 @pytest.mark.parametrize("x", [0.3, -2.0, 9.0, -19.0, 40.0, 300.0])
-def test_slopes_of_tanh_and_sigmoid_keep_their_digits_where_the_curves_are_flat(
-    x: float,
-) -> None:
+def test_slopes_of_tanh_and_sigmoid_keep_their_digits_where_the_curves_are_flat(x: float) -> None:
     """1 - tanh(x)**2 would be a difference of nearly equal numbers: wrong by 77 % at 19."""
     u = (-2 * abs(Decimal(x))).exp()
-    for curve, slope in (
-        ("tanh", 4 * u / (1 + u) ** 2),
-        ("sigmoid", u.sqrt() / (1 + u.sqrt()) ** 2),
-    ):
+    for curve, slope in (("tanh", 4 * u / (1 + u) ** 2), ("sigmoid", u.sqrt() / (1 + u.sqrt()) ** 2)):
         value = Value(x)
         getattr(value, curve)().backward()
         assert value.grad == pytest.approx(float(slope), rel=1e-13, abs=0)
@@ -508,13 +440,7 @@ def test_the_lectures_softmax_has_the_lectures_loss_and_gradients() -> None:
     loss.backward()
     assert loss.data == pytest.approx(2.1755153626167147, rel=1e-14)
     assert [logit.grad for logit in logits] == pytest.approx(
-        [
-            0.041772570515350445,
-            0.8390245074625319,
-            0.005653302662216329,
-            -0.8864503806400986,
-        ],
-        rel=1e-13,
+        [0.041772570515350445, 0.8390245074625319, 0.005653302662216329, -0.8864503806400986], rel=1e-13
     )
 
 
@@ -529,13 +455,8 @@ print(sorted(set(sys.modules) - before))
 
 def test_the_engine_needs_little_of_the_standard_library_and_nothing_else() -> None:
     """Five modules that load in a few milliseconds; torch takes seconds."""
-    out = subprocess.run(
-        [sys.executable, "-c", IMPORTS], capture_output=True, encoding="utf-8"
-    )
-    assert (
-        out.stdout.strip()
-        == "['nnz', 'nnz.engine', 'nnz.plumbing', 'nnz.plumbing.checks']"
-    )
+    out = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, encoding="utf-8")
+    assert out.stdout.strip() == "['nnz', 'nnz.engine', 'nnz.plumbing', 'nnz.plumbing.checks']"
 
 
 ONE, TWO = Value(1.0), Value(2.0)
@@ -578,16 +499,8 @@ def test_what_a_leaf_cannot_hold_is_refused_with_the_way_to_write_it(
         (lambda N: N(3.0, "+", (ONE, TWO), 1.0), TypeError, "operands are Values"),
         (lambda N: N(3.0, "+", 1.0, 1.0), TypeError, r"got 1.0 \(float\)"),
         (lambda N: N(3.0, "+", None, 1.0), TypeError, "got None"),
-        (
-            lambda N: N(3.0, "+", ONE, 1.0, 2.0, 1.0),
-            TypeError,
-            r"got 2.0 \(float\)",
-        ),
-        (
-            lambda N: N(3.0, "+", ONE, TWO, 1.0, 1.0),
-            TypeError,
-            r"got 1.0 \(float\)",
-        ),
+        (lambda N: N(3.0, "+", ONE, 1.0, 2.0, 1.0), TypeError, r"got 2.0 \(float\)"),
+        (lambda N: N(3.0, "+", ONE, TWO, 1.0, 1.0), TypeError, r"got 1.0 \(float\)"),
         (lambda N: N(3.0, "+", ONE, 1.0, TWO), TypeError, "b and db come together"),
         (lambda N: N(3.0, "+", ONE, 1.0, db=1.0), TypeError, "come together"),
         (lambda N: N(ONE, "+", ONE, 1.0), TypeError, "real number.*of a Value"),
@@ -610,9 +523,7 @@ def test_a_graph_begins_with_a_value(root: Any) -> None:
 
 
 @pytest.mark.parametrize("function", [math.exp, math.tanh, math.sqrt, float])
-def test_functions_of_math_say_what_to_write(
-    function: Callable[[Any], float],
-) -> None:
+def test_functions_of_math_say_what_to_write(function: Callable[[Any], float]) -> None:
     with pytest.raises(TypeError, match=r"x\.exp\(\).*new_node.*x\.data"):
         function(Value(1))
 
@@ -640,9 +551,7 @@ def in_dot(root: Any) -> str:
     lines = []
     for node in nodes:
         box = f"n{id(node)}"
-        lines.append(
-            f'{box} [shape=record, label="{node.data:.4f} | {node.grad:.4f}"]'
-        )
+        lines.append(f'{box} [shape=record, label="{node.data:.4f} | {node.grad:.4f}"]')
         if node._op:
             lines.append(f'"{box}{node._op}" [label="{node._op}"]')
             lines.append(f'"{box}{node._op}" -> {box}')

@@ -34,9 +34,7 @@ def test_by_hand_on_one_name() -> None:
     assert nll(model, ["ab"]) == pytest.approx(math.log(2) / 3)
 
 
-def test_the_uniform_model_costs_log_v_whatever_the_names(
-    sample: list[str],
-) -> None:
+def test_the_uniform_model_costs_log_v_whatever_the_names(sample: list[str]) -> None:
     assert nll(Uniform(), sample) == pytest.approx(math.log(27), abs=1e-12)
 
 
@@ -46,20 +44,14 @@ def test_the_first_character_and_the_end_are_counted() -> None:
     assert nll(model, ["aaa"]) == pytest.approx(math.log(2))
 
 
-def test_it_is_the_mean_over_characters_and_not_over_names(
-    sample: list[str],
-) -> None:
+def test_it_is_the_mean_over_characters_and_not_over_names(sample: list[str]) -> None:
     model = BigramCounts(k=1).fit(sample)
     long, short = ["anastasia"], ["bo"]
     together = nll(model, long + short)
-    assert together == pytest.approx(
-        (10 * nll(model, long) + 3 * nll(model, short)) / 13
-    )
+    assert together == pytest.approx((10 * nll(model, long) + 3 * nll(model, short)) / 13)
 
 
-def test_the_size_of_a_chunk_changes_nothing(
-    sample: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_size_of_a_chunk_changes_nothing(sample: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     model = BigramCounts(k=1).fit(sample)
     whole = nll(model, sample)
     assert sum(map(len, sample)) > CHUNK
@@ -87,9 +79,7 @@ def seeded(seed: int = 1) -> torch.Generator:
 def test_the_surprises_are_those_of_the_windows_in_order() -> None:
     model = BigramCounts().fit(["ab", "a"])
     log2 = math.log(2)
-    assert surprises(model, ["a", "ab"]).tolist() == pytest.approx(
-        [0, log2, 0, log2, 0]
-    )
+    assert surprises(model, ["a", "ab"]).tolist() == pytest.approx([0, log2, 0, log2, 0])
     assert surprises(model, ["ab"]).dtype == torch.float64
 
 
@@ -121,9 +111,7 @@ def test_positions_add_up_to_the_loss(sample: list[str]) -> None:
     assert total.item() == pytest.approx(nll(model, sample), abs=1e-12)
 
 
-def test_without_the_first_character_a_model_looks_better(
-    sample: list[str],
-) -> None:
+def test_without_the_first_character_a_model_looks_better(sample: list[str]) -> None:
     train, dev, _ = split_names(sample)
     model = KneserNey(6, 0.85).fit(train)
     means, counts = by_position(model, dev)
@@ -141,17 +129,11 @@ def test_by_name_adds_up_each_name() -> None:
     model = BigramCounts(k=1).fit(["ab", "b"])
     totals, lengths = by_name(model, ["ab", "b", "ab"])
     assert lengths.tolist() == [3, 2, 3]
-    expected = [
-        3 * nll(model, ["ab"]),
-        2 * nll(model, ["b"]),
-        3 * nll(model, ["ab"]),
-    ]
+    expected = [3 * nll(model, ["ab"]), 2 * nll(model, ["b"]), 3 * nll(model, ["ab"])]
     assert totals.tolist() == pytest.approx(expected)
 
 
-def test_the_error_of_the_bootstrap_is_that_of_the_formula(
-    sample: list[str],
-) -> None:
+def test_the_error_of_the_bootstrap_is_that_of_the_formula(sample: list[str]) -> None:
     """Linearisation is a second way to the same number; 4,000 resamples know it to about one per cent."""
     train, dev, _ = split_names(sample)
     model = NGramCounts(3, 0.2).fit(train)
@@ -174,9 +156,7 @@ def test_the_bootstrap_says_how_far_other_lists_are(sample: list[str]) -> None:
     inside = 0
     for i in range(40):
         part = [rest[j] for j in order[i * 200 : (i + 1) * 200]]
-        low, high = bootstrap(
-            model, part, generator=seeded(i), resamples=200
-        ).interval
+        low, high = bootstrap(model, part, generator=seeded(i), resamples=200).interval
         inside += low <= truth <= high
     assert 33 <= inside <= 40  # 38 expected
 
@@ -203,18 +183,14 @@ def test_pairs_are_drawn_on_the_same_names(sample: list[str]) -> None:
     """With the same generator, the difference of the resampled losses is the resampled difference."""
     a, b = BigramCounts(k=1).fit(sample), UnigramCounts().fit(sample)
     few = sample[:300]
-    first, second = (
-        bootstrap(m, few, generator=seeded()).resampled for m in (a, b)
-    )
+    first, second = (bootstrap(m, few, generator=seeded()).resampled for m in (a, b))
     gap = paired_difference(a, b, few, generator=seeded()).resampled
     torch.testing.assert_close(gap, first - second, rtol=0, atol=1e-12)
 
 
 def test_the_same_generator_gives_the_same_estimate(sample: list[str]) -> None:
     model = BigramCounts(k=1).fit(sample)
-    first, second = (
-        bootstrap(model, sample[:50], generator=seeded(3)) for _ in range(2)
-    )
+    first, second = (bootstrap(model, sample[:50], generator=seeded(3)) for _ in range(2))
     assert torch.equal(first.resampled, second.resampled)
     assert str(first) == str(second)
     other = bootstrap(model, sample[:50], generator=seeded(4))
@@ -264,9 +240,6 @@ def test_novelty_is_the_share_of_samples_not_in_training() -> None:
 
 def test_more_context_copies_more(sample: list[str]) -> None:
     train, _, _ = split_names(sample)
-    shares = [
-        novelty(KneserNey(order, 0.85).fit(train), train, generator=seeded())
-        for order in (2, 4, 6)
-    ]
+    shares = [novelty(KneserNey(order, 0.85).fit(train), train, generator=seeded()) for order in (2, 4, 6)]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] - shares[2] > 0.1

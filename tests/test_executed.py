@@ -18,14 +18,9 @@ pytestmark = pytest.mark.support
 
 def keys(root: Path, around: str = "around") -> dict[str, str]:
     pages = {
-        path.stem: [cell.code for cell in read_page(path).cells]
-        for path in (root / "book").glob("*.md")
+        path.stem: [cell.code for cell in read_page(path).cells] for path in (root / "book").glob("*.md")
     }
-    return {
-        name: executed.key(name, cells, root, around)
-        for name, cells in pages.items()
-        if cells
-    }
+    return {name: executed.key(name, cells, root, around) for name, cells in pages.items() if cells}
 
 
 @pytest.fixture
@@ -74,21 +69,13 @@ def test_a_change_runs_the_pages_that_depend_on_it_and_no_other(
     assert {name for name in after if after[name] != before[name]} == again
 
 
-def test_a_change_of_prose_runs_nothing_and_one_of_a_cell_its_page(
-    small: Path,
-) -> None:
+def test_a_change_of_prose_runs_nothing_and_one_of_a_cell_its_page(small: Path) -> None:
     before = keys(small)
     page = small / "book" / "one.md"
-    page.write_text(
-        "A sentence.\n\n" + page.read_text(encoding="utf-8"), encoding="utf-8"
-    )
+    page.write_text("A sentence.\n\n" + page.read_text(encoding="utf-8"), encoding="utf-8")
     assert keys(small) == before
-    page.write_text(
-        "```{code-cell}\nfrom nnz import leaf as it\n```\n", encoding="utf-8"
-    )
-    assert {name for name, key in keys(small).items() if key != before[name]} == {
-        "one"
-    }
+    page.write_text("```{code-cell}\nfrom nnz import leaf as it\n```\n", encoding="utf-8")
+    assert {name for name, key in keys(small).items() if key != before[name]} == {"one"}
 
 
 def test_another_list_of_names_runs_every_page(small: Path) -> None:
@@ -108,16 +95,12 @@ def test_what_surrounds_the_pages_tells_lists_of_names_apart(
     assert found[0] != found[1]
 
 
-def test_in_the_book_a_root_moves_its_readers_and_a_leaf_its_own_page(
-    root: Path,
-) -> None:
+def test_in_the_book_a_root_moves_its_readers_and_a_leaf_its_own_page(root: Path) -> None:
     """From the book's real import graph: `engine` is a root, an exercise a leaf, `gated` comes last."""
     package = root / "src" / "nnz"
     readers: dict[str, set[str]] = {}
     for name in chapters(root):
-        cells = [
-            cell.code for cell in read_page(root / "book" / f"{name}.md").cells
-        ]
+        cells = [cell.code for cell in read_page(root / "book" / f"{name}.md").cells]
         for module in executed.imports_of(name, cells, package):
             readers.setdefault(module, set()).add(name)
     assert {"engine", "network"} <= readers["engine"]
@@ -165,10 +148,6 @@ def test_streams_that_were_cut_by_chance_are_compared_whole(
     printed = runpy.run_path(str(root / "tools" / "pages.py"))["printed"]
     piece = {"output_type": "stream", "name": "stdout"}
     whole = [{**piece, "text": "one two"}]
-    cut = [
-        {**piece, "text": "one "},
-        {"output_type": "display_data", "data": {}},
-        {**piece, "text": "two"},
-    ]
+    cut = [{**piece, "text": "one "}, {"output_type": "display_data", "data": {}}, {**piece, "text": "two"}]
     assert dict(printed(whole)) == {"stdout": "one two"}
     assert dict(printed(cut)) == {"display_data 0": cut[1], "stdout": "one two"}

@@ -137,10 +137,7 @@ def test_what_the_reference_and_the_slips_come_to_is_found_once() -> None:
         return counting
 
     known = ex.second_derivative
-    slips = [
-        replace(slip, answer=counted(slip.cause, slip.answer))
-        for slip in known.slips
-    ]
+    slips = [replace(slip, answer=counted(slip.cause, slip.answer)) for slip in known.slips]
     reference = counted("reference", known.reference)
     exercise = replace(known, reference=reference, slips=tuple(slips))
     for _ in range(3):
@@ -164,6 +161,12 @@ def test_the_stub_and_nothing_are_not_attempted(exercise: Exercise) -> None:
 
 
 @each()
+def test_the_answer_fits_into_a_listing(exercise: Exercise) -> None:
+    lines = inspect.getsource(exercise.reference).splitlines()
+    assert [line for line in lines if len(line) > 84 and '"""' not in line] == []
+
+
+@each()
 def test_a_docstring_of_one_line_says_what_to_write(exercise: Exercise) -> None:
     doc = inspect.getdoc(exercise.reference)
     assert doc is not None
@@ -174,11 +177,7 @@ def test_a_docstring_of_one_line_says_what_to_write(exercise: Exercise) -> None:
     assert exercise.chapter in repr(exercise)
 
 
-@pytest.mark.parametrize(
-    ("exercise", "slip"),
-    SLIPS,
-    ids=[f"{e.name}-{e.slips.index(s)}" for e, s in SLIPS],
-)
+@pytest.mark.parametrize(("exercise", "slip"), SLIPS, ids=[f"{e.name}-{e.slips.index(s)}" for e, s in SLIPS])
 def test_each_slip_is_found_and_named(exercise: Exercise, slip: Slip) -> None:
     result = exercise.check(slip.answer)
     assert result.state in ("wrong", "error")
@@ -191,9 +190,7 @@ def test_each_slip_is_found_and_named(exercise: Exercise, slip: Slip) -> None:
 
 
 @each()
-def test_there_are_enough_slips_and_hints_and_all_differ(
-    exercise: Exercise,
-) -> None:
+def test_there_are_enough_slips_and_hints_and_all_differ(exercise: Exercise) -> None:
     assert len(exercise.slips) >= 3
     assert len({slip.cause for slip in exercise.slips}) == len(exercise.slips)
     texts = {exercise.check(slip.answer).text for slip in exercise.slips}
@@ -203,16 +200,12 @@ def test_there_are_enough_slips_and_hints_and_all_differ(
 
 
 @each()
-def test_nothing_that_is_shown_unasked_contains_the_solution(
-    exercise: Exercise,
-) -> None:
+def test_nothing_that_is_shown_unasked_contains_the_solution(exercise: Exercise) -> None:
     definition = ast.parse(inspect.getsource(exercise.reference)).body[0]
     assert isinstance(definition, ast.FunctionDef)
     source = inspect.getsource(exercise.reference).splitlines()
     secret = [
-        normalised(line)
-        for line in source[definition.body[1].lineno - 1 :]
-        if len(normalised(line)) >= 12
+        normalised(line) for line in source[definition.body[1].lineno - 1 :] if len(normalised(line)) >= 12
     ]
     assert secret
     shown = [*exercise.hints, exercise.task, repr(exercise), exercise.stub]
@@ -402,9 +395,7 @@ def test_an_argument_that_was_changed_is_named() -> None:
         return sums
 
     text = ex.column_sums.check(subtracts).text
-    assert (
-        "the argument counts was changed: it was tensor([[1, 2], [4, 3]])" in text
-    )
+    assert "the argument counts was changed: it was tensor([[1, 2], [4, 3]])" in text
 
     def goes_back(logits: list[Value], target: int) -> Value:
         loss = engine.softmax_nll(logits, target)
@@ -473,15 +464,11 @@ def test_a_value_that_is_handed_back_is_told() -> None:
 def test_a_cause_is_given_only_if_one_slip_alone_fits() -> None:
     result = ex.gradient.check(lambda a, b, c: [0.0, 0.0, 0.0])
     assert "probable cause" not in result.text
-    half = ex.momentum_step.check(
-        lambda parameters, velocities, rate, momentum: velocities.append(0.0)
-    )
+    half = ex.momentum_step.check(lambda parameters, velocities, rate, momentum: velocities.append(0.0))
     assert half.state == "wrong"
     assert "probable cause" not in half.text
 
-    def undivided(
-        names: list[str],
-    ) -> float:  # on the first input two slips give this
+    def undivided(names: list[str]) -> float:  # on the first input two slips give this
         loss = bigram.relative_loss(names) * math.log(2)
         return loss if names == ["a"] else 0.0
 
@@ -501,9 +488,7 @@ def test_the_smallest_input_that_fails_is_the_one_shown() -> None:
 
 
 def test_an_answer_that_fails_on_large_scores_only_is_told_where() -> None:
-    result = ex.logistic_loss.check(
-        lambda scores, targets: network._naive_logistic(scores, targets)
-    )
+    result = ex.logistic_loss.check(lambda scores, targets: network._naive_logistic(scores, targets))
     assert result.state == "error"
     assert "Value(-1000.0)" in lines_of(result)[1]
     assert "OverflowError" in lines_of(result)[2]
@@ -527,9 +512,7 @@ def test_the_random_states_are_put_back(exercise: Exercise) -> None:
         assert states() == before
 
 
-def test_what_a_reader_prints_is_left_alone(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_what_a_reader_prints_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
     def loud(f: Any, x: float, h: float) -> float:
         print("at", x)
         return engine.second_derivative(f, x, h)
@@ -607,9 +590,7 @@ def test_the_command_lists(run: Run) -> None:
 
 def test_the_command_runs_as_a_module() -> None:
     command = [sys.executable, "-m", "nnz.exercises", "solution", "xor"]
-    done = subprocess.run(
-        command, capture_output=True, encoding="utf-8", check=True
-    )
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     assert done.stdout == ex.xor.solution()
 
 
@@ -642,9 +623,7 @@ def test_the_command_checks_a_file(run: Run, answers: Callable[[str], str]) -> N
     assert "maximum" in missing
 
 
-def test_a_file_without_anything_wrong_is_fine(
-    run: Run, answers: Callable[[str], str]
-) -> None:
+def test_a_file_without_anything_wrong_is_fine(run: Run, answers: Callable[[str], str]) -> None:
     assert run("check", answers(RIGHT))[0] == 0
     stubs = run("stub")[1]
     code, out, _ = run("check", answers(stubs))
@@ -652,9 +631,7 @@ def test_a_file_without_anything_wrong_is_fine(
     assert f"not attempted ({len(EXERCISES)}): " in out
 
 
-def test_a_file_is_read_anew_each_time(
-    run: Run, answers: Callable[[str], str]
-) -> None:
+def test_a_file_is_read_anew_each_time(run: Run, answers: Callable[[str], str]) -> None:
     assert run("check", answers(RIGHT))[0] == 0
     assert run("check", answers(RIGHT.replace("- 2", "- 3")))[0] == 1
 
@@ -735,13 +712,7 @@ def test_the_softmax_loss_of_the_lecture_s_exercise() -> None:
     loss.backward()
     assert loss.data == pytest.approx(2.1755153626167147, abs=1e-12)
     assert [logit.grad for logit in logits] == pytest.approx(
-        [
-            0.041772570515350445,
-            0.8390245074625319,
-            0.005653302662216329,
-            -0.8864503806400986,
-        ],
-        abs=1e-12,
+        [0.041772570515350445, 0.8390245074625319, 0.005653302662216329, -0.8864503806400986], abs=1e-12
     )
 
 
@@ -785,14 +756,8 @@ def test_the_count_of_parameters_is_that_of_the_network() -> None:
 def test_the_likeliest_names_are_those_of_a_search_through_all(k: float) -> None:
     words = ["ab", "abba", "ba", "a", "bab"]
     model = BigramCounts(k=k, vocabulary=Vocabulary(words)).fit(words)
-    every = [
-        "".join(letters)
-        for length in range(1, 9)
-        for letters in itertools.product("ab", repeat=length)
-    ]
-    chances = {
-        word: math.exp(-nll(model, [word]) * (len(word) + 1)) for word in every
-    }
+    every = ["".join(letters) for length in range(1, 9) for letters in itertools.product("ab", repeat=length)]
+    chances = {word: math.exp(-nll(model, [word]) * (len(word) + 1)) for word in every}
     best = sorted(chances.values(), reverse=True)[:8]
     found = bigram.likeliest(model, 8)
     assert [chance for _, chance in found] == pytest.approx(best, rel=1e-9)
@@ -811,9 +776,7 @@ def test_the_inputs_of_the_likeliest_name_have_no_ties() -> None:
 
 def test_names_backwards_have_the_same_loss(sample: list[str]) -> None:
     names = sample[:300]
-    gap = bigram.backwards_loss(names, BigramCounts()) - nll(
-        BigramCounts().fit(names), names
-    )
+    gap = bigram.backwards_loss(names, BigramCounts()) - nll(BigramCounts().fit(names), names)
     assert abs(gap) < 1e-12
 
 
@@ -824,18 +787,14 @@ def test_column_sums_are_one_for_counts_of_names(sample: list[str]) -> None:
     torch.testing.assert_close(sums, torch.ones(27))
 
 
-def test_each_exercise_in_the_book_has_a_checker_and_the_reverse(
-    root: Path,
-) -> None:
+def test_each_exercise_in_the_book_has_a_checker_and_the_reverse(root: Path) -> None:
     """With the same title; and its folded solution shows the reference answer and checks it."""
     asked, checked = {}, {}
     for path in sorted((root / "book").glob("*.md")):
         text = path.read_text(encoding="utf-8")
         found = re.findall(r"\{exercise-start\} (.+)\n:label: (\S+)", text)
         asked |= {label: title for title, label in found}
-        solved = re.findall(
-            r"\{solution-start\} (\S+)\n(.*?)\{solution-end\}", text, re.DOTALL
-        )
+        solved = re.findall(r"\{solution-start\} (\S+)\n(.*?)\{solution-end\}", text, re.DOTALL)
         checked |= dict(solved)
     assert asked == {exercise.label: exercise.title for exercise in EXERCISES}
     for exercise in EXERCISES:
@@ -871,9 +830,7 @@ def test_truth_values_are_told_apart_and_from_whole_numbers() -> None:
         (np.float64(1.0), 1.0, ""),
     ],
 )
-def test_arrays_are_compared_as_tensors_are(
-    yours: object, expected: object, message: str
-) -> None:
+def test_arrays_are_compared_as_tensors_are(yours: object, expected: object, message: str) -> None:
     found = mismatch(yours, expected, "the result")
     assert message in found
     assert bool(found) == bool(message)
@@ -917,10 +874,7 @@ def test_the_gradients_of_a_layer_are_torch_s(given: Input) -> None:
     ours = backprop_network.linear_backward(*given.fresh())
     for left, right in zip(ours, expected, strict=True):
         np.testing.assert_allclose(left, right.numpy(), rtol=1e-12)
-    each_one = [
-        torch.autograd.grad(X[i] @ W + b, W, slope[i])[0].numpy()
-        for i in range(len(X))
-    ]
+    each_one = [torch.autograd.grad(X[i] @ W + b, W, slope[i])[0].numpy() for i in range(len(X))]
     found = backprop_network.example_gradients(given.args[0], given.args[2])
     np.testing.assert_allclose(found, each_one, rtol=1e-12)
 

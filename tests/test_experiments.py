@@ -30,19 +30,10 @@ def test_batch_norm_is_trained_on_the_batches_and_from_the_weights_of_gain_1(
 ) -> None:
     seen: list[dict[str, Any]] = []
 
-    def note(
-        params: dict[str, Tensor], X: Tensor, Y: Tensor, **settings: Any
-    ) -> None:
+    def note(params: dict[str, Tensor], X: Tensor, Y: Tensor, **settings: Any) -> None:
         g = settings["generator"].initial_seed()
         first = {k: v[-1].clone() for k, v in params.items() if k != "g"}
-        seen.append(
-            {
-                **settings,
-                "generator": g,
-                "norm": settings.get("norm", "none"),
-                **first,
-            }
-        )
+        seen.append({**settings, "generator": g, "norm": settings.get("norm", "none"), **first})
 
     for module in (initialization, batchnorm):
         monkeypatch.setattr(module, "descend", note)
@@ -52,26 +43,19 @@ def test_batch_norm_is_trained_on_the_batches_and_from_the_weights_of_gain_1(
     assert (starts.pop("norm"), normed.pop("norm")) == ("none", "batch")
     assert starts.keys() == normed.keys()
     for key, value in starts.items():
-        same = (
-            torch.equal(value, normed[key])
-            if isinstance(value, Tensor)
-            else value == normed[key]
-        )
+        same = torch.equal(value, normed[key]) if isinstance(value, Tensor) else value == normed[key]
         assert same, key
 
 
 def test_seeds_have_other_weights() -> None:
-    assert not torch.equal(
-        begin("gain 1", 1).params["W1"], begin("gain 1", 2).params["W1"]
-    )
+    assert not torch.equal(begin("gain 1", 1).params["W1"], begin("gain 1", 2).params["W1"])
 
 
 @pytest.mark.parametrize("norm", list(NORMS))
 def test_a_stacked_network_becomes_a_model_that_says_the_same(norm: str) -> None:
     g = torch.Generator().manual_seed(1)
     params = {
-        k: v + 0.1 * torch.randn(v.shape, generator=g)
-        for k, v in scaled_starts([0.5, 2.0], seed=3).items()
+        k: v + 0.1 * torch.randn(v.shape, generator=g) for k, v in scaled_starts([0.5, 2.0], seed=3).items()
     }
     X = torch.randint(27, (50, 3), generator=g)
     model = model_of(params, 1, norm, X)
@@ -85,9 +69,7 @@ def test_a_stacked_network_becomes_a_model_that_says_the_same(norm: str) -> None
     torch.testing.assert_close(model.log_probs(X), wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_the_best_rate_is_that_of_the_lowest_loss_and_a_norm_does_not_count_for_the_rule() -> (
-    None
-):
+def test_the_best_rate_is_that_of_the_lowest_loss_and_a_norm_does_not_count_for_the_rule() -> None:
     found = at_best(
         {
             "SGD": {0.1: (0.01, 2.5), 0.2: (0.002, 2.4)},

@@ -44,9 +44,7 @@ def test_the_table_shows_every_pair_with_its_count() -> None:
     texts = [text.get_text() for text in axes.texts]
     assert texts[:4] == ["..", "0", ".a", "1"]
     assert texts[-2:] == ["zz", str(27 * 27 - 1)]
-    assert [label.get_text() for label in axes.get_yticklabels()] == list(
-        LETTERS.chars
-    )
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(LETTERS.chars)
     assert (axes.images[0].get_array() == counts.numpy()).all()
 
 
@@ -58,9 +56,7 @@ def test_the_heat_shows_the_probabilities() -> None:
 
 
 def test_the_steps_are_as_high_as_the_surprises() -> None:
-    figure = figures.surprise_steps(
-        ["ab", "c"], [[1.0, 2.0, 3.0], [0.5, 4.0]], math.log(27)
-    )
+    figure = figures.surprise_steps(["ab", "c"], [[1.0, 2.0, 3.0], [0.5, 4.0]], math.log(27))
     heights = [[bar.get_height() for bar in axes.patches] for axes in figure.axes]
     assert heights == [[1.0, 2.0, 3.0], [0.5, 4.0]]
     assert figure.axes[0].lines[0].get_ydata()[0] == math.log(27)
@@ -73,18 +69,12 @@ def test_the_lengths_are_shares() -> None:
 
 
 def test_the_same_data_gives_the_same_file() -> None:
-    first, second = (
-        svg(figures.lengths({"given": ["ab", "cde"]})) for _ in range(2)
-    )
+    first, second = (svg(figures.lengths({"given": ["ab", "cde"]})) for _ in range(2))
     assert first == second
-    assert (
-        b"fill: none" in first or b"fill:none" in first
-    )  # no face: the page shows through
+    assert b"fill: none" in first or b"fill:none" in first  # no face: the page shows through
 
 
-def test_the_secants_go_through_the_point_with_the_slopes_that_the_legend_says() -> (
-    None
-):
+def test_the_secants_go_through_the_point_with_the_slopes_that_the_legend_says() -> None:
     axes = engine.secants(lambda x: x * x - 3 * x, 4.0, [1.5, 0.5]).axes[0]
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend == ["h = 1.5: slope 6.5", "h = 0.5: slope 5.5"]
@@ -96,10 +86,7 @@ def test_the_secants_go_through_the_point_with_the_slopes_that_the_legend_says()
 
 def test_the_errors_are_drawn_over_shrinking_steps() -> None:
     axes = engine.difference_errors([1, 0.1], [1e-1, 1e-2], [1e-2, 1e-4]).axes[0]
-    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [
-        [1e-1, 1e-2],
-        [1e-2, 1e-4],
-    ]
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [[1e-1, 1e-2], [1e-2, 1e-4]]
     left, right = axes.get_xlim()
     assert left > right
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
@@ -110,11 +97,7 @@ def test_a_region_panel_shows_each_point_with_its_kind_and_the_border() -> None:
     points, labels = [[0.1, 0.2], [0.9, 0.3], [0.8, 0.8]], [-1, 1, 1]
     figure = network.regions(points, labels, {"before": grid, "after": grid})
     assert [axes.get_title() for axes in figure.axes] == ["before", "after"]
-    dots = [
-        c
-        for c in figure.axes[0].collections
-        if len(c.get_offsets()) and c.get_label() in ("+1", "-1")
-    ]
+    dots = [c for c in figure.axes[0].collections if len(c.get_offsets()) and c.get_label() in ("+1", "-1")]
     assert {dot.get_label(): dot.get_offsets().tolist() for dot in dots} == {
         "+1": [[0.9, 0.3], [0.8, 0.8]],
         "-1": [[0.1, 0.2]],
@@ -131,10 +114,7 @@ def test_losses_and_sizes_show_their_data() -> None:
     assert [list(line.get_ydata()) for line in axes.lines] == [[3.0, 2.0], [1.0]]
     assert axes.get_yscale() == "log"
     axes = network.sizes({1: [0.5, 0.7], "more": [0.9]}).axes[0]
-    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [
-        [50.0, 70.0],
-        [90.0],
-    ]
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [[50.0, 70.0], [90.0]]
     assert list(axes.lines[2].get_ydata()) == pytest.approx([60.0, 90.0])
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "more"]
 
@@ -142,9 +122,7 @@ def test_losses_and_sizes_show_their_data() -> None:
 def test_the_descent_shows_every_run_and_the_floor() -> None:
     runs = {"rate 1": [3.0, 2.8, 2.6], "rate 2": [3.0, 2.5, 2.5]}
     axes = bigram_network.descent(runs, 2.4, highest=3.1).axes[0]
-    assert [list(line.get_ydata()) for line in axes.lines[:2]] == list(
-        runs.values()
-    )
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == list(runs.values())
     assert axes.lines[2].get_ydata()[0] == 2.4
     assert axes.get_ylim()[0] < 2.4
     assert "nats" in axes.get_ylabel()
@@ -218,9 +196,7 @@ def test_the_resamples_are_all_counted() -> None:
 def test_the_pair_shows_both_losses_and_the_difference() -> None:
     a, b = torch.arange(60.0), torch.arange(60.0) + 5
     figure = evaluation.pair({"a": a, "b": b}, b - a)
-    heights = [
-        sum(patch.get_height() for patch in axes.patches) for axes in figure.axes
-    ]
+    heights = [sum(patch.get_height() for patch in axes.patches) for axes in figure.axes]
     assert heights == [120, 60]
     assert "difference" in figure.axes[1].get_xlabel()
 
@@ -260,9 +236,7 @@ def test_direct_connections_are_drawn_with_standard_errors() -> None:
     assert list(means) == pytest.approx([2.1, 1.9])
     low, high = (line.get_ydata()[0] for line in top.containers[0].lines[1])
     assert high - low == pytest.approx(2 * 0.1)
-    assert list(bottom.containers[0].lines[0].get_ydata()) == pytest.approx(
-        [-0.15, 0.0]
-    )
+    assert list(bottom.containers[0].lines[0].get_ydata()) == pytest.approx([-0.15, 0.0])
 
 
 def test_points_stand_where_they_are_and_some_stand_out() -> None:
@@ -276,9 +250,7 @@ def test_points_stand_where_they_are_and_some_stand_out() -> None:
 
 def test_a_range_test_is_smoothed_around_each_step() -> None:
     rates = [10.0**i for i in range(-3, 3)]
-    axes = training.range_test(rates, [3.0, 2.0, 1.0, 2.0, 3.0, 9.0], width=2).axes[
-        0
-    ]
+    axes = training.range_test(rates, [3.0, 2.0, 1.0, 2.0, 3.0, 9.0], width=2).axes[0]
     assert list(axes.lines[0].get_ydata()) == [3.0, 2.0, 1.0, 2.0, 3.0, 9.0]
     assert list(axes.lines[1].get_xdata()) == rates[1:-1]
     assert list(axes.lines[1].get_ydata()) == [2.5, 1.5, 1.5, 2.5]
@@ -288,14 +260,10 @@ def test_a_range_test_is_smoothed_around_each_step() -> None:
 def test_schedules_and_losses_are_drawn_as_given() -> None:
     axes = training.rates({"a": [1.0, 0.5], "b": [0.1, 0.2]}).axes[0]
     assert [list(line.get_ydata()) for line in axes.lines] == [[1, 0.5], [0.1, 0.2]]
-    axes = training.curves([1, 10], {"train": [3, 2], "dev": [3, 4]}, "names").axes[
-        0
-    ]
+    axes = training.curves([1, 10], {"train": [3, 2], "dev": [3, 4]}, "names").axes[0]
     assert [line.get_label() for line in axes.lines] == ["train", "dev"]
     assert axes.get_xlabel() == "names"
-    assert training.curves([1], {"a": [1]}, "x", log=False).axes[
-        0
-    ].get_xscale() == ("linear")
+    assert training.curves([1], {"a": [1]}, "x", log=False).axes[0].get_xscale() == ("linear")
 
 
 def test_batch_sizes_show_loss_and_time() -> None:
@@ -308,9 +276,7 @@ def test_a_search_stars_its_best() -> None:
     x, y = torch.tensor([0.1, 1.0]), torch.tensor([0.01, 0.001])
     losses = torch.tensor([9.0, 2.0])
     figure = training.searched({"a": (x, y, losses), "b": (y, x, losses)}, most=3.0)
-    for axes, best in zip(
-        figure.axes[:2], [(1.0, 0.001), (0.001, 1.0)], strict=True
-    ):
+    for axes, best in zip(figure.axes[:2], [(1.0, 0.001), (0.001, 1.0)], strict=True):
         (star,) = axes.lines
         assert (star.get_xdata()[0], star.get_ydata()[0]) == pytest.approx(best)
         assert list(axes.collections[0].get_array()) == [3.0, 2.0]
@@ -333,10 +299,7 @@ def test_the_graph_shows_every_tensor_and_what_each_is_made_of() -> None:
     for result, operands in backprop.MADE_OF.items():
         for operand in operands:  # autograd knows of the way
             (slope,) = torch.autograd.grad(
-                values[result].sum(),
-                values[operand],
-                retain_graph=True,
-                allow_unused=True,
+                values[result].sum(), values[operand], retain_graph=True, allow_unused=True
             )
             assert slope is not None, (operand, result)
     used = {name for operands in backprop.MADE_OF.values() for name in operands}
@@ -347,9 +310,7 @@ def test_what_is_done_is_lit() -> None:
     axes = backprop.progress(["probs", "logprobs"]).axes[0]
     bold = {t.get_text() for t in axes.texts if t.get_fontweight() == "bold"}
     assert bold == {"probs", "logprobs", "loss"}
-    assert {t.get_text() for t in axes.texts if t.get_text()} == set(
-        backprop.PLACES
-    )
+    assert {t.get_text() for t in axes.texts if t.get_text()} == set(backprop.PLACES)
 
 
 def test_the_forces_on_the_logits_are_drawn_as_they_are() -> None:
@@ -427,10 +388,7 @@ def test_a_log_has_a_dot_for_each_seed_and_a_cross_for_each_run_of_others() -> N
 def test_a_smoothed_curve_stands_on_the_losses() -> None:
     curves = {"every batch": ([1, 2], [3.0, 2.0]), "means": ([1.5], [2.5])}
     axes = wavenet.smoothing(curves).axes[0]
-    assert [np.asarray(x.get_ydata()).tolist() for x in axes.lines] == [
-        [3.0, 2.0],
-        [2.5],
-    ]
+    assert [np.asarray(x.get_ydata()).tolist() for x in axes.lines] == [[3.0, 2.0], [2.5]]
 
 
 def test_places_are_counted_from_the_last() -> None:
@@ -457,10 +415,7 @@ def test_parts_are_drawn_from_top_to_bottom_with_their_means() -> None:
 
 def test_both_ways_of_writing_are_drawn() -> None:
     axes = dilated.writing([4, 8], [2.0, 4.0], [1.0, 1.5]).axes[0]
-    assert [list(line.get_ydata()) for line in axes.lines] == [
-        [2.0, 4.0],
-        [1.0, 1.5],
-    ]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[2.0, 4.0], [1.0, 1.5]]
 
 
 def test_the_best_model_is_on_top_of_the_ranking() -> None:
@@ -481,7 +436,4 @@ def test_costs_stand_over_weights_and_over_seconds() -> None:
 
 def test_losses_by_place_are_drawn_for_each_model() -> None:
     axes = leaderboard.by_place({"a": [2.9, 2.0], "b": [2.8, 1.5]}).axes[0]
-    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [
-        [2.9, 2.0],
-        [2.8, 1.5],
-    ]
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [[2.9, 2.0], [2.8, 1.5]]

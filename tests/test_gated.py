@@ -30,9 +30,7 @@ M = TypeVar("M", bound=TensorModule)
 
 V = len(LETTERS)
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
-SWITCHES = [
-    (gate, residual) for gate in (True, False) for residual in (True, False)
-]
+SWITCHES = [(gate, residual) for gate in (True, False) for residual in (True, False)]
 
 
 def seeded(seed: int = 1) -> torch.Generator:
@@ -145,10 +143,7 @@ def in_torch(
 ) -> tuple[Tensor, Tensor]:
     """Write the formula out with a product for each letter in it; `kept` is what dropout multiplies z by."""
     C = now.shape[-1]
-    a, b = (
-        F.layer_norm(x, (C,), block.norm.weight, block.norm.bias, block.norm.eps)
-        for x in (left, now)
-    )
+    a, b = (F.layer_norm(x, (C,), block.norm.weight, block.norm.bias, block.norm.eps) for x in (left, now))
     W, w = block.pair.weight, block.pair.bias
     R, S = block.out.weight[:, :C], block.out.weight[:, C:]
     assert w is not None
@@ -163,24 +158,17 @@ def in_torch(
 
 @pytest.mark.parametrize(("gate", "residual"), SWITCHES)
 @pytest.mark.parametrize("shape", [(7, 5), (4, 3, 5), (1, 5), (0, 5)])
-def test_a_layer_is_its_formula(
-    shape: tuple[int, ...], gate: bool, residual: bool
-) -> None:
+def test_a_layer_is_its_formula(shape: tuple[int, ...], gate: bool, residual: bool) -> None:
     block = block_of(gate=gate, residual=residual)
     left, now = numbers(*shape), numbers(*shape, seed=3)
-    for ours, theirs in zip(
-        block.join(left, now), in_torch(block, left, now), strict=True
-    ):
+    for ours, theirs in zip(block.join(left, now), in_torch(block, left, now), strict=True):
         assert ours.shape == shape
         close(ours, theirs)
 
 
 @settings(max_examples=30)
 @given(
-    C=st.integers(1, 6),
-    B=st.integers(1, 5),
-    switches=st.sampled_from(SWITCHES),
-    seed=st.integers(0, 2**31),
+    C=st.integers(1, 6), B=st.integers(1, 5), switches=st.sampled_from(SWITCHES), seed=st.integers(0, 2**31)
 )
 def test_the_slopes_of_a_layer_are_those_of_its_formula(
     C: int, B: int, switches: tuple[bool, bool], seed: int
@@ -190,8 +178,7 @@ def test_the_slopes_of_a_layer_are_those_of_its_formula(
     upstream = [numbers(B, C, seed=seed + i) for i in (2, 3)]
     wanted = [*x, *block.parameters()]
     ours, theirs = (
-        torch.autograd.grad(out, wanted, upstream)
-        for out in (block.join(*x), in_torch(block, *x))
+        torch.autograd.grad(out, wanted, upstream) for out in (block.join(*x), in_torch(block, *x))
     )
     for mine, other in zip(ours, theirs, strict=True):
         close(mine, other, 1e-9)
@@ -206,9 +193,7 @@ def test_dropout_in_a_layer_is_on_z() -> None:
     for one, other in zip(ours, in_torch(block, left, now, kept), strict=True):
         close(one, other)
     block.eval()
-    for one, other in zip(
-        block.join(left, now), in_torch(block, left, now), strict=True
-    ):
+    for one, other in zip(block.join(left, now), in_torch(block, left, now), strict=True):
         close(one, other)
 
 
@@ -216,19 +201,13 @@ def test_a_shut_gate_lets_nothing_through_and_an_open_one_all() -> None:
     left, now = numbers(6, 5), numbers(6, 5, seed=3)
     block, plain = block_of(), block_of(gate=False)
     with torch.no_grad():
-        for mine, part in zip(
-            plain.pair.parameters(), block.pair.parameters(), strict=True
-        ):
+        for mine, part in zip(plain.pair.parameters(), block.pair.parameters(), strict=True):
             mine.copy_(part[..., :5])
-        for mine, part in zip(
-            plain.out.parameters(), block.out.parameters(), strict=True
-        ):
+        for mine, part in zip(plain.out.parameters(), block.out.parameters(), strict=True):
             mine.copy_(part)
         assert block.pair.bias is not None
         block.pair.bias[5:] = 1e3
-        for one, other in zip(
-            block.join(left, now), plain.join(left, now), strict=True
-        ):
+        for one, other in zip(block.join(left, now), plain.join(left, now), strict=True):
             close(one, other)
         block.pair.bias[5:] = -1e3
         assert block.out.bias is not None
@@ -254,13 +233,9 @@ def test_the_residual_is_what_a_layer_that_adds_nothing_hands_on() -> None:
 
 @pytest.mark.parametrize(("gate", "residual"), SWITCHES)
 @pytest.mark.parametrize("skip", [True, False])
-def test_only_the_gate_has_parameters_of_its_own(
-    gate: bool, residual: bool, skip: bool
-) -> None:
+def test_only_the_gate_has_parameters_of_its_own(gate: bool, residual: bool, skip: bool) -> None:
     C, L = 6, 3
-    model = GatedWaveNet(
-        C, (1, 2, 4), gate=gate, residual=residual, skip=skip, generator=seeded()
-    )
+    model = GatedWaveNet(C, (1, 2, 4), gate=gate, residual=residual, skip=skip, generator=seeded())
     width = 2 * C if gate else C
     layer = 2 * C + (2 * C * width + width) + (C * 2 * C + 2 * C)
     rest = V * C + 2 * C + (C * C + C) + (C * V + V)
@@ -268,9 +243,7 @@ def test_only_the_gate_has_parameters_of_its_own(
 
 
 @pytest.mark.parametrize("skip", [True, False])
-def test_the_output_sees_the_skips_of_all_layers_or_of_the_last_alone(
-    skip: bool,
-) -> None:
+def test_the_output_sees_the_skips_of_all_layers_or_of_the_last_alone(skip: bool) -> None:
     batch, _ = pack(NAMES)
     for i in range(3):
         model = net_of(1, 2, 4, skip=skip)
@@ -349,20 +322,10 @@ def test_the_usual_dilations_reach_sixteen_characters() -> None:
 
 @pytest.mark.parametrize(("gate", "residual"), SWITCHES)
 @pytest.mark.parametrize("skip", [True, False])
-def test_slopes_are_those_of_finite_differences(
-    gate: bool, residual: bool, skip: bool
-) -> None:
+def test_slopes_are_those_of_finite_differences(gate: bool, residual: bool, skip: bool) -> None:
     small = Vocabulary("abc")
     model = oddly(
-        GatedWaveNet(
-            3,
-            (1, 2),
-            gate=gate,
-            residual=residual,
-            skip=skip,
-            generator=seeded(),
-            vocabulary=small,
-        )
+        GatedWaveNet(3, (1, 2), gate=gate, residual=residual, skip=skip, generator=seeded(), vocabulary=small)
     )
     batch, targets = pack(["abcab", "ca", "b"], small)
     weights = model.parameters()
@@ -382,12 +345,8 @@ def learner(seed: int = 1, **switches: Any) -> GatedWaveNet:
     return GatedWaveNet(16, (1, 2, 4), generator=seeded(seed), **switches)
 
 
-@pytest.mark.parametrize(
-    "switches", [{}, {"dropout": 0.2}, {"gate": False, "skip": False}], ids=str
-)
-def test_fifty_steps_on_packed_names_lower_the_loss(
-    switches: dict[str, Any], sample: list[str]
-) -> None:
+@pytest.mark.parametrize("switches", [{}, {"dropout": 0.2}, {"gate": False, "skip": False}], ids=str)
+def test_fifty_steps_on_packed_names_lower_the_loss(switches: dict[str, Any], sample: list[str]) -> None:
     names = sample[:300]
     model = learner(**switches)
     before = nll(model, names)
@@ -406,9 +365,7 @@ def test_dropout_is_random_in_training_and_absent_from_log_probs() -> None:
     assert torch.equal(model.log_probs(X), plain.log_probs(X))
     assert model.training
     assert not model.log_probs(X).requires_grad
-    assert write_names(model, 5, generator=seeded()) == write_names(
-        plain, 5, generator=seeded()
-    )
+    assert write_names(model, 5, generator=seeded()) == write_names(plain, 5, generator=seeded())
 
 
 def test_a_checkpoint_goes_on_where_it_was_saved(tmp_path: Path) -> None:

@@ -99,9 +99,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("rule", house.RULES, ids=lambda rule: rule.__name__)
-def test_the_book_keeps_the_rule(
-    rule: Callable[[Path], list[str]], root: Path
-) -> None:
+def test_the_book_keeps_the_rule(rule: Callable[[Path], list[str]], root: Path) -> None:
     assert rule(root) == []
 
 
@@ -116,9 +114,7 @@ def cell(code: str, options: str = "") -> str:
     return f"```{{code-cell}}\n{options}{code}\n```\n"
 
 
-BROKEN: list[
-    tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]], str]
-] = [
+BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]], str]] = [
     (
         "a module imports one of a later chapter",
         house.forward_imports,
@@ -146,12 +142,7 @@ BROKEN: list[
     (
         "plumbing imports what is taught",
         house.forward_imports,
-        {
-            "pipes": (
-                "from nnz.plumbing import paths",
-                "from nnz.alpha import double",
-            )
-        },
+        {"pipes": ("from nnz.plumbing import paths", "from nnz.alpha import double")},
         "plumbing/pipes.py:1 imports nnz.alpha, which is no plumbing",
     ),
     (
@@ -243,63 +234,28 @@ BROKEN: list[
         {"one": ("nnz.alpha.double", "nnz.alpha.duoble")},
         "defines no 'duoble'",
     ),
-    (
-        "a loss in the text",
-        house.typed_numbers,
-        {"one": ("by $x", "from 2.4540 by $x")},
-        "'2.4540' is typed",
-    ),
+    ("a loss in the text", house.typed_numbers, {"one": ("by $x", "from 2.4540 by $x")}, "'2.4540' is typed"),
     (
         "a count in the text",
         house.typed_numbers,
         {"one": ("by $x", "of 228,146 by $x")},
         "'228,146' is typed",
     ),
-    (
-        "a count without commas",
-        house.typed_numbers,
-        {"one": ("by $x", "of 5438 by $x")},
-        "'5438' is typed",
-    ),
-    (
-        "a share in the text",
-        house.typed_numbers,
-        {"one": ("by $x", "13 % by $x")},
-        "'13 %' is typed",
-    ),
-    (
-        "a loss in backquotes",
-        house.typed_numbers,
-        {"one": ("by $x", "`2.4540` $x")},
-        "'2.4540' is typed",
-    ),
-    (
-        "a loss in a formula",
-        house.typed_numbers,
-        {"one": ("$x^{2}$", "$2.454$")},
-        "'2.454' is typed",
-    ),
+    ("a count without commas", house.typed_numbers, {"one": ("by $x", "of 5438 by $x")}, "'5438' is typed"),
+    ("a share in the text", house.typed_numbers, {"one": ("by $x", "13 % by $x")}, "'13 %' is typed"),
+    ("a loss in backquotes", house.typed_numbers, {"one": ("by $x", "`2.4540` $x")}, "'2.4540' is typed"),
+    ("a loss in a formula", house.typed_numbers, {"one": ("$x^{2}$", "$2.454$")}, "'2.454' is typed"),
     (
         "a loss in a note",
         house.typed_numbers,
         {"index": ("# Index", "# Index\n\n```{note} It is 2.45\nor 2.46.\n```\n")},
         "'2.46' is typed",
     ),
-    (
-        "a page that is no chapter",
-        house.typed_numbers,
-        {"index": ("eighty", "83.5")},
-        "'83.5' is typed",
-    ),
+    ("a page that is no chapter", house.typed_numbers, {"index": ("eighty", "83.5")}, "'83.5' is typed"),
     (
         "no jupytext in the header",
         house.bad_headers,
-        {
-            "one": (
-                "jupytext: {text_representation: {extension: .md, format_name: myst}}\n",
-                "",
-            )
-        },
+        {"one": ("jupytext: {text_representation: {extension: .md, format_name: myst}}\n", "")},
         "one.md has cells but no jupytext",
     ),
     (
@@ -320,33 +276,15 @@ BROKEN: list[
         {"one": (f'  image: {{alt: "{ALT}"}}\n', "")},
         "needs alt text",
     ),
-    (
-        "alt text that is a file name",
-        house.bad_figures,
-        {"one": (ALT, "figure.png")},
-        "needs alt text",
-    ),
-    (
-        "alt text that repeats the caption",
-        house.bad_figures,
-        {"one": (ALT, CAPTION)},
-        "needs alt text",
-    ),
-    (
-        "a figure without a caption",
-        house.bad_figures,
-        {"one": (CAPTION, "Names")},
-        "needs a caption",
-    ),
+    ("alt text that is a file name", house.bad_figures, {"one": (ALT, "figure.png")}, "needs alt text"),
+    ("alt text that repeats the caption", house.bad_figures, {"one": (ALT, CAPTION)}, "needs alt text"),
+    ("a figure without a caption", house.bad_figures, {"one": (CAPTION, "Names")}, "needs a caption"),
     (
         "a timing that two builds would be held to",
         house.unmarked_timings,
         {
             "claims": ("false", "true"),
-            "two": (
-                "```{listing}",
-                cell('claim("two.speed", 3)') + "\n```{listing}",
-            ),
+            "two": ("```{listing}", cell('claim("two.speed", 3)') + "\n```{listing}"),
         },
         "records two.speed, which varies",
     ),
@@ -356,12 +294,7 @@ BROKEN: list[
         {"two": ("```{listing}", cell("draw(node)") + "\n```{listing}")},
         "needs a caption",
     ),
-    (
-        "a figure with another name",
-        house.bad_figures,
-        {"one": ("fig-one-peak", "peak")},
-        "fig-one-",
-    ),
+    ("a figure with another name", house.bad_figures, {"one": ("fig-one-peak", "peak")}, "fig-one-"),
     (
         "a figure with no options at all",
         house.bad_figures,
@@ -389,12 +322,7 @@ BROKEN: list[
     (
         "a draw in a cell",
         house.nameless_draws,
-        {
-            "two": (
-                "```{listing}",
-                cell("import random\nrandom.shuffle(x)") + "\n```{listing}",
-            )
-        },
+        {"two": ("```{listing}", cell("import random\nrandom.shuffle(x)") + "\n```{listing}")},
         "two.md:9: random.shuffle draws from Python's shared state",
     ),
     (
@@ -430,12 +358,7 @@ BROKEN: list[
     (
         "more than one in ten too long",
         house.long_fragments,
-        {
-            "two": (
-                "```{listing}",
-                cell("x = 1") * 12 + cell("x = 1\n" * 14) * 3 + "\n```{listing}",
-            )
-        },
+        {"two": ("```{listing}", cell("x = 1") * 12 + cell("x = 1\n" * 14) * 3 + "\n```{listing}")},
         "more than one fragment in ten",
     ),
     (
@@ -453,12 +376,7 @@ BROKEN: list[
     (
         "a path opened in it",
         house.locale_texts,
-        {
-            "test": (
-                "x = torch",
-                "import pathlib\npathlib.Path('b').open()\nx = torch",
-            )
-        },
+        {"test": ("x = torch", "import pathlib\npathlib.Path('b').open()\nx = torch")},
         "test_alpha.py:5: pathlib.Path('b').open without",
     ),
     (
@@ -471,9 +389,7 @@ BROKEN: list[
 
 
 @pytest.mark.parametrize(
-    ("rule", "changes", "problem"),
-    [case[1:] for case in BROKEN],
-    ids=[case[0] for case in BROKEN],
+    ("rule", "changes", "problem"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN]
 )
 def test_the_rule_finds(
     rule: Callable[[Path], list[str]],
@@ -486,9 +402,7 @@ def test_the_rule_finds(
 
 
 def test_bytes_have_no_encoding_to_name(house_of: Callable[..., Path]) -> None:
-    code = (
-        "run('a'); open(x, 'rb'); x.open('rb+'); return open(x, encoding='utf-8')"
-    )
+    code = "run('a'); open(x, 'rb'); x.open('rb+'); return open(x, encoding='utf-8')"
     changed = house_of(alpha=("return 2 * x", code))
     assert house.locale_texts(changed) == []
 
@@ -506,30 +420,18 @@ def test_a_chapter_over_its_budget_is_found() -> None:
 
 def test_names_txt_and_what_was_built_are_not_in_the_repository(root: Path) -> None:
     listed = subprocess.run(
-        ["git", "ls-files"],
-        cwd=root,
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
+        ["git", "ls-files"], cwd=root, capture_output=True, encoding="utf-8", check=True
     ).stdout
     tracked = listed.split()
     assert "src/nnz/data.py" in tracked
     assert "data/names.txt" not in tracked
-    assert not [
-        name
-        for name in tracked
-        if name.startswith(("_build/", ".venv/")) or name.endswith(".js")
-    ]
+    assert not [name for name in tracked if name.startswith(("_build/", ".venv/")) or name.endswith(".js")]
 
 
-def test_every_marker_of_a_chapter_selects_its_tests(
-    root: Path, request: pytest.FixtureRequest
-) -> None:
+def test_every_marker_of_a_chapter_selects_its_tests(root: Path, request: pytest.FixtureRequest) -> None:
     """`pytest -m bigram` runs that chapter's tests alone: those collected here, and any that could be."""
     chapters = house.chapters(root)
-    conftest = request.config.pluginmanager.get_plugin(
-        str(root / "tests/conftest.py")
-    )
+    conftest = request.config.pluginmanager.get_plugin(str(root / "tests/conftest.py"))
     assert conftest
 
     class Item:

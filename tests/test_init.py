@@ -56,9 +56,7 @@ def test_the_leaky_relu_has_the_slope_that_torch_gives_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["gelu", "", "ReLU"])
-def test_an_unknown_activation_is_refused_and_the_known_ones_are_said(
-    name: str,
-) -> None:
+def test_an_unknown_activation_is_refused_and_the_known_ones_are_said(name: str) -> None:
     with pytest.raises(ValueError, match=f"no gain is known for '{name}'") as e:
         gain(name)
     for known in ("linear", "tanh", "relu", "leaky_relu", "sigmoid", "selu"):
@@ -81,17 +79,13 @@ def test_an_unknown_activation_is_refused_and_the_known_ones_are_said(
     ],
     ids=["relu", "z", "abs", "z²", "z³", "cos", "exp", "0", "z > 1"],
 )
-def test_moments_are_those_that_can_be_integrated(
-    f: Activation, moment: float
-) -> None:
+def test_moments_are_those_that_can_be_integrated(f: Activation, moment: float) -> None:
     jump = 1e-3 if moment < 0.2 else 1e-9  # a step falls between two grid points
     assert second_moment(f) == pytest.approx(moment, abs=jump)
 
 
 @given(slope=slopes)
-def test_the_moment_of_the_leaky_relu_is_half_of_one_and_its_slope_squared(
-    slope: float,
-) -> None:
+def test_the_moment_of_the_leaky_relu_is_half_of_one_and_its_slope_squared(slope: float) -> None:
     moment = second_moment(leaky(slope))
     assert moment == pytest.approx((1 + slope**2) / 2, rel=1e-9)
 
@@ -149,9 +143,7 @@ def of_torch(n_in: int, n_out: int, gain: float, mode: str, seed: int) -> Tensor
 
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=40)
-@given(
-    n_in=sizes, n_out=sizes, gain=st.floats(0.01, 1.4), seed=st.integers(0, 2**31)
-)
+@given(n_in=sizes, n_out=sizes, gain=st.floats(0.01, 1.4), seed=st.integers(0, 2**31))
 def test_weights_are_those_of_torch_s_initialisers(
     mode: str, n_in: int, n_out: int, gain: float, seed: int
 ) -> None:
@@ -169,12 +161,8 @@ def test_it_begins_with_gain_one_and_the_numbers_that_come_in() -> None:
     torch.testing.assert_close(ours.flatten(), theirs, atol=1e-7, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("mode", "fan"), [("fan_in", 400), ("fan_out", 100), ("fan_avg", 250)]
-)
-def test_their_spread_is_the_gain_over_the_root_of_the_fan(
-    mode: str, fan: int
-) -> None:
+@pytest.mark.parametrize(("mode", "fan"), [("fan_in", 400), ("fan_out", 100), ("fan_avg", 250)])
+def test_their_spread_is_the_gain_over_the_root_of_the_fan(mode: str, fan: int) -> None:
     weight = kaiming_normal(400, 100, gain=3, mode=mode, generator=seeded())
     assert weight.std().item() == pytest.approx(3 / math.sqrt(fan), rel=0.02)
     assert abs(weight.mean().item()) < 4 * 3 / math.sqrt(fan) / 200
@@ -188,9 +176,7 @@ def test_fan_in_keeps_the_signal_and_fan_out_keeps_the_slopes() -> None:
         g = seeded()
         x = h = torch.randn(500, 512, generator=g).requires_grad_()
         for n_in, n_out in pairs:
-            weight = kaiming_normal(
-                n_in, n_out, gain=factor, mode=mode, generator=g
-            )
+            weight = kaiming_normal(n_in, n_out, gain=factor, mode=mode, generator=g)
             h = torch.relu(h @ weight)
         slope = torch.randn(h.shape, generator=g)
         (back,) = torch.autograd.grad(h, x, slope)
@@ -218,18 +204,14 @@ def test_fan_in_keeps_the_signal_and_fan_out_keeps_the_slopes() -> None:
 )
 def test_bad_sizes_and_gains_are_said(n_in: int, n_out: int, factor: float) -> None:
     g = seeded()
-    with pytest.raises(
-        ValueError, match=f"got n_in {n_in}, n_out {n_out}, gain {factor}"
-    ):
+    with pytest.raises(ValueError, match=f"got n_in {n_in}, n_out {n_out}, gain {factor}"):
         kaiming_normal(n_in, n_out, gain=factor, generator=g)
     assert torch.equal(g.get_state(), seeded().get_state())
 
 
 @pytest.mark.parametrize("mode", ["fan", "", "fan_both"])
 def test_an_unknown_mode_is_refused_and_the_known_ones_are_said(mode: str) -> None:
-    with pytest.raises(
-        ValueError, match=f"mode is '{mode}'.* fan_in, fan_out, fan_avg"
-    ):
+    with pytest.raises(ValueError, match=f"mode is '{mode}'.* fan_in, fan_out, fan_avg"):
         kaiming_normal(3, 4, mode=mode, generator=seeded())
 
 

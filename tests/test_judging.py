@@ -36,9 +36,7 @@ def test_surprises_from_whole_names_are_those_from_contexts(
     models.append(Mixture(models[:2], [0.3, 0.7]))
     for model in models:
         wanted = evaluate.surprises(model, NAMES)
-        torch.testing.assert_close(
-            judging.surprises(model, NAMES), wanted, rtol=0, atol=1e-5
-        )
+        torch.testing.assert_close(judging.surprises(model, NAMES), wanted, rtol=0, atol=1e-5)
 
 
 def test_judging_records_no_gradient_and_leaves_the_mode_as_it_was() -> None:
@@ -49,21 +47,15 @@ def test_judging_records_no_gradient_and_leaves_the_mode_as_it_was() -> None:
     assert model.training
 
 
-def test_losses_of_known_and_new_names_make_up_the_whole(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_losses_of_known_and_new_names_make_up_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "load_names", lambda: None)
-    monkeypatch.setattr(
-        judging, "split_names", lambda _: (["ava", "eve"], ["eve", "mia", "al"], [])
-    )
+    monkeypatch.setattr(judging, "split_names", lambda _: (["ava", "eve"], ["eve", "mia", "al"], []))
     costs = torch.tensor([1.0, 1, 1, 1, 2, 2, 2, 2, 5, 5, 5]).double()
     found = judging.losses(costs, torch.tensor([3.0, 4.0]))
     assert found == {"dev": 27 / 11, "test": 3.5, "known": 1.0, "new": 23 / 7}
 
 
-def test_where_no_name_is_known_their_loss_is_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_where_no_name_is_known_their_loss_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "load_names", lambda: None)
     monkeypatch.setattr(judging, "split_names", lambda _: (["ava"], ["al"], []))
     costs = torch.tensor([1.0, 2, 3])

@@ -91,9 +91,7 @@ def in_torch(layer: BatchNorm1d | LayerNorm, dtype: torch.dtype) -> nn.Module:
     return other
 
 
-def compare(
-    ours: TensorModule, theirs: nn.Module, x: Tensor, atol: float = 1e-6
-) -> None:
+def compare(ours: TensorModule, theirs: nn.Module, x: Tensor, atol: float = 1e-6) -> None:
     """Hold outputs and all gradients against torch's; the features are last in x."""
     turn = isinstance(theirs, nn.BatchNorm1d) and x.ndim == 3  # it has them second
     x, z = x.clone().requires_grad_(), x.clone().requires_grad_()
@@ -168,13 +166,7 @@ def test_a_new_batch_norm_is_that_of_torch() -> None:
     training=st.booleans(),
 )
 def test_batch_norm_is_that_of_torch_for_any_shape(
-    B: int,
-    T: int | None,
-    C: int,
-    eps: float,
-    momentum: float,
-    offset: float,
-    training: bool,
+    B: int, T: int | None, C: int, eps: float, momentum: float, offset: float, training: bool
 ) -> None:
     ours = oddly(BatchNorm1d(C, eps, momentum), torch.float64)
     theirs = in_torch(ours, torch.float64)
@@ -260,13 +252,8 @@ def test_linear_is_that_of_torch(shape: tuple[int, ...], bias: bool) -> None:
 
 def test_linear_begins_with_kaiming_s_weights_and_a_bias_of_zero() -> None:
     layer = Linear(6, 4, gain=5 / 3, generator=seeded())
-    assert torch.equal(
-        layer.weight, kaiming_normal(6, 4, gain=5 / 3, generator=seeded())
-    )
-    assert torch.equal(
-        Linear(6, 4, generator=seeded()).weight,
-        kaiming_normal(6, 4, generator=seeded()),
-    )
+    assert torch.equal(layer.weight, kaiming_normal(6, 4, gain=5 / 3, generator=seeded()))
+    assert torch.equal(Linear(6, 4, generator=seeded()).weight, kaiming_normal(6, 4, generator=seeded()))
     assert layer.bias is not None
     assert torch.equal(layer.bias, torch.zeros(4))
     assert Linear(6, 4, bias=False, generator=seeded()).bias is None
@@ -276,9 +263,7 @@ def test_linear_begins_with_kaiming_s_weights_and_a_bias_of_zero() -> None:
 @pytest.mark.parametrize("shape", [(), (5,), (4, 3), (2, 3, 4)])
 def test_embedding_is_that_of_torch(shape: tuple[int, ...]) -> None:
     ours = Embedding(7, 3, generator=seeded())
-    assert torch.equal(
-        ours.weight, torch.randn(7, 3, generator=seeded(), requires_grad=True)
-    )
+    assert torch.equal(ours.weight, torch.randn(7, 3, generator=seeded(), requires_grad=True))
     theirs = nn.Embedding(7, 3)
     theirs.load_state_dict(ours.state_dict())
     x = torch.randint(7, shape, generator=seeded())
@@ -314,15 +299,8 @@ def test_flatten_is_that_of_torch(shape: tuple[int, ...]) -> None:
 
 
 @settings(max_examples=60)
-@given(
-    B=st.integers(0, 4),
-    groups=st.integers(1, 5),
-    n=st.integers(2, 5),
-    C=st.integers(1, 4),
-)
-def test_flatten_consecutive_is_a_loop_over_groups(
-    B: int, groups: int, n: int, C: int
-) -> None:
+@given(B=st.integers(0, 4), groups=st.integers(1, 5), n=st.integers(2, 5), C=st.integers(1, 4))
+def test_flatten_consecutive_is_a_loop_over_groups(B: int, groups: int, n: int, C: int) -> None:
     x = numbers(B, n * groups, C)
     y = FlattenConsecutive(n)(x)
     assert y.shape == ((B, n * C) if groups == 1 else (B, groups, n * C))
@@ -357,12 +335,8 @@ def test_only_the_axis_of_a_single_group_goes() -> None:
     assert FlattenConsecutive(2)(numbers(0, 2, 3)).shape == (0, 6)
 
 
-@pytest.mark.parametrize(
-    "shape", [(3, 5, 2), (3, 1, 2), (4, 6), (6,), (2, 2, 2, 2)]
-)
-def test_flatten_consecutive_refuses_what_has_no_whole_groups(
-    shape: tuple[int, ...],
-) -> None:
+@pytest.mark.parametrize("shape", [(3, 5, 2), (3, 1, 2), (4, 6), (6,), (2, 2, 2, 2)])
+def test_flatten_consecutive_refuses_what_has_no_whole_groups(shape: tuple[int, ...]) -> None:
     said = f"x must be (B, T, C), T a multiple of 2; got {shape}."
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         FlattenConsecutive(2)(numbers(*shape))
@@ -405,10 +379,7 @@ def test_batch_norm_leaves_the_bias_before_it_nothing_to_do_in_training() -> Non
         x = numbers(32, 6).to(dtype)
         (net(x) * numbers(32, 4, seed=3).to(dtype)).sum().backward()
         assert linear.bias is not None
-        return (
-            slope(linear.bias).abs().max().item(),
-            slope(linear.weight).abs().max().item(),
-        )
+        return (slope(linear.bias).abs().max().item(), slope(linear.weight).abs().max().item())
 
     for dtype, rounding in [(torch.float32, 4e-6), (torch.float64, 1e-14)]:
         bias, weight = bias_slope(dtype, training=True)  # 0 but for rounding
@@ -434,14 +405,8 @@ def test_each_feature_leaves_with_mean_bias_and_spread_weight() -> None:
         close(y.std(0, correction=0), layer.weight.abs(), 1e-5)
 
 
-@given(
-    B=st.integers(2, 40),
-    value=st.integers(-1000, 1000),
-    T=st.none() | st.integers(1, 3),
-)
-def test_a_feature_that_does_not_vary_leaves_as_the_bias(
-    B: int, value: int, T: int | None
-) -> None:
+@given(B=st.integers(2, 40), value=st.integers(-1000, 1000), T=st.none() | st.integers(1, 3))
+def test_a_feature_that_does_not_vary_leaves_as_the_bias(B: int, value: int, T: int | None) -> None:
     layer = oddly(BatchNorm1d(3))
     x = numbers(B, 3) if T is None else numbers(B, T, 3)
     x[..., 1] = value  # a whole number, as their mean is then exact
@@ -508,18 +473,14 @@ def test_a_batch_norm_in_float64_takes_float64_and_refuses_float32() -> None:
     layer = oddly(BatchNorm1d(4), torch.float64)
     assert layer(numbers(6, 4).double()).dtype == torch.float64
     before = plain(layer)
-    with pytest.raises(
-        TypeError, match=r"x is torch\.float32, but .* torch\.float64"
-    ):
+    with pytest.raises(TypeError, match=r"x is torch\.float32, but .* torch\.float64"):
         layer(numbers(6, 4))
     assert unchanged(layer, before)
 
 
 @pytest.mark.parametrize("make", [BatchNorm1d, LayerNorm])
 @pytest.mark.parametrize("n_features", [0, -3, 4.0, 2.5, "4", None])
-def test_a_bad_number_of_features_is_said(
-    make: Callable[..., TensorModule], n_features: object
-) -> None:
+def test_a_bad_number_of_features_is_said(make: Callable[..., TensorModule], n_features: object) -> None:
     said = f"n_features is {n_features!r}; it must be a whole number of at least 1."
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         make(n_features)
@@ -527,9 +488,7 @@ def test_a_bad_number_of_features_is_said(
 
 @pytest.mark.parametrize("make", [BatchNorm1d, LayerNorm])
 @pytest.mark.parametrize("eps", [0.0, -1e-5, math.nan, math.inf])
-def test_a_bad_eps_is_said(
-    make: Callable[[int, float], TensorModule], eps: float
-) -> None:
+def test_a_bad_eps_is_said(make: Callable[[int, float], TensorModule], eps: float) -> None:
     said = f"eps is {eps}; it must be above 0, and finite."
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         make(4, eps)
@@ -542,9 +501,7 @@ def test_a_bad_momentum_is_said(momentum: float) -> None:
         BatchNorm1d(4, momentum=momentum)
 
 
-@pytest.mark.parametrize(
-    "shape", [(4,), (2, 3, 5, 4), (), (5, 3), (4, 5), (2, 4, 5)]
-)
+@pytest.mark.parametrize("shape", [(4,), (2, 3, 5, 4), (), (5, 3), (4, 5), (2, 4, 5)])
 @pytest.mark.parametrize("training", [True, False])
 def test_another_shape_is_refused(shape: tuple[int, ...], training: bool) -> None:
     layer = oddly(BatchNorm1d(4))
@@ -557,9 +514,7 @@ def test_another_shape_is_refused(shape: tuple[int, ...], training: bool) -> Non
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (5, 3), (4, 5)])
-def test_layer_norm_refuses_another_number_of_features(
-    shape: tuple[int, ...],
-) -> None:
+def test_layer_norm_refuses_another_number_of_features(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"the last axis must be 4; got \(") as e:
         LayerNorm(4)(numbers(*shape))
     assert str(e.value).endswith(f"got {shape}.")
@@ -567,9 +522,7 @@ def test_layer_norm_refuses_another_number_of_features(
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e30])
 @pytest.mark.parametrize("shape", [(6, 4), (3, 2, 4)])
-def test_what_is_not_finite_stays_out_of_the_running_averages(
-    shape: tuple[int, ...], bad: float
-) -> None:
+def test_what_is_not_finite_stays_out_of_the_running_averages(shape: tuple[int, ...], bad: float) -> None:
     layer, x = oddly(BatchNorm1d(4)), numbers(*shape)
     before = plain(layer)
     x[1, ..., 2] = bad
@@ -613,16 +566,10 @@ def test_a_batch_norm_in_evaluation_folds_into_the_linear_layer_before_it() -> N
 # Models made of layers
 
 
-def model_of(
-    *, seed: int = 1, block_size: int = 3, vocabulary: Vocabulary = LETTERS
-) -> LayeredModel:
+def model_of(*, seed: int = 1, block_size: int = 3, vocabulary: Vocabulary = LETTERS) -> LayeredModel:
     """Make a model with a batch norm inside a Sequential inside a Sequential."""
     g, size = seeded(seed), len(vocabulary)
-    inner = Sequential(
-        Linear(4 * block_size, 8, bias=False, gain=5 / 3, generator=g),
-        BatchNorm1d(8),
-        Tanh(),
-    )
+    inner = Sequential(Linear(4 * block_size, 8, bias=False, gain=5 / 3, generator=g), BatchNorm1d(8), Tanh())
     out = Linear(8, size, gain=0.5, generator=g)
     net = Sequential(Embedding(size, 4, generator=g), Flatten(), inner, out)
     return LayeredModel(net, block_size, vocabulary)
@@ -674,9 +621,7 @@ def test_modules_are_a_model_and_all_that_it_is_made_of() -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_log_probs_are_those_of_evaluation_and_the_mode_stays(
-    training: bool,
-) -> None:
+def test_log_probs_are_those_of_evaluation_and_the_mode_stays(training: bool) -> None:
     model = model_of()
     trained(model)
     X = contexts_for(model, 9)
@@ -824,16 +769,8 @@ def test_a_model_is_trained_as_one_of_torch_s_layers_is() -> None:
         ):
             turn = other is theirs.linear.weight or other is theirs.out.weight
             other.copy_(mine.T if turn else mine)
-    history = train(
-        ours,
-        batches(ours, NAMES, 8, seeded(3)),
-        SGD(ours.parameters(), lr=0.2),
-        steps=20,
-    )
-    optimizer, source = (
-        SGD(theirs.parameters(), lr=0.2),
-        batches(ours, NAMES, 8, seeded(3)),
-    )
+    history = train(ours, batches(ours, NAMES, 8, seeded(3)), SGD(ours.parameters(), lr=0.2), steps=20)
+    optimizer, source = (SGD(theirs.parameters(), lr=0.2), batches(ours, NAMES, 8, seeded(3)))
     for loss in history.losses:
         X, Y = next(source)
         other_loss = F.cross_entropy(theirs.logits(X), Y)
@@ -941,9 +878,7 @@ class Holding(TensorModule):
         ({0: "a name", 1: model_of()}, "dict"),
     ],
 )
-def test_modules_in_a_list_a_tuple_or_a_dict_are_refused(
-    more: object, kind: str, within: bool
-) -> None:
+def test_modules_in_a_list_a_tuple_or_a_dict_are_refused(more: object, kind: str, within: bool) -> None:
     holding = Holding(more)
     module = Sequential(Tanh(), holding) if within else holding
     assert module(numbers(2, 3)).shape == (2, 3)  # nobody has asked yet
@@ -963,9 +898,7 @@ def test_modules_in_a_list_a_tuple_or_a_dict_are_refused(
 
 
 @pytest.mark.parametrize("more", [[], (), {}, [1, 2], (3, "a"), {"a": 1.5}])
-def test_a_list_a_tuple_or_a_dict_without_modules_is_no_matter(
-    more: object,
-) -> None:
+def test_a_list_a_tuple_or_a_dict_without_modules_is_no_matter(more: object) -> None:
     holding = Holding(more)
     assert list(holding.children()) == [("first", holding.first)]
     assert list(holding.state_dict()) == ["first.weight", "first.bias"]
@@ -977,18 +910,8 @@ def test_modules_in_a_sequential_are_found_though_it_keeps_them_in_a_list() -> N
     holding = Holding(Sequential(*layers))
     assert isinstance(holding.more, Sequential)
     assert holding.more.layers == layers
-    assert list(holding.modules()) == [
-        holding,
-        holding.first,
-        holding.more,
-        *layers,
-    ]
-    assert list(holding.state_dict())[2:] == [
-        "more.0.weight",
-        "more.0.bias",
-        "more.1.weight",
-        "more.1.bias",
-    ]
+    assert list(holding.modules()) == [holding, holding.first, holding.more, *layers]
+    assert list(holding.state_dict())[2:] == ["more.0.weight", "more.0.bias", "more.1.weight", "more.1.bias"]
     assert len(holding.parameters()) == 6
 
 
@@ -1014,19 +937,13 @@ def test_an_output_that_is_kept_is_neither_a_parameter_nor_in_the_state() -> Non
     SGD(net.parameters(), lr=0.1).step()  # which refuses outputs
 
 
-def test_a_run_that_was_stopped_ends_as_the_one_that_was_not(
-    tmp_path: Path,
-) -> None:
+def test_a_run_that_was_stopped_ends_as_the_one_that_was_not(tmp_path: Path) -> None:
     def run(seed: int) -> tuple[LayeredModel, AdamW, torch.Generator]:
         model = model_of(seed=seed)
         return model, AdamW(model.parameters(), lr=0.02), seeded(seed + 100)
 
     def go_on(
-        model: LayeredModel,
-        optimizer: AdamW,
-        g: torch.Generator,
-        steps: int,
-        history: History | None = None,
+        model: LayeredModel, optimizer: AdamW, g: torch.Generator, steps: int, history: History | None = None
     ) -> History:
         source = batches(model, NAMES, 5, g)
         return train(model, source, optimizer, steps=steps, history=history)

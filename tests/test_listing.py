@@ -66,9 +66,7 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "src"
 
 
-def test_a_function_is_shown_without_its_docstring_under_its_true_numbers(
-    source: Path,
-) -> None:
+def test_a_function_is_shown_without_its_docstring_under_its_true_numbers(source: Path) -> None:
     excerpt = find(source, "pkg.shapes.area")
     assert excerpt.text == (
         "def area(r: float) -> float:\n    # keep this comment\n    return math.pi * r**2\n"
@@ -89,38 +87,20 @@ def test_docstrings_of_inner_functions_go_too(source: Path) -> None:
 
 
 def test_a_function_that_is_only_a_docstring_keeps_it(source: Path) -> None:
-    assert (
-        find(source, "pkg.shapes.bare").text
-        == 'def bare():\n    """Only a docstring."""\n'
-    )
+    assert find(source, "pkg.shapes.bare").text == 'def bare():\n    """Only a docstring."""\n'
 
 
-def test_a_class_is_shown_whole_or_by_its_head_and_some_members(
-    source: Path,
-) -> None:
+def test_a_class_is_shown_whole_or_by_its_head_and_some_members(source: Path) -> None:
     whole = find(source, "pkg.shapes.Disc")
-    assert whole.names == (
-        "Disc",
-        "Disc.sides",
-        "Disc.__init__",
-        "Disc.area",
-        "Disc.grow",
-    )
+    assert whole.names == ("Disc", "Disc.sides", "Disc.__init__", "Disc.area", "Disc.grow")
     some = find(source, "pkg.shapes.Disc", ["__init__"])
     assert some.names == ("Disc", "Disc.__init__")
-    assert (
-        some.text
-        == "class Disc:\n    sides = 0\n\n    def __init__(self, r):\n        self.r = r\n"
-    )
-    assert (
-        find(source, "pkg.shapes.Disc", []).text == "class Disc:\n    sides = 0\n"
-    )
+    assert some.text == "class Disc:\n    sides = 0\n\n    def __init__(self, r):\n        self.r = r\n"
+    assert find(source, "pkg.shapes.Disc", []).text == "class Disc:\n    sides = 0\n"
 
 
 def test_several_objects_are_shown_together(source: Path) -> None:
-    limit, disc = find_all(
-        source, ["pkg.shapes.LIMIT", "pkg.shapes.Disc"], ["__init__"]
-    )
+    limit, disc = find_all(source, ["pkg.shapes.LIMIT", "pkg.shapes.Disc"], ["__init__"])
     assert limit.text == "LIMIT = 3  # a constant\n"
     assert disc.names == ("Disc", "Disc.__init__")
 

@@ -58,9 +58,7 @@ class Restated(nn.Module):
 
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("block_size", [1, 3, 8])
-def test_outputs_and_gradients_are_those_of_torch_nn(
-    direct: bool, block_size: int
-) -> None:
+def test_outputs_and_gradients_are_those_of_torch_nn(direct: bool, block_size: int) -> None:
     model = BengioMLP(block_size, 7, 31, direct, generator=seeded()).quieten()
     with torch.no_grad():
         for p in model.params.values():  # not the zeros that quieten leaves
@@ -84,23 +82,16 @@ def test_one_logit_is_the_paper_s_equation_written_out() -> None:
     model = BengioMLP(2, 3, 4, direct=True, generator=seeded(5))
     C, W1, b1, W2, b2, W = (p.detach().double() for p in model.parameters())
     x = [C[2][0], C[2][1], C[2][2], C[9][0], C[9][1], C[9][2]]
-    hidden = [
-        math.tanh(b1[j] + sum(x[i] * W1[i, j] for i in range(6))) for j in range(4)
-    ]
+    hidden = [math.tanh(b1[j] + sum(x[i] * W1[i, j] for i in range(6))) for j in range(4)]
     for y in (0, 13, 26):
         expected = b2[y] + sum(x[i] * W[i, y] for i in range(6))
         expected += sum(hidden[j] * W2[j, y] for j in range(4))
-        assert model.logits(torch.tensor([[2, 9]]))[0, y].item() == pytest.approx(
-            float(expected), abs=1e-5
-        )
+        assert model.logits(torch.tensor([[2, 9]]))[0, y].item() == pytest.approx(float(expected), abs=1e-5)
 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    block_size=st.integers(1, 6),
-    n_embd=st.integers(1, 9),
-    n_hidden=st.integers(1, 20),
-    direct=st.booleans(),
+    block_size=st.integers(1, 6), n_embd=st.integers(1, 9), n_hidden=st.integers(1, 20), direct=st.booleans()
 )
 def test_the_number_of_weights_is_the_paper_s(
     block_size: int, n_embd: int, n_hidden: int, direct: bool
@@ -123,9 +114,7 @@ def test_an_embedding_row_is_a_one_hot_times_the_table() -> None:
     assert torch.equal(model.logits(X), expected)
 
 
-def test_a_model_without_direct_connections_begins_with_the_same_other_weights() -> (
-    None
-):
+def test_a_model_without_direct_connections_begins_with_the_same_other_weights() -> None:
     plain = BengioMLP(3, 4, 5, generator=seeded())
     direct = BengioMLP(3, 4, 5, direct=True, generator=seeded())
     assert set(direct.params) - set(plain.params) == {"W"}
@@ -234,7 +223,5 @@ def plain_loop(names: list[str], block_size: int) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("block_size", [1, 3, 8])
 def test_windows_are_those_of_the_plain_loop(block_size: int) -> None:
     names = ["emma", "a", "zz", "olivia"]
-    for ours, theirs in zip(
-        windows(names, block_size), plain_loop(names, block_size), strict=True
-    ):
+    for ours, theirs in zip(windows(names, block_size), plain_loop(names, block_size), strict=True):
         assert torch.equal(ours, theirs)

@@ -45,15 +45,11 @@ def quick(name: str, names: list[str] = NAMES, **how: Any) -> Any:
 def same(a: Any, b: Any) -> bool:
     """Whether two models answer alike, bit for bit."""
     X, _ = windows(NAMES, a.block_size, a.vocabulary)
-    return a.block_size == b.block_size and torch.equal(
-        a.log_probs(X), b.log_probs(X)
-    )
+    return a.block_size == b.block_size and torch.equal(a.log_probs(X), b.log_probs(X))
 
 
 @pytest.fixture(autouse=True)
-def folder(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_models: None
-) -> Path:
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_models: None) -> Path:
     """A store of their own for these tests, and what is told to people."""
     monkeypatch.setenv("NNZ_MODELS", str(tmp_path / "store"))
     monkeypatch.delenv("NNZ_BUILD", raising=False)
@@ -62,9 +58,7 @@ def folder(
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("count", [6, 50])
-def test_every_kind_learns_from_a_short_list_in_any_alphabet(
-    name: str, count: int
-) -> None:
+def test_every_kind_learns_from_a_short_list_in_any_alphabet(name: str, count: int) -> None:
     names = (WORDS * 7)[:count]
     vocabulary = Vocabulary(WORDS)
     model = quick(name, names, vocabulary=vocabulary)
@@ -76,9 +70,7 @@ def test_every_kind_learns_from_a_short_list_in_any_alphabet(
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_comes_out_of_its_file_as_it_went_in(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_model_comes_out_of_its_file_as_it_went_in(name: str, tmp_path: Path) -> None:
     model = quick(name)
     save_model(tmp_path / "m", model, name, about={"seed": 1})
     loaded, about = kept.load_with_facts(tmp_path / "m")
@@ -116,9 +108,7 @@ BOOK = dict(MODELS)  # as it is, before a test makes it small
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_networks_of_bengio_are_the_recipes_of_the_chapter_on_training(
-    name: str,
-) -> None:
+def test_the_networks_of_bengio_are_the_recipes_of_the_chapter_on_training(name: str) -> None:
     facts = {**BOOK[name].settings, **asdict(BOOK[name].descent or Any)}
     assert facts.pop("packed") is False
     assert facts.pop("beta") == 0.99  # as Recipe.fit has it
@@ -135,9 +125,7 @@ def test_the_networks_of_bengio_are_the_recipes_of_the_chapter_on_training(
         torch.testing.assert_close(ours.params[key], weights)
 
 
-def test_effort_counts_steps_and_rounds_and_is_one_step_at_least(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_effort_counts_steps_and_rounds_and_is_one_step_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
 
     def count(*args: Any, **how: Any) -> Any:
@@ -275,9 +263,7 @@ def test_a_file_of_somebody_else_is_refused(file: Path, texts: Any) -> None:
         ({"about": 3}, "TypeError"),
     ],
 )
-def test_facts_that_make_no_sense_are_refused(
-    file: Path, facts: dict[str, Any], says: str
-) -> None:
+def test_facts_that_make_no_sense_are_refused(file: Path, facts: dict[str, Any], says: str) -> None:
     with pytest.raises(ModelFileError, match=says):
         load_model(forge(file, **facts))
 
@@ -313,9 +299,7 @@ def put(key: str, make: Any) -> Any:
         ("mixture", drop("1.0.grams"), "grams"),
     ],
 )
-def test_tensors_that_do_not_fit_are_refused(
-    tmp_path: Path, name: str, change: Any, says: str
-) -> None:
+def test_tensors_that_do_not_fit_are_refused(tmp_path: Path, name: str, change: Any, says: str) -> None:
     save_model(tmp_path / "m", quick(name), name, about={})
     with pytest.raises(ModelFileError, match=says):
         load_model(forge(tmp_path / "m", change))
@@ -328,9 +312,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*.safetensors"))
 
 
-def test_what_was_trained_is_not_trained_again(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_trained_is_not_trained_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = trained("mlp", NAMES, effort=0.01)
     monkeypatch.setattr(kept, "fit", None)
     second = trained("mlp", NAMES, effort=0.01)
@@ -342,9 +324,7 @@ def test_what_was_trained_is_not_trained_again(
     assert files(folder) == [first.path.name] if first.path else False
 
 
-def test_anything_else_is_trained_anew(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_anything_else_is_trained_anew(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     trained("trigram", NAMES)
     others: list[dict[str, Any]] = [
         {"names": NAMES[1:]},
@@ -374,37 +354,21 @@ def test_the_key_changes_with_the_code_and_with_torch(
     assert len({before, *others, store.key(["a"], ["x = 1"])}) == 4
 
 
-def test_the_key_of_a_model_changes_with_its_own_code_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_key_of_a_model_changes_with_its_own_code_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     about = {"names": 1}
-    places = {
-        name: kept._place(name, about, LETTERS)
-        for name in MODELS
-        if name != "mixture"
-    }
+    places = {name: kept._place(name, about, LETTERS) for name in MODELS if name != "mixture"}
     whole = kept.code_behind
 
     def changed(module: str, name: str) -> list[str]:
-        return (
-            [*whole(module, name), "changed"]
-            if module == "gated"
-            else whole(module, name)
-        )
+        return [*whole(module, name), "changed"] if module == "gated" else whole(module, name)
 
     monkeypatch.setattr(kept, "code_behind", changed)
-    moved = [
-        name
-        for name, place in places.items()
-        if kept._place(name, about, LETTERS) != place
-    ]
+    moved = [name for name, place in places.items() if kept._place(name, about, LETTERS) != place]
     assert moved == ["gated"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"nonsense" * 100])
-def test_a_damaged_file_is_replaced_with_a_notice(
-    damage: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_file_is_replaced_with_a_notice(damage: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     first = trained("trigram", NAMES)
     assert first.path
     first.path.write_bytes(damage)
@@ -416,9 +380,7 @@ def test_a_damaged_file_is_replaced_with_a_notice(
 
 
 def test_where_nothing_can_be_written_a_model_is_trained_all_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("NNZ_MODELS", str(tmp_path / "file" / "store"))
@@ -440,9 +402,7 @@ def test_a_folder_that_can_only_be_read_is_read(
 
 
 def test_a_full_disk_costs_the_file_and_not_the_model(
-    monkeypatch: pytest.MonkeyPatch,
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*given: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -454,9 +414,7 @@ def test_a_full_disk_costs_the_file_and_not_the_model(
 
 
 def test_a_disk_that_is_really_full_leaves_no_half_file(
-    folder: Path,
-    disk_for: Callable[[int], AbstractContextManager[None]],
-    capsys: pytest.CaptureFixture[str],
+    folder: Path, disk_for: Callable[[int], AbstractContextManager[None]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with disk_for(500):
         assert not trained("trigram", NAMES).from_store
@@ -473,9 +431,7 @@ def test_notices_are_not_given_on_a_page(
     assert capsys.readouterr().err == ""
 
 
-def test_ctrl_c_leaves_nothing_in_the_store(
-    monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> None:
+def test_ctrl_c_leaves_nothing_in_the_store(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     train = models.train
 
     def stopped(*args: Any, **how: Any) -> Any:

@@ -39,29 +39,19 @@ def test_half_of_the_points_have_each_label_in_mixed_order() -> None:
 
 def test_the_noise_has_the_given_size() -> None:
     points, labels = two_moons(4000, 0.1, random.Random(1))
-    off = [
-        math.hypot(x, y) - 1
-        for (x, y), label in zip(points, labels, strict=True)
-        if label == 1
-    ]
+    off = [math.hypot(x, y) - 1 for (x, y), label in zip(points, labels, strict=True) if label == 1]
     spread = math.sqrt(sum(d * d for d in off) / len(off))
     assert spread == pytest.approx(0.1, rel=0.1)
 
 
 def test_the_same_seed_gives_the_same_points() -> None:
-    assert two_moons(20, 0.1, random.Random(5)) == two_moons(
-        20, 0.1, random.Random(5)
-    )
-    assert two_moons(20, 0.1, random.Random(5)) != two_moons(
-        20, 0.1, random.Random(6)
-    )
+    assert two_moons(20, 0.1, random.Random(5)) == two_moons(20, 0.1, random.Random(5))
+    assert two_moons(20, 0.1, random.Random(5)) != two_moons(20, 0.1, random.Random(6))
 
 
 @pytest.mark.parametrize(("n", "noise"), [(1, 0.1), (0, 0.1), (10, -0.1)])
 def test_impossible_moons_are_refused(n: int, noise: float) -> None:
-    with pytest.raises(
-        ValueError, match=f"n >= 2.*got {n}" if n < 2 else f"noise={noise}"
-    ):
+    with pytest.raises(ValueError, match=f"n >= 2.*got {n}" if n < 2 else f"noise={noise}"):
         two_moons(n, noise, random.Random(1))
 
 

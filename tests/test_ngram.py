@@ -64,9 +64,7 @@ def test_keys_are_numbers_in_base_v(V: int, n: int, data: st.DataObject) -> None
 
 
 @given(NAMES, st.integers(1, 5))
-def test_the_table_holds_what_a_counter_counts(
-    names: list[str], order: int
-) -> None:
+def test_the_table_holds_what_a_counter_counts(names: list[str], order: int) -> None:
     counter: dict[str, Counter[str]] = defaultdict(Counter)
     for name in names:
         text = "." * (order - 1) + name + "."
@@ -77,10 +75,7 @@ def test_the_table_holds_what_a_counter_counts(
     assert (table.keys.diff() > 0).all()
     for before, after in counter.items():
         row = table.rows(torch.tensor([LETTERS.encode(before)], dtype=torch.int64))
-        assert (
-            Counter({LETTERS.chars[i]: int(n) for i, n in enumerate(row[0]) if n})
-            == after
-        )
+        assert Counter({LETTERS.chars[i]: int(n) for i, n in enumerate(row[0]) if n}) == after
 
 
 def test_a_context_that_never_occurred_has_a_row_of_zeros() -> None:
@@ -95,8 +90,7 @@ def test_order_two_is_the_bigram(sample: list[str]) -> None:
     for k in (0, 0.3, 1):
         pair, bigram = NGramCounts(2, k).fit(train), BigramCounts(k).fit(train)
         assert torch.equal(
-            pair.log_probs(torch.arange(27)[:, None]),
-            bigram.log_probs(torch.arange(27)[:, None]),
+            pair.log_probs(torch.arange(27)[:, None]), bigram.log_probs(torch.arange(27)[:, None])
         )
 
 
@@ -133,9 +127,7 @@ def test_rows_sum_to_one_for_contexts_seen_and_unseen(
 
 
 @given(NAMES, st.floats(0.01, 1), st.integers(1, 4))
-def test_rows_sum_to_one_for_every_discount(
-    names: list[str], discount: float, order: int
-) -> None:
+def test_rows_sum_to_one_for_every_discount(names: list[str], discount: float, order: int) -> None:
     contexts, _ = windows(names, order - 1)
     for kind in (AbsoluteDiscounting, KneserNey):
         probs = kind(order, discount).fit(names).log_probs(contexts).exp()
@@ -162,26 +154,17 @@ def by_the_recipe(names: list[str], order: int, D: float, text: str) -> list[flo
         found = [level.get(before + char, 0) for char in LETTERS.chars]
         if total := sum(found):
             share = D * sum(count > 0 for count in found) / total
-            probs = [
-                max(count - D, 0) / total + share * p
-                for count, p in zip(found, probs, strict=True)
-            ]
+            probs = [max(count - D, 0) / total + share * p for count, p in zip(found, probs, strict=True)]
     return probs
 
 
 @given(NAMES, st.integers(1, 5), st.floats(0.1, 1), st.text("abz.", max_size=4))
-def test_kneser_ney_is_what_the_recipe_says(
-    names: list[str], order: int, discount: float, text: str
-) -> None:
+def test_kneser_ney_is_what_the_recipe_says(names: list[str], order: int, discount: float, text: str) -> None:
     text = text.rjust(order - 1, ".")[len(text.rjust(order - 1, ".")) - order + 1 :]
     model = KneserNey(order, discount).fit(names)
-    asked = torch.tensor([LETTERS.encode(text)], dtype=torch.int64).view(
-        1, order - 1
-    )
+    asked = torch.tensor([LETTERS.encode(text)], dtype=torch.int64).view(1, order - 1)
     expected = by_the_recipe(names, order, discount, text)
-    assert model.log_probs(asked).exp()[0].tolist() == pytest.approx(
-        expected, abs=1e-12
-    )
+    assert model.log_probs(asked).exp()[0].tolist() == pytest.approx(expected, abs=1e-12)
 
 
 def test_shorter_tables_count_contexts_and_not_occurrences() -> None:
@@ -193,14 +176,8 @@ def test_shorter_tables_count_contexts_and_not_occurrences() -> None:
     row = counted.fit(names).tables[0].counts[0]
     assert row[[index("n"), index("y")]].tolist() == [1, 2]
     unseen = context("z", 1)
-    assert (
-        frequent.log_probs(unseen)[0, index("n")]
-        > frequent.log_probs(unseen)[0, index("y")]
-    )
-    assert (
-        counted.log_probs(unseen)[0, index("n")]
-        < counted.log_probs(unseen)[0, index("y")]
-    )
+    assert frequent.log_probs(unseen)[0, index("n")] > frequent.log_probs(unseen)[0, index("y")]
+    assert counted.log_probs(unseen)[0, index("n")] < counted.log_probs(unseen)[0, index("y")]
 
 
 def test_the_continuation_counts_keep_the_marginals(sample: list[str]) -> None:
@@ -222,37 +199,25 @@ def test_the_continuation_counts_keep_the_marginals(sample: list[str]) -> None:
 
 
 @pytest.mark.parametrize("way", SMOOTHED)
-def test_more_names_of_the_same_kind_lower_the_loss(
-    way: str, sample: list[str]
-) -> None:
+def test_more_names_of_the_same_kind_lower_the_loss(way: str, sample: list[str]) -> None:
     train, dev, _ = split_names(sample)
     few, many = SMOOTHED[way](4).fit(train[:1000]), SMOOTHED[way](4).fit(train)
     assert nll(many, dev) < nll(few, dev) < math.log(27)
 
 
 def test_names_are_drawn_from_every_model(sample: list[str]) -> None:
-    models: list[LanguageModel] = [
-        make(5).fit(sample) for make in SMOOTHED.values()
-    ]
-    models += [
-        TrigramNet(generator=seeded()),
-        AdditiveTrigramNet(generator=seeded()),
-    ]
+    models: list[LanguageModel] = [make(5).fit(sample) for make in SMOOTHED.values()]
+    models += [TrigramNet(generator=seeded()), AdditiveTrigramNet(generator=seeded())]
     for model in models:
         names = sample_names(model, 20, generator=seeded())
         assert len(names) == 20
         assert names == sample_names(model, 20, generator=seeded())
-    copied = sum(
-        name in set(sample)
-        for name in sample_names(models[3], 200, generator=seeded())
-    )
+    copied = sum(name in set(sample) for name in sample_names(models[3], 200, generator=seeded()))
     assert 10 < copied < 190
 
 
 def test_the_additive_network_adds_two_rows_and_the_other_takes_one() -> None:
-    additive, rows = (
-        net(generator=seeded()) for net in (AdditiveTrigramNet, TrigramNet)
-    )
+    additive, rows = (net(generator=seeded()) for net in (AdditiveTrigramNet, TrigramNet))
     contexts = torch.tensor([[3, 5], [5, 3]])
     one_hots = torch.zeros(2, 54)
     one_hots[0, [3, 27 + 5]] = 1
@@ -294,9 +259,7 @@ def lowest(names: list[str], first: bool) -> float:
     @torch.no_grad()
     def closure() -> Tensor:
         log_probs = log_softmax(one_hots @ W)
-        W.grad = one_hots.T @ (
-            log_probs.exp() * shares.sum(1, keepdim=True) - shares
-        )
+        W.grad = one_hots.T @ (log_probs.exp() * shares.sum(1, keepdim=True) - shares)
         return -(shares * log_probs).sum()
 
     solver.step(closure)
@@ -337,9 +300,7 @@ def test_order_eight_is_small(sample: list[str]) -> None:
 @pytest.mark.parametrize("order", [0, -1, 14, 100])
 def test_an_order_out_of_range_is_refused(order: int) -> None:
     for make in SMOOTHED.values():
-        with pytest.raises(
-            ValueError, match=rf"order is {order}; it counts .* 1 to 13"
-        ):
+        with pytest.raises(ValueError, match=rf"order is {order}; it counts .* 1 to 13"):
             make(order)
 
 
@@ -393,9 +354,7 @@ def test_k_must_be_finite_and_not_negative(k: float) -> None:
 @pytest.mark.parametrize("discount", [0, -0.5, 1.01, math.nan, math.inf])
 def test_a_discount_out_of_range_is_refused(discount: float) -> None:
     for kind in (AbsoluteDiscounting, KneserNey):
-        with pytest.raises(
-            ValueError, match=r"discount is .*; it is taken from counts"
-        ):
+        with pytest.raises(ValueError, match=r"discount is .*; it is taken from counts"):
             kind(3, discount)
 
 

@@ -26,9 +26,7 @@ def in_torch(model: MLP) -> tuple[torch.nn.Sequential, list[torch.Tensor]]:
         linear = torch.nn.Linear(len(weights[0]), len(weights), dtype=torch.float64)
         with torch.no_grad():
             linear.weight.copy_(torch.tensor(weights, dtype=torch.float64))
-            linear.bias.copy_(
-                torch.tensor([n.b.data for n in layer.neurons], dtype=torch.float64)
-            )
+            linear.bias.copy_(torch.tensor([n.b.data for n in layer.neurons], dtype=torch.float64))
         layers.append(linear)
         if layer.neurons[0].nonlin:
             layers.append(torch.nn.ReLU())
@@ -52,15 +50,9 @@ def test_outputs_and_gradients_are_those_of_torch(sizes: list[int]) -> None:
         assert isinstance(total, Value)
         total.backward()
         sum(o * (i + 1.5) for i, o in enumerate(theirs)).backward()
-    for layer, linear in zip(
-        model.layers,
-        (m for m in net if isinstance(m, torch.nn.Linear)),
-        strict=True,
-    ):
+    for layer, linear in zip(model.layers, (m for m in net if isinstance(m, torch.nn.Linear)), strict=True):
         for j, neuron in enumerate(layer.neurons):
-            assert [w.grad for w in neuron.w] == pytest.approx(
-                linear.weight.grad[j].tolist()
-            )
+            assert [w.grad for w in neuron.w] == pytest.approx(linear.weight.grad[j].tolist())
             assert neuron.b.grad == pytest.approx(linear.bias.grad[j].item())
 
 
@@ -69,9 +61,7 @@ def test_parameters_come_layer_by_layer_weights_before_biases() -> None:
     parameters = model.parameters()
     first = model.layers[0].neurons[0]
     assert parameters[:3] == [*first.w, first.b]
-    assert all(
-        a is b for a, b in zip(parameters[:3], [*first.w, first.b], strict=True)
-    )
+    assert all(a is b for a, b in zip(parameters[:3], [*first.w, first.b], strict=True))
     assert len(parameters) == len({id(p) for p in parameters}) == 3 * 3 + 4
 
 
@@ -86,8 +76,7 @@ def test_weights_start_within_one_and_biases_at_zero() -> None:
 
 def test_the_same_generator_gives_the_same_network() -> None:
     one, two, other = (
-        [p.data for p in MLP(2, [3, 1], generator=random.Random(seed)).parameters()]
-        for seed in (4, 4, 5)
+        [p.data for p in MLP(2, [3, 1], generator=random.Random(seed)).parameters()] for seed in (4, 4, 5)
     )
     assert one == two != other
 
@@ -98,18 +87,12 @@ def test_without_a_generator_the_weights_are_drawn_from_the_shared_one() -> None
     assert random.getstate() != state
     drawn = random.Random()
     drawn.setstate(state)
-    assert [w.data for w in model.layers[0].neurons[0].w] == [
-        drawn.uniform(-1, 1) for _ in range(2)
-    ]
+    assert [w.data for w in model.layers[0].neurons[0].w] == [drawn.uniform(-1, 1) for _ in range(2)]
 
 
 def test_hidden_layers_have_the_relu_and_the_last_has_not() -> None:
     model = MLP(2, [3, 2, 1], generator=random.Random(0))
-    assert [layer.neurons[0].nonlin for layer in model.layers] == [
-        True,
-        True,
-        False,
-    ]
+    assert [layer.neurons[0].nonlin for layer in model.layers] == [True, True, False]
     for parameter in model.parameters():
         parameter.data = -1.0
     out = model([1.0, 1.0])
@@ -151,9 +134,7 @@ def test_inputs_of_the_wrong_length_are_refused(x: list[float]) -> None:
 def test_impossible_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 input, a whole number; got 0"):
         Neuron(0)
-    with pytest.raises(
-        ValueError, match="at least 1 neuron, a whole number; got 0"
-    ):
+    with pytest.raises(ValueError, match="at least 1 neuron, a whole number; got 0"):
         Layer(2, 0)
     with pytest.raises(ValueError, match="at least one layer"):
         MLP(2, [])
@@ -176,9 +157,7 @@ def test_it_trains_exactly_as_micrograd_does() -> None:
         assert len(peer.graph(ours)) == len(peer.graph(theirs))
         peer.train_step(model, ours, k)
         peer.train_step(their_model, theirs, k)
-    for mine, yours in zip(
-        model.parameters(), their_model.parameters(), strict=True
-    ):
+    for mine, yours in zip(model.parameters(), their_model.parameters(), strict=True):
         assert mine.data == pytest.approx(yours.data, rel=1e-9, abs=1e-12)
 
 
@@ -187,9 +166,7 @@ def test_gradient_descent_learns_xor() -> None:
     model = MLP(2, [4, 1], generator=random.Random(3))
 
     def loss() -> Value:
-        total = sum(
-            (model(x) - y) ** 2 for x, y in zip(inputs, targets, strict=True)
-        )
+        total = sum((model(x) - y) ** 2 for x, y in zip(inputs, targets, strict=True))
         assert isinstance(total, Value)
         return total
 
@@ -246,9 +223,7 @@ WRONG_CALLS: list[tuple[Callable[[], Any], str]] = [
 
 
 @pytest.mark.parametrize(("call", "words"), WRONG_CALLS)
-def test_a_wrong_call_is_told_what_to_write(
-    call: Callable[[], Any], words: str
-) -> None:
+def test_a_wrong_call_is_told_what_to_write(call: Callable[[], Any], words: str) -> None:
     with pytest.raises(TypeError, match=words):
         call()
 
@@ -272,9 +247,7 @@ def test_inputs_may_be_any_list_tuple_or_array() -> None:
         lambda g: Neuron(0, generator=g),
     ],
 )
-def test_a_network_that_is_refused_has_drawn_nothing(
-    make: Callable[[random.Random], Any],
-) -> None:
+def test_a_network_that_is_refused_has_drawn_nothing(make: Callable[[random.Random], Any]) -> None:
     g = random.Random(5)
     before = g.getstate()
     with pytest.raises((TypeError, ValueError)):

@@ -31,9 +31,7 @@ def test_all_ways_lead_to_the_same_weights() -> None:
     ends = [after(way) for way, _ in pace.WAYS.values()]
     for end in ends[1:]:
         for name in PARAMETERS:
-            torch.testing.assert_close(
-                end[name], ends[0][name], rtol=1e-4, atol=1e-5
-            )
+            torch.testing.assert_close(end[name], ends[0][name], rtol=1e-4, atol=1e-5)
     assert not torch.allclose(ends[0]["W1"], start["W1"], atol=0.01)
 
 
@@ -71,9 +69,7 @@ def test_every_step_of_every_way_is_timed_in_its_parts() -> None:
         assert parts == dict.fromkeys({"forward", "backward", "update"} | own, 1)
 
 
-def test_what_is_measured_is_measured_in_a_process_on_one_core(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_is_measured_is_measured_in_a_process_on_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def run(command: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
@@ -86,20 +82,12 @@ def test_what_is_measured_is_measured_in_a_process_on_one_core(
     assert pace.compare(rounds=3, n_hidden=50) == {"arithmetic": {"all": 0.25}}
     assert pace.arithmetic(rounds=4) == 0.25
     module = ["-m", "nnz.bench.pace"]
-    assert asked == [
-        [*module, "steps", "3", "50"],
-        [*module, "arithmetic", "4", "200"],
-    ]
+    assert asked == [[*module, "steps", "3", "50"], [*module, "arithmetic", "4", "200"]]
 
 
-@pytest.mark.parametrize(
-    ("what", "found"), [("steps", set(pace.WAYS)), ("arithmetic", {"arithmetic"})]
-)
+@pytest.mark.parametrize(("what", "found"), [("steps", set(pace.WAYS)), ("arithmetic", {"arithmetic"})])
 def test_what_the_process_says_is_what_was_measured(
-    what: str,
-    found: set[str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    what: str, found: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["pace", what, "1", "8000"])
     runpy.run_path(str(pace.__file__), run_name="__main__")
@@ -113,9 +101,7 @@ def test_without_rounds_there_is_nothing_to_time() -> None:
         pace.compare(rounds=0)
 
 
-def test_a_failure_says_what_the_process_said(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_failure_says_what_the_process_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "false")
     with pytest.raises(RuntimeError, match="measuring failed"):
         pace.compare(rounds=1)

@@ -129,16 +129,12 @@ def test_names_in_another_alphabet_are_packed_by_it() -> None:
 
 
 @given(NAMES, st.data())
-def test_a_part_is_the_packed_batch_of_its_names(
-    names: list[str], data: st.DataObject
-) -> None:
+def test_a_part_is_the_packed_batch_of_its_names(names: list[str], data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.sampled_from(range(len(names))), min_size=1))
     batch, Y = pack(names)
     of_names = torch.arange(len(Y)).split([len(name) + 1 for name in names])
     targets = torch.cat([of_names[i] for i in chosen])
-    assert alike(
-        (batch.part(targets), Y[targets]), pack([names[i] for i in chosen])
-    )
+    assert alike((batch.part(targets), Y[targets]), pack([names[i] for i in chosen]))
 
 
 # Many batches
@@ -180,13 +176,8 @@ def test_every_name_comes_first_about_as_often() -> None:
     assert all(abs(firsts[name] - 200) < 4 * spread for name in SEVEN)
 
 
-def test_the_same_generator_gives_the_same_batches_and_another_gives_others() -> (
-    None
-):
-    one, again, other = (
-        list(islice(packed_batches(SEVEN, 3, generator=seeded(s)), 9))
-        for s in (1, 1, 2)
-    )
+def test_the_same_generator_gives_the_same_batches_and_another_gives_others() -> None:
+    one, again, other = (list(islice(packed_batches(SEVEN, 3, generator=seeded(s)), 9)) for s in (1, 1, 2))
     assert all(map(same, one, again))
     assert not all(map(same, one, other))
 
@@ -242,9 +233,7 @@ def test_a_batch_of_no_whole_number_of_names_is_refused(batch_size: Any) -> None
         (["Emma"], ValueError, "'E' in .* is not in the vocabulary"),
     ],
 )
-def test_what_are_no_names_is_refused(
-    names: Any, error: type[Exception], says: str
-) -> None:
+def test_what_are_no_names_is_refused(names: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         pack(names)
     with pytest.raises(error, match=says):

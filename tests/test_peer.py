@@ -20,9 +20,7 @@ def runs() -> dict[str, peer.Run]:
     return {"nnz": ours, "micrograd": peer.measure("micrograd", 2, "uncircled")}
 
 
-def test_both_engines_do_the_same_work_and_report_it(
-    runs: dict[str, peer.Run],
-) -> None:
+def test_both_engines_do_the_same_work_and_report_it(runs: dict[str, peer.Run]) -> None:
     ours, theirs = runs.values()
     assert ours.nodes == theirs.nodes > 60_000
     assert peer.largest_difference(ours, theirs) < 1e-12
@@ -106,9 +104,7 @@ def test_a_gpt_of_scalars_trains_alike_with_both_engines_and_learns() -> None:
 
 def test_the_first_step_does_not_count() -> None:
     nothing = [0, 0, 0]
-    run = peer.Run(
-        "nnz", [0.1, 0.5, 0.3], nothing, nothing, nothing, nothing, 1, 1, 1
-    )
+    run = peer.Run("nnz", [0.1, 0.5, 0.3], nothing, nothing, nothing, nothing, 1, 1, 1)
     assert run.step == pytest.approx(0.4)
 
 
@@ -127,19 +123,14 @@ def test_with_the_collector_off_it_takes_no_time(
 
 
 @pytest.mark.parametrize(
-    ("engine", "steps", "switch"),
-    [("tinygrad", 2, "uncircled"), ("nnz", 1, "uncircled"), ("nnz", 2, "fast")],
+    ("engine", "steps", "switch"), [("tinygrad", 2, "uncircled"), ("nnz", 1, "uncircled"), ("nnz", 2, "fast")]
 )
-def test_what_cannot_be_measured_is_refused(
-    engine: str, steps: int, switch: str
-) -> None:
+def test_what_cannot_be_measured_is_refused(engine: str, steps: int, switch: str) -> None:
     with pytest.raises(ValueError, match=f"got '{engine}', {steps} and .*{switch}"):
         peer.measure(engine, steps, switch)
 
 
-def test_a_failing_process_says_what_it_said(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_failing_process_says_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peer.sys, "executable", "/bin/false")
     with pytest.raises(RuntimeError, match="measuring nnz failed"):
         peer.measure("nnz", steps=2)

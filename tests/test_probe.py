@@ -54,9 +54,7 @@ class Apply(TensorModule):
         return self.f(x)
 
 
-def layered(
-    *activations: TensorModule, norm: bool = False, n: int = 8, gain: float = 5 / 3
-) -> LayeredModel:
+def layered(*activations: TensorModule, norm: bool = False, n: int = 8, gain: float = 5 / 3) -> LayeredModel:
     """Make a model with a hidden layer before each activation."""
     g, n_in = seeded(), 12
     layers: list[TensorModule] = [Embedding(27, 4, generator=g), Flatten()]
@@ -83,9 +81,7 @@ def drawn(model: Trainable, optimizer: Optimizer, steps: int) -> History:
     return train(model, batches(model, NAMES, 8, seeded(3)), optimizer, steps=steps)
 
 
-def read(
-    model: Trainable, steps: int = 1, every: int = 1, lr: float = 0.1
-) -> Probe:
+def read(model: Trainable, steps: int = 1, every: int = 1, lr: float = 0.1) -> Probe:
     """Train with a probe, all windows at once."""
     optimizer = SGD(model.parameters(), lr=lr)
     with Probe(model, optimizer, every=every) as probe:
@@ -107,10 +103,7 @@ def rms(x: Tensor) -> float:
 
 def is_clean(model: Trainable, optimizer: Optimizer) -> bool:
     """Say whether a model and an optimizer are as if there had been no probe."""
-    hooks = [
-        *optimizer._optimizer_step_pre_hooks,
-        *optimizer._optimizer_step_post_hooks,
-    ]
+    hooks = [*optimizer._optimizer_step_pre_hooks, *optimizer._optimizer_step_post_hooks]
     with torch.enable_grad():
         h = torch.tanh(torch.ones(2, requires_grad=True))
     return not ("logits" in vars(model) or hooks or h.retains_grad)
@@ -122,9 +115,7 @@ def is_clean(model: Trainable, optimizer: Optimizer) -> bool:
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", MODELS)
-def test_training_is_the_same_to_the_last_bit(
-    name: str, optimizer: str, every: int
-) -> None:
+def test_training_is_the_same_to_the_last_bit(name: str, optimizer: str, every: int) -> None:
     model, twin = MODELS[name](), MODELS[name]()
     ours, theirs = OPTIMIZERS[optimizer](model), OPTIMIZERS[optimizer](twin)
     state = torch.get_rng_state()
@@ -170,9 +161,7 @@ def little_to_collect() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("little_to_collect")
-def test_no_graph_outlives_its_step_or_the_block_and_none_is_kept_if_none_is_due() -> (
-    None
-):
+def test_no_graph_outlives_its_step_or_the_block_and_none_is_kept_if_none_is_due() -> None:
     refs: list[weakref.ref[Tensor]] = []
 
     class Watched(BengioMLP):
@@ -225,10 +214,7 @@ def test_nothing_is_left_if_the_model_raises() -> None:
 
     model = layered(Tanh(), Apply(fail))
     optimizer = SGD(model.parameters(), lr=0.1)
-    with (
-        pytest.raises(OSError, match="no power"),
-        Probe(model, optimizer, every=1) as probe,
-    ):
+    with pytest.raises(OSError, match="no power"), Probe(model, optimizer, every=1) as probe:
         drawn(model, optimizer, 3)
     assert is_clean(model, optimizer)
     assert probe.readings == []
@@ -287,17 +273,9 @@ def test_a_probe_that_is_never_due_is_refused(every: int) -> None:
 
 @pytest.mark.parametrize(
     ("steps", "every", "expected"),
-    [
-        (10, 3, [0, 3, 6, 9]),
-        (9, 3, [0, 3, 6]),
-        (4, 1, [0, 1, 2, 3]),
-        (10, 50, [0]),
-        (0, 1, []),
-    ],
+    [(10, 3, [0, 3, 6, 9]), (9, 3, [0, 3, 6]), (4, 1, [0, 1, 2, 3]), (10, 50, [0]), (0, 1, [])],
 )
-def test_there_is_a_reading_at_every_so_many_steps(
-    steps: int, every: int, expected: list[int]
-) -> None:
+def test_there_is_a_reading_at_every_so_many_steps(steps: int, every: int, expected: list[int]) -> None:
     probe = read(MODELS["BengioMLP"](), steps, every)
     assert [r.step for r in probe.readings] == expected
 
@@ -357,9 +335,7 @@ def test_a_loop_by_hand_is_read_as_well() -> None:
 
 @pytest.mark.parametrize("when", ["first", "before backward", "before the step"])
 @pytest.mark.parametrize("name", MODELS)
-def test_questions_with_gradients_in_a_step_are_not_read(
-    name: str, when: str
-) -> None:
+def test_questions_with_gradients_in_a_step_are_not_read(name: str, when: str) -> None:
     X, Y = windows(NAMES, 3)
 
     def run(asks: str) -> Probe:
@@ -469,9 +445,7 @@ class Hidden:
         self.model = layered(Apply(activation), n=12, gain=3.0)
         weights = self.model.state_dict()
         weights["net.2.bias"].copy_(torch.linspace(-14, 14, 12))
-        E, W1, b1 = (
-            weights[f"net.{k}"] for k in ("0.weight", "2.weight", "2.bias")
-        )
+        E, W1, b1 = (weights[f"net.{k}"] for k in ("0.weight", "2.weight", "2.bias"))
         W2, b2 = weights["net.4.weight"], weights["net.4.bias"]
         self.X, self.Y = windows(NAMES, 3)
         z = (E[self.X].flatten(1) @ W1 + b1).requires_grad_()
@@ -494,9 +468,7 @@ class Hidden:
     ],
 )
 def test_a_signal_is_what_can_be_computed_by_hand(
-    kind: str,
-    activation: Callable[[Tensor], Tensor],
-    is_flat: Callable[[Tensor], Tensor],
+    kind: str, activation: Callable[[Tensor], Tensor], is_flat: Callable[[Tensor], Tensor]
 ) -> None:
     known = Hidden(activation)
     h, still = known.h, is_flat(known.h)
@@ -515,9 +487,7 @@ def test_a_signal_is_what_can_be_computed_by_hand(
 
 
 @pytest.mark.parametrize("activation", [torch.tanh, torch.sigmoid, torch.relu])
-def test_the_spread_is_what_tells_examples_apart_unit_by_unit(
-    activation: Callable[[Tensor], Tensor],
-) -> None:
+def test_the_spread_is_what_tells_examples_apart_unit_by_unit(activation: Callable[[Tensor], Tensor]) -> None:
     known = Hidden(activation)
     h = known.h.detach().double()
     each = [math.sqrt(((u - u.mean()) ** 2).sum() / len(u)) for u in h.unbind(1)]
@@ -543,16 +513,12 @@ def test_one_unit_and_one_example_have_no_spread() -> None:
     assert probe.values["tanh 1"].shape == (1, 1)
     signal = probe.readings[0].signals["tanh 1"]
     assert signal.mean == probe.values["tanh 1"].item()
-    assert (
-        signal.std == signal.spread == signal.slope == 0
-    )  # and torch has nothing to warn of
+    assert signal.std == signal.spread == signal.slope == 0  # and torch has nothing to warn of
     assert probe.slopes["tanh 1"].item() != 0
 
 
 @pytest.mark.parametrize("activation", [torch.tanh, torch.relu])
-def test_values_and_slopes_are_those_of_autograd(
-    activation: Callable[[Tensor], Tensor],
-) -> None:
+def test_values_and_slopes_are_those_of_autograd(activation: Callable[[Tensor], Tensor]) -> None:
     known = Hidden(activation)
     values, slopes = known.probe.values, known.probe.slopes
     hidden = f"{activation.__name__} 1"
@@ -655,9 +621,7 @@ def test_what_is_frozen_is_left_out() -> None:
     other.parameters()[0].requires_grad_(False)
     flows = read(other).readings[0].flows
     assert "net.0.weight" in other.state_dict()
-    assert (
-        list(flows) == list(read(layered(Tanh(), norm=True)).readings[0].flows)[1:]
-    )
+    assert list(flows) == list(read(layered(Tanh(), norm=True)).readings[0].flows)[1:]
 
 
 def test_what_the_optimizer_does_not_own_is_left_out() -> None:
@@ -730,9 +694,7 @@ def test_weights_of_all_groups_of_the_optimizer_are_read() -> None:
         ("sigmoid", nn.Sigmoid()),
     ],
 )
-def test_every_spelling_of_an_activation_is_seen_once(
-    kind: str, f: Callable[[Tensor], Tensor]
-) -> None:
+def test_every_spelling_of_an_activation_is_seen_once(kind: str, f: Callable[[Tensor], Tensor]) -> None:
     probe = read(layered(Apply(f)))
     assert list(probe.readings[0].signals) == [f"{kind} 1"]
     assert list(probe.values) == [f"{kind} 1", "logits"]
@@ -849,12 +811,8 @@ def test_a_model_of_torch_nn_is_read() -> None:
 # Flat
 
 
-@pytest.mark.parametrize(
-    ("kind", "border"), [("tanh", 0.99), ("sigmoid", (1 + 0.99) / 2)]
-)
-def test_flat_begins_where_the_slope_is_two_hundredths_of_the_largest(
-    kind: str, border: float
-) -> None:
+@pytest.mark.parametrize(("kind", "border"), [("tanh", 0.99), ("sigmoid", (1 + 0.99) / 2)])
+def test_flat_begins_where_the_slope_is_two_hundredths_of_the_largest(kind: str, border: float) -> None:
     assert pytest.approx(0.0199) == LEAST_SLOPE
     inside, outside = border - 1e-9, border + 1e-9
     turned = {"tanh": (-inside, -outside), "sigmoid": (1 - inside, 1 - outside)}
@@ -871,9 +829,7 @@ def test_the_relu_is_flat_where_it_gives_zero() -> None:
 
 
 def test_flat_knows_no_other_kind() -> None:
-    with pytest.raises(
-        ValueError, match=r"kind is 'gelu'; .* tanh, sigmoid or relu"
-    ):
+    with pytest.raises(ValueError, match=r"kind is 'gelu'; .* tanh, sigmoid or relu"):
         flat("gelu", torch.zeros(2))
 
 
@@ -897,9 +853,7 @@ class Work(TorchDispatchMode):
         super().__init__()
         self.operations, self.numbers = 0, 0
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         self.operations += 1
         parts = tree_leaves((args, kwargs, out))
@@ -907,9 +861,7 @@ class Work(TorchDispatchMode):
         return out
 
 
-def test_a_probe_at_every_hundredth_step_costs_less_than_a_tenth(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_probe_at_every_hundredth_step_costs_less_than_a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
     names, recorders = ["emma", "olivia"] * 50, 0
     enter = Recorder.__enter__
 
@@ -935,6 +887,5 @@ def test_a_probe_at_every_hundredth_step_costs_less_than_a_tenth(
     assert 0 < probed.numbers < 1.1 * plain.numbers
     assert recorders == 1
     assert (  # between two readings it does nothing
-        probed.operations - work(True, 50).operations
-        == plain.operations - work(False, 50).operations
+        probed.operations - work(True, 50).operations == plain.operations - work(False, 50).operations
     )

@@ -74,9 +74,7 @@ def state_of(thing: Any, seen: dict[int, Any] | None = None) -> Any:
     return repr(thing) if plain else type(thing).__name__
 
 
-def refused(
-    call: Callable[[], object], *things: Any, error: Any = (ValueError, TypeError)
-) -> None:
+def refused(call: Callable[[], object], *things: Any, error: Any = (ValueError, TypeError)) -> None:
     """Check that a call raises, and leaves things as they were."""
     before = [state_of(thing) for thing in things]
     with pytest.raises(error):
@@ -96,9 +94,7 @@ def _small(small_models: None) -> None:
 
 @pytest.mark.parametrize("name", [n for n in MODELS if n != "mixture"])
 @pytest.mark.parametrize("training", [True, False])
-def test_contexts_that_are_refused_have_changed_no_model(
-    name: str, training: bool
-) -> None:
+def test_contexts_that_are_refused_have_changed_no_model(name: str, training: bool) -> None:
     model = made(name)
     if hasattr(model, "train"):
         model.train(training)
@@ -116,9 +112,7 @@ def test_contexts_that_are_refused_have_changed_no_model(
 
 
 @pytest.mark.parametrize("name", NORMED)
-def test_one_context_is_too_few_for_a_norm_and_moves_none_of_them(
-    name: str,
-) -> None:
+def test_one_context_is_too_few_for_a_norm_and_moves_none_of_them(name: str) -> None:
     model = made(name)
     model.logits(windows(NAMES, model.block_size)[0])
     one = torch.ones(1, model.block_size).long()
@@ -165,16 +159,12 @@ def test_a_model_of_ones_own_is_put_back_with_its_dropout() -> None:
 
 def test_the_same_norm_twice_is_put_back_to_the_beginning() -> None:
     norm = BatchNorm1d(4)
-    net = Sequential(
-        *(norm, norm, FlattenConsecutive(2), Linear(8, 2, generator=seeded()))
-    )
+    net = Sequential(*(norm, norm, FlattenConsecutive(2), Linear(8, 2, generator=seeded())))
     refused(lambda: net(torch.randn(3, 5, 4, generator=seeded())), net, norm)
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_an_exploded_loss_leaves_norms_optimizer_and_history_as_they_were(
-    name: str,
-) -> None:
+def test_an_exploded_loss_leaves_norms_optimizer_and_history_as_they_were(name: str) -> None:
     model = made(name)
     optimizer = AdamW(model.parameters(), lr=0.01)
     packed = MODELS[name].descent.packed  # type: ignore[union-attr]
@@ -202,9 +192,7 @@ def test_a_step_that_is_refused_gives_its_draws_back() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in NETS if n != "bigram-net"])
-def test_weights_that_are_no_numbers_write_no_names_and_draw_nothing(
-    name: str,
-) -> None:
+def test_weights_that_are_no_numbers_write_no_names_and_draw_nothing(name: str) -> None:
     model, g = made(name), seeded(3)
     with torch.no_grad():
         for weight in model.parameters()[-1:]:
@@ -227,9 +215,7 @@ def test_weights_that_are_no_numbers_write_no_names_and_draw_nothing(
     ],
 )
 @pytest.mark.parametrize("name", ["bigram", "mlp", "wavenet", "gated"])
-def test_options_of_sampling_that_are_refused_draw_nothing(
-    name: str, bad: dict[str, Any]
-) -> None:
+def test_options_of_sampling_that_are_refused_draw_nothing(name: str, bad: dict[str, Any]) -> None:
     model, g = made(name), seeded(3)
     options = {"n": 4} | bad
     write = write_names if hasattr(model, "over_contexts") else sample_names
@@ -237,9 +223,7 @@ def test_options_of_sampling_that_are_refused_draw_nothing(
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize(
-    "names", [["emma", "zoé"], [], ["emma", ""], "emma"], ids=str
-)
+@pytest.mark.parametrize("names", [["emma", "zoé"], [], ["emma", ""], "emma"], ids=str)
 def test_a_list_that_cannot_be_learned_draws_nothing(name: str, names: Any) -> None:
     g = seeded(3)
     refused(lambda: models.fit(name, names, generator=g, effort=0.01), g)
@@ -265,9 +249,7 @@ def test_a_list_that_cannot_be_learned_draws_nothing(name: str, names: Any) -> N
         lambda g: next(packed_batches(NAMES, 0, generator=g)),
     ],
 )
-def test_a_network_that_is_refused_has_drawn_nothing(
-    make: Callable[[torch.Generator], Any],
-) -> None:
+def test_a_network_that_is_refused_has_drawn_nothing(make: Callable[[torch.Generator], Any]) -> None:
     g = seeded(3)
     refused(lambda: make(g), g)
 
@@ -308,9 +290,7 @@ def test_a_memory_of_names_refuses_other_names_and_keeps_its_own() -> None:
 
 def test_a_rate_that_is_none_stays_out_of_the_optimizer() -> None:
     optimizer = SGD([torch.zeros(2, requires_grad=True)], lr=0.25)
-    refused(
-        lambda: set_rate(optimizer, lambda _: math.nan, 0), optimizer.param_groups
-    )
+    refused(lambda: set_rate(optimizer, lambda _: math.nan, 0), optimizer.param_groups)
 
 
 def test_stacked_weights_go_back_to_all_models_or_to_none() -> None:

@@ -15,9 +15,7 @@ from nnz.data import LETTERS, Vocabulary
 from nnz.ngram import NGramCounts
 from nnz.sample import MAX_LENGTH, adjust, draw, sample_names
 
-WEIGHTS = st.lists(st.floats(0, 10), min_size=2, max_size=9).filter(
-    lambda row: sum(row) > 1e-6
-)
+WEIGHTS = st.lists(st.floats(0, 10), min_size=2, max_size=9).filter(lambda row: sum(row) > 1e-6)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -34,24 +32,18 @@ def test_outcomes_come_as_often_as_their_probability_says() -> None:
 
 
 @given(WEIGHTS, st.integers(0, 2**31))
-def test_what_has_no_probability_is_never_drawn(
-    row: list[float], seed: int
-) -> None:
+def test_what_has_no_probability_is_never_drawn(row: list[float], seed: int) -> None:
     probs = torch.tensor([row], dtype=torch.float64).expand(50, -1)
     drawn = draw(probs, seeded(seed))
     assert (probs[0, drawn] > 0).all()
 
 
 @pytest.mark.parametrize("dart", [0.0, 0.5, 1 - 2**-53])
-@pytest.mark.parametrize(
-    "row", [[0, 0.5, 0, 0.5, 0], [0, 0, 1, 0, 0], [0.1] * 10, [0, 1e-300, 0]]
-)
+@pytest.mark.parametrize("row", [[0, 0.5, 0, 0.5, 0], [0, 0, 1, 0, 0], [0.1] * 10, [0, 1e-300, 0]])
 def test_darts_at_the_very_ends_land_inside(
     monkeypatch: pytest.MonkeyPatch, dart: float, row: list[float]
 ) -> None:
-    def thrown(
-        *shape: int, generator: torch.Generator, dtype: torch.dtype
-    ) -> Tensor:
+    def thrown(*shape: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         return torch.full(shape, dart, dtype=dtype)
 
     monkeypatch.setattr(torch, "rand", thrown)
@@ -65,9 +57,7 @@ def test_the_darts_do_not_depend_on_the_precision_of_the_model() -> None:
     assert torch.equal(draw(probs, seeded(6)), draw(probs.double(), seeded(6)))
 
 
-def test_small_outcomes_behind_a_large_one_are_not_rounded_away(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_small_outcomes_behind_a_large_one_are_not_rounded_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sums in 32 bits would stay at 2^24, and the last outcome would never be drawn."""
     last = torch.tensor([[0.999_999_99]], dtype=torch.float64)
     monkeypatch.setattr(torch, "rand", lambda *_, **__: last)
@@ -82,15 +72,11 @@ def test_draw_agrees_with_torch_multinomial_in_distribution() -> None:
     n = 200_000
     ours = torch.bincount(draw(probs.expand(n, -1), generator), minlength=27) / n
     theirs = torch.multinomial(probs[0], n, replacement=True, generator=generator)
-    assert (
-        ours - torch.bincount(theirs, minlength=27) / n
-    ).abs().max() < 5 * math.sqrt(0.5 / n)
+    assert (ours - torch.bincount(theirs, minlength=27) / n).abs().max() < 5 * math.sqrt(0.5 / n)
 
 
 @given(WEIGHTS, st.floats(0.1, 5), st.integers(1, 9))
-def test_adjusting_keeps_the_order_and_the_sum(
-    row: list[float], temperature: float, k: int
-) -> None:
+def test_adjusting_keeps_the_order_and_the_sum(row: list[float], temperature: float, k: int) -> None:
     probs = torch.tensor([row], dtype=torch.float64)
     probs /= probs.sum()
     k = min(k, len(row))
@@ -116,9 +102,7 @@ def test_temperature_is_a_power_of_the_probabilities() -> None:
 def test_extreme_temperatures_stay_distributions(temperature: float) -> None:
     probs = torch.tensor([[0.7, 0.3, 0.0]], dtype=torch.float64)
     changed = adjust(probs.log(), temperature)
-    assert changed[0].tolist() == pytest.approx(
-        [1, 0, 0] if temperature < 1 else [0.5, 0.5, 0], abs=1e-8
-    )
+    assert changed[0].tolist() == pytest.approx([1, 0, 0] if temperature < 1 else [0.5, 0.5, 0], abs=1e-8)
 
 
 @pytest.mark.parametrize("temperature", [0, -1, math.inf, math.nan])
@@ -129,15 +113,11 @@ def test_a_temperature_that_means_nothing_is_refused(temperature: float) -> None
 
 @pytest.mark.parametrize("top_k", [0, -1, 28])
 def test_top_k_must_be_one_to_v(top_k: int, sample: list[str]) -> None:
-    with pytest.raises(
-        ValueError, match=f"top_k is {top_k}; with 27 characters it must be 1 to 27"
-    ):
+    with pytest.raises(ValueError, match=f"top_k is {top_k}; with 27 characters it must be 1 to 27"):
         sample_names(BigramCounts().fit(sample), 2, generator=seeded(), top_k=top_k)
 
 
-def test_the_same_seed_gives_the_same_names_and_another_gives_others(
-    sample: list[str],
-) -> None:
+def test_the_same_seed_gives_the_same_names_and_another_gives_others(sample: list[str]) -> None:
     model = BigramCounts().fit(sample)
     first = sample_names(model, 20, generator=seeded(1))
     assert first == sample_names(model, 20, generator=seeded(1))
@@ -162,9 +142,7 @@ def test_drawn_names_have_the_pairs_of_the_names_counted() -> None:
     for name in sample_names(model, 200, generator=seeded()):
         word = f".{name}."
         assert all(
-            model.counts[
-                LETTERS.encode(word[i : i + 2])[0], LETTERS.encode(word[i + 1])[0]
-            ]
+            model.counts[LETTERS.encode(word[i : i + 2])[0], LETTERS.encode(word[i + 1])[0]]
             for i in range(len(word) - 1)
         )
 
@@ -203,11 +181,7 @@ def test_a_negative_number_of_names_is_refused() -> None:
 # How a name begins
 
 
-@given(
-    st.text("abcdefghijklmnopqrstuvwxyz", max_size=8),
-    st.integers(0, 3),
-    st.integers(1, 2**31),
-)
+@given(st.text("abcdefghijklmnopqrstuvwxyz", max_size=8), st.integers(0, 3), st.integers(1, 2**31))
 def test_every_name_begins_with_the_prompt(prompt: str, k: int, seed: int) -> None:
     model = NGramCounts(k + 1, 0.1).fit(["anna", "bob", "zoe"])
     names = sample_names(model, 4, generator=seeded(seed), prompt=prompt)
@@ -216,20 +190,15 @@ def test_every_name_begins_with_the_prompt(prompt: str, k: int, seed: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("prompt", "name"),
-    [("", "abc"), ("a", "abc"), ("ab", "abc"), ("zzab", "zzabc"), ("z", "z")],
+    ("prompt", "name"), [("", "abc"), ("a", "abc"), ("ab", "abc"), ("zzab", "zzabc"), ("z", "z")]
 )
-def test_what_follows_a_prompt_is_what_the_model_says(
-    prompt: str, name: str
-) -> None:
+def test_what_follows_a_prompt_is_what_the_model_says(prompt: str, name: str) -> None:
     """The fourth is longer than a context, and after the last there is only the end."""
     names = sample_names(CountsToThree(), 3, generator=seeded(), prompt=prompt)
     assert names == [name] * 3
 
 
-def test_the_letter_after_a_prompt_comes_as_often_as_the_model_says(
-    sample: list[str],
-) -> None:
+def test_the_letter_after_a_prompt_comes_as_often_as_the_model_says(sample: list[str]) -> None:
     model = NGramCounts(3, 0.01).fit(sample)
     names = sample_names(model, 3000, generator=seeded(), prompt="ma")
     third = [LETTERS.encode(f"{name}."[2])[0] for name in names]
@@ -248,9 +217,7 @@ def test_an_empty_prompt_is_the_same_as_none(sample: list[str], n: int) -> None:
     ):
         names = sample_names(model, n, generator=seeded(5), temperature=0.7)
         assert len(names) == n
-        assert names == sample_names(
-            model, n, generator=seeded(5), temperature=0.7, prompt=""
-        )
+        assert names == sample_names(model, n, generator=seeded(5), temperature=0.7, prompt="")
 
 
 def test_a_model_without_context_goes_on_after_a_prompt_too() -> None:
@@ -267,9 +234,7 @@ def test_no_names_with_a_prompt_are_none(sample: list[str]) -> None:
 
 @pytest.mark.parametrize("prompt", [".", "a.", ".a", "a.b"])
 def test_a_prompt_that_would_end_the_name_is_refused(prompt: str) -> None:
-    with pytest.raises(
-        ValueError, match=r"has '\.', which ends a name; leave it out"
-    ):
+    with pytest.raises(ValueError, match=r"has '\.', which ends a name; leave it out"):
         sample_names(Uniform(), 2, generator=seeded(), prompt=prompt)
 
 
@@ -300,9 +265,7 @@ NO_ROWS = [
 
 
 @pytest.mark.parametrize(("row", "says"), NO_ROWS)
-def test_what_is_no_distribution_is_not_drawn_from(
-    row: list[float], says: str
-) -> None:
+def test_what_is_no_distribution_is_not_drawn_from(row: list[float], says: str) -> None:
     probs = torch.tensor([[0.2, 0.3, 0.5], row], dtype=torch.float64)
     g = seeded(3)
     before = g.get_state()
@@ -320,9 +283,7 @@ def test_what_is_no_distribution_is_not_drawn_from(
         (torch.ones(2, 2, 2), ValueError, r"got \(2, 2, 2\)"),
     ],
 )
-def test_what_has_no_rows_is_not_drawn_from(
-    probs: Tensor, error: type[Exception], says: str
-) -> None:
+def test_what_has_no_rows_is_not_drawn_from(probs: Tensor, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         draw(probs, seeded())
 

@@ -101,27 +101,17 @@ class TinyGPT:
 
     def __init__(self, scalar: Scalar, rng: random.Random) -> None:
         def matrix(n_out: int, n_in: int) -> list[Row]:
-            return [
-                [scalar(rng.gauss(0, 0.3)) for _ in range(n_in)]
-                for _ in range(n_out)
-            ]
+            return [[scalar(rng.gauss(0, 0.3)) for _ in range(n_in)] for _ in range(n_out)]
 
-        self.characters, self.places = (
-            matrix(END + 1, WIDTH),
-            matrix(CONTEXT, WIDTH),
-        )
-        self.query, self.key, self.value, self.mix = (
-            matrix(WIDTH, WIDTH) for _ in range(4)
-        )
+        self.characters, self.places = (matrix(END + 1, WIDTH), matrix(CONTEXT, WIDTH))
+        self.query, self.key, self.value, self.mix = (matrix(WIDTH, WIDTH) for _ in range(4))
         self.up, self.down = matrix(2 * WIDTH, WIDTH), matrix(WIDTH, 2 * WIDTH)
         self.head = matrix(END + 1, WIDTH)
 
     def parameters(self) -> Row:
         return [p for m in vars(self).values() for row in m for p in row]
 
-    def logits(
-        self, char: int, place: int, keys: list[Row], values: list[Row]
-    ) -> Row:
+    def logits(self, char: int, place: int, keys: list[Row], values: list[Row]) -> Row:
         pairs = zip(self.characters[char], self.places[place], strict=True)
         x = scaled([c + p for c, p in pairs])
         seen, query = scaled(x), times(self.query, scaled(x))
@@ -131,16 +121,12 @@ class TinyGPT:
         for start in range(0, WIDTH, WIDTH // HEADS):
             part = slice(start, start + WIDTH // HEADS)
             scores = [
-                sum(q * k for q, k in zip(query[part], key[part], strict=True))
-                / (WIDTH // HEADS) ** 0.5
+                sum(q * k for q, k in zip(query[part], key[part], strict=True)) / (WIDTH // HEADS) ** 0.5
                 for key in keys
             ]
             shares = probabilities(scores)
             columns = zip(*(value[part] for value in values), strict=True)
-            found += [
-                sum(s * v for s, v in zip(shares, column, strict=True))
-                for column in columns
-            ]
+            found += [sum(s * v for s, v in zip(shares, column, strict=True)) for column in columns]
         x = [a + b for a, b in zip(x, times(self.mix, found), strict=True)]
         hidden = [h.relu() for h in times(self.up, scaled(x))]
         x = [a + b for a, b in zip(x, times(self.down, hidden), strict=True)]
@@ -193,9 +179,7 @@ def adam(parameters: Iterable[Any], steps: int, loss: Callable[[int], Any]) -> R
 
 def trained(scalar: Scalar) -> tuple[Row, list[float], list[str]]:
     model = TinyGPT(scalar, random.Random(42))
-    losses = adam(
-        model.parameters(), 12, lambda step: model.loss(WORDS[step % len(WORDS)])
-    )
+    losses = adam(model.parameters(), 12, lambda step: model.loss(WORDS[step % len(WORDS)]))
     rng = random.Random(7)
     words = [model.write(rng) for _ in range(5)]
     return losses, [p.data for p in model.parameters()], words
@@ -227,7 +211,5 @@ def test_a_sum_over_a_generator_begins_with_the_plain_0() -> None:
 
 def test_data_are_weights_for_choices() -> None:
     shares = probabilities([Value(z) for z in (0.0, 3.0, -2.0)])
-    drawn = random.Random(1).choices(
-        range(3), weights=[share.data for share in shares], k=200
-    )
+    drawn = random.Random(1).choices(range(3), weights=[share.data for share in shares], k=200)
     assert drawn.count(1) > 150

@@ -10,25 +10,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.optim.lr_scheduler import (
-    CosineAnnealingLR,
-    LRScheduler,
-    MultiStepLR,
-    OneCycleLR,
-)
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR, OneCycleLR
 
-from nnz.schedules import (
-    cosine,
-    half_wave,
-    one_cycle,
-    step_decay,
-    sweep,
-)
+from nnz.schedules import cosine, half_wave, one_cycle, step_decay, sweep
 
 
-def of_torch(
-    make: Callable[[torch.optim.Optimizer], LRScheduler], steps: int
-) -> list[float]:
+def of_torch(make: Callable[[torch.optim.Optimizer], LRScheduler], steps: int) -> list[float]:
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
     scheduler = make(optimizer)
     rates = []
@@ -54,12 +41,7 @@ def test_cosine_is_torch_s() -> None:
 def test_one_cycle_is_torch_s_but_for_where_a_step_stands() -> None:
     """torch's highest rate is at step rise · steps - 1, its lowest at the last step; ours are one later."""
     steps = 1000
-    theirs = of_torch(
-        lambda o: OneCycleLR(
-            o, 0.1, total_steps=steps, pct_start=0.2, div_factor=25
-        ),
-        steps,
-    )
+    theirs = of_torch(lambda o: OneCycleLR(o, 0.1, total_steps=steps, pct_start=0.2, div_factor=25), steps)
     ours = one_cycle(0.1, steps=steps)
     apart = [abs(ours(i) - theirs[i]) for i in range(steps)]
     assert max(apart) < 0.1 * math.pi / (0.2 * steps)  # the steepest slope
@@ -82,9 +64,7 @@ def test_a_sweep_grows_by_one_factor() -> None:
 
 
 @given(st.floats(1e-6, 10), st.integers(2, 500))
-def test_every_rate_is_above_zero_and_none_above_the_highest(
-    rate: float, steps: int
-) -> None:
+def test_every_rate_is_above_zero_and_none_above_the_highest(rate: float, steps: int) -> None:
     for schedule in (cosine(rate, steps=steps), one_cycle(rate, steps=steps)):
         assert all(0 < schedule(i) <= rate * (1 + 1e-12) for i in range(steps))
 

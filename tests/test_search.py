@@ -13,26 +13,13 @@ import optuna
 import pytest
 import torch
 import torch.nn.functional as F
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from nnz.data import Vocabulary, windows
 from nnz.evaluate import nll
 from nnz.mlp import BengioMLP
-from nnz.search import (
-    Recipe,
-    batch_loss,
-    open_study,
-    search,
-    stack,
-    train_together,
-    unstack,
-)
+from nnz.search import Recipe, batch_loss, open_study, search, stack, train_together, unstack
 from nnz.train import History, LossError, take_step
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
@@ -47,10 +34,7 @@ def seeded(seed: int = 1) -> torch.Generator:
 
 
 def models(n: int, n_hidden: int = 6) -> list[BengioMLP]:
-    return [
-        BengioMLP(3, 4, n_hidden, generator=seeded(seed)).quieten()
-        for seed in range(n)
-    ]
+    return [BengioMLP(3, 4, n_hidden, generator=seeded(seed)).quieten() for seed in range(n)]
 
 
 def bowl(settings: dict[str, float]) -> float:
@@ -60,20 +44,10 @@ def bowl(settings: dict[str, float]) -> float:
 def test_together_is_one_after_another() -> None:
     together, single = models(3), models(3)
     rates, decays = torch.tensor([0.1, 0.3, 1.0]), torch.tensor([0.0, 0.01, 0.1])
-    train_together(
-        together,
-        NAMES,
-        rates=rates,
-        decays=decays,
-        steps=20,
-        batch_size=5,
-        generator=seeded(9),
-    )
+    train_together(together, NAMES, rates=rates, decays=decays, steps=20, batch_size=5, generator=seeded(9))
     X, Y = windows(NAMES, 3)
     for model, rate, decay in zip(single, rates, decays, strict=True):
-        optimizer = torch.optim.SGD(
-            model.parameters(), lr=float(rate), weight_decay=float(decay)
-        )
+        optimizer = torch.optim.SGD(model.parameters(), lr=float(rate), weight_decay=float(decay))
         g = seeded(9)
         for _ in range(20):
             i = torch.randint(len(Y), (5,), generator=g)
@@ -122,21 +96,9 @@ def test_models_that_do_not_fit_together_are_refused() -> None:
 def test_rates_that_are_none_are_refused_for_many_too(rate: float) -> None:
     settings = {"decays": torch.zeros(2), "steps": 1, "generator": seeded()}
     with pytest.raises(ValueError, match="rates must be above 0"):
-        train_together(
-            models(2),
-            NAMES,
-            rates=torch.tensor([0.1, rate]),
-            batch_size=2,
-            **settings,
-        )
+        train_together(models(2), NAMES, rates=torch.tensor([0.1, rate]), batch_size=2, **settings)
     with pytest.raises(ValueError, match="batch_size is 999"):
-        train_together(
-            models(2),
-            NAMES,
-            rates=torch.full((2,), 0.1),
-            batch_size=999,
-            **settings,
-        )
+        train_together(models(2), NAMES, rates=torch.full((2,), 0.1), batch_size=999, **settings)
 
 
 def test_a_recipe_takes_any_alphabet() -> None:
@@ -154,28 +116,18 @@ def test_a_recipe_is_repeated_exactly_and_its_settings_matter() -> None:
     first, second = (recipe.fit(NAMES, generator=seeded()) for _ in range(2))
     for name, p in first.params.items():
         assert torch.equal(p, second.params[name])
-    for change in (
-        {"quiet": False},
-        {"decay": 5.0},
-        {"steps": 31},
-        {"batch_size": None},
-        {"rate": 0.01},
-    ):
+    for change in ({"quiet": False}, {"decay": 5.0}, {"steps": 31}, {"batch_size": None}, {"rate": 0.01}):
         other = Recipe(**{**usual, **change})
         model = other.fit(NAMES, generator=seeded())
         assert not torch.equal(first.params["W2"], model.params["W2"])
 
 
 def test_a_recipe_learns() -> None:
-    model = Recipe(n_embd=4, n_hidden=30, rate=0.03, decay=0.0, steps=400).fit(
-        NAMES, generator=seeded()
-    )
+    model = Recipe(n_embd=4, n_hidden=30, rate=0.03, decay=0.0, steps=400).fit(NAMES, generator=seeded())
     X, Y = windows(NAMES, 3)
     best = sum(
         -(counts / len(Y) * (counts / counts.sum()).log()).nan_to_num().sum()
-        for counts in [
-            torch.bincount(Y[(x == X).all(1)]).double() for x in X.unique(dim=0)
-        ]
+        for counts in [torch.bincount(Y[(x == X).all(1)]).double() for x in X.unique(dim=0)]
     )
     assert float(best) < nll(model, NAMES) < float(best) + 0.02
 
@@ -198,9 +150,7 @@ def values(study: optuna.Study) -> list[tuple[object, ...]]:
     ]
 
 
-def test_a_search_that_was_interrupted_goes_on_as_it_would_have_gone(
-    tmp_path: Path,
-) -> None:
+def test_a_search_that_was_interrupted_goes_on_as_it_would_have_gone(tmp_path: Path) -> None:
     whole = open_study(IN_MEMORY, SPACE)
     search(whole, SPACE, bowl, trials=20)
 
@@ -232,9 +182,7 @@ def test_trials_that_explode_are_noted_and_avoided() -> None:
     states = [trial.state for trial in study.trials]
     assert set(states) == {TrialState.COMPLETE, TrialState.PRUNED}
     assert len(states) == 40
-    early, late = (
-        part.count(TrialState.PRUNED) for part in (states[:10], states[30:])
-    )
+    early, late = (part.count(TrialState.PRUNED) for part in (states[:10], states[30:]))
     assert late < early
 
 
@@ -290,9 +238,7 @@ def test_two_processes_share_a_study(tmp_path: Path) -> None:
     (tmp_path / "worker.py").write_text(WORKER, encoding="utf-8")
     study = open_study(tmp_path / "s.db", SPACE)
     workers = [
-        subprocess.Popen(
-            [sys.executable, tmp_path / "worker.py", tmp_path / "s.db", str(seed)]
-        )
+        subprocess.Popen([sys.executable, tmp_path / "worker.py", tmp_path / "s.db", str(seed)])
         for seed in (1, 2)
     ]
     assert [worker.wait() for worker in workers] == [0, 0]
@@ -308,9 +254,7 @@ def test_a_study_of_another_space_is_refused(tmp_path: Path) -> None:
     fewer = {"rate": SPACE["rate"]}
     more = {**SPACE, "kind": CategoricalDistribution(["a", "b"])}
     for other in (wider, fewer, more):
-        with pytest.raises(
-            ValueError, match=r"searches \{'rate'.*not \{'rate'.*Give"
-        ):
+        with pytest.raises(ValueError, match=r"searches \{'rate'.*not \{'rate'.*Give"):
             open_study(tmp_path / "s.db", other)
     assert open_study(tmp_path / "s.db", wider, name="wider").study_name == "wider"
 
@@ -331,23 +275,17 @@ def test_a_file_that_cannot_hold_a_study_is_said(tmp_path: Path) -> None:
     assert (tmp_path / "text").read_text(encoding="utf-8") == "hello" * 500
 
 
-def test_opening_and_searching_say_nothing(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_opening_and_searching_say_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     search(open_study(tmp_path / "s.db", SPACE), SPACE, bowl, trials=2)
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("steps", [1, 4])
-def test_of_many_models_those_without_numbers_are_named_and_none_is_changed(
-    steps: int,
-) -> None:
+def test_of_many_models_those_without_numbers_are_named_and_none_is_changed(steps: int) -> None:
     many, g = models(3), seeded(9)
     before = [{k: v.clone() for k, v in m.params.items()} for m in many]
     state = g.get_state()
-    with pytest.raises(
-        ArithmeticError, match=r"1 of 3 models.*at rate 1e\+39; none was changed"
-    ):
+    with pytest.raises(ArithmeticError, match=r"1 of 3 models.*at rate 1e\+39; none was changed"):
         train_together(
             many,
             NAMES,
@@ -362,9 +300,7 @@ def test_of_many_models_those_without_numbers_are_named_and_none_is_changed(
     assert torch.equal(g.get_state(), state)
 
 
-@pytest.mark.parametrize(
-    "changed", [{"steps": -1}, {"decays": [0.0, -0.1]}, {"decays": [0.0, math.nan]}]
-)
+@pytest.mark.parametrize("changed", [{"steps": -1}, {"decays": [0.0, -0.1]}, {"decays": [0.0, math.nan]}])
 def test_decays_and_steps_below_0_are_refused(changed: dict[str, Any]) -> None:
     settings: dict[str, Any] = {"steps": 1, "decays": [0.0, 0.0]} | changed
     with pytest.raises(ValueError, match="steps and decays are 0 or more"):

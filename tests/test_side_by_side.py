@@ -22,9 +22,7 @@ def seeded(seed: int) -> torch.Generator:
 
 def some_models(M, V, T, n_embd, H, seed=0):
     g, letters = seeded(seed), Vocabulary([chr(97 + k) for k in range(V - 1)])
-    models = [
-        BengioMLP(T, n_embd, H, generator=g, vocabulary=letters) for _ in range(M)
-    ]
+    models = [BengioMLP(T, n_embd, H, generator=g, vocabulary=letters) for _ in range(M)]
     params = {k: v.double() for k, v in stack(models).items()}
     return params | {"g": torch.randn(M, H, generator=g, dtype=torch.float64)}
 
@@ -59,17 +57,14 @@ def step_by_autograd(p, x, y, rate, norm):
     norm=st.sampled_from(list(NORMS)),
     seed=st.integers(0, 2**20),
 )
-def test_a_step_is_that_of_autograd_for_each_model_alone(
-    M, V, T, n_embd, H, B, norm, seed
-):
+def test_a_step_is_that_of_autograd_for_each_model_alone(M, V, T, n_embd, H, B, norm, seed):
     params = some_models(M, V, T, n_embd, H, seed)
     g = seeded(seed + 1)
     x = torch.randint(V, (B, T), generator=g)
     y = torch.randint(V, (B,), generator=g)
     rates = torch.rand(M, generator=g, dtype=torch.float64)
     alone = [
-        step_by_autograd({k: v[m] for k, v in params.items()}, x, y, r, norm)
-        for m, r in enumerate(rates)
+        step_by_autograd({k: v[m] for k, v in params.items()}, x, y, r, norm) for m, r in enumerate(rates)
     ]
     ones = torch.eye(V, dtype=torch.float64)
     batch = ones[x.flatten()], ones[y]
@@ -84,35 +79,20 @@ def test_a_step_is_that_of_autograd_for_each_model_alone(
 
 
 @pytest.mark.parametrize("norm", list(NORMS))
-def test_descent_is_that_of_each_model_alone_with_a_tenth_of_the_rate_in_the_second_half(
-    norm,
-):
+def test_descent_is_that_of_each_model_alone_with_a_tenth_of_the_rate_in_the_second_half(norm):
     params, g = some_models(4, 5, 2, 3, 6), seeded(1)
     params = {k: v.float() for k, v in params.items()}
-    X, Y = (
-        torch.randint(5, (50, 2), generator=g),
-        torch.randint(5, (50,), generator=g),
-    )
+    X, Y = (torch.randint(5, (50, 2), generator=g), torch.randint(5, (50,), generator=g))
     wanted = [{k: v[m].clone() for k, v in params.items()} for m in range(4)]
     rates = torch.tensor([0.1, 0.2, 0.3, 0.4])
-    descend(
-        params,
-        X,
-        Y,
-        rates=rates,
-        steps=6,
-        norm=norm,
-        generator=seeded(2),
-    )
+    descend(params, X, Y, rates=rates, steps=6, norm=norm, generator=seeded(2))
     drawn = torch.randint(50, (6, 32), generator=seeded(2))
     for k, i in enumerate(drawn):
         for m in range(4):
             rate = rates[m].item() / (1 if k < 3 else 10)
             wanted[m] = step_by_autograd(wanted[m], X[i], Y[i], rate, norm)
     for k, after in params.items():
-        torch.testing.assert_close(
-            after, torch.stack([of[k] for of in wanted]), rtol=1e-4, atol=1e-5
-        )
+        torch.testing.assert_close(after, torch.stack([of[k] for of in wanted]), rtol=1e-4, atol=1e-5)
 
 
 def test_models_of_the_book_can_be_stacked_and_trained():
@@ -127,11 +107,7 @@ def test_models_of_the_book_can_be_stacked_and_trained():
 
 def wrongly(params, **settings):
     x = torch.zeros(9, 2, dtype=torch.int64)
-    given = {
-        "rates": 0.1,
-        "steps": 1,
-        "generator": seeded(1),
-    } | settings
+    given = {"rates": 0.1, "steps": 1, "generator": seeded(1)} | settings
     descend(params, x, x[:, 0], **given)
 
 

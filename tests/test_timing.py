@@ -53,9 +53,7 @@ def test_runs_take_turns(clock):
 
 
 @pytest.mark.parametrize("rounds", [1, 3, 7])
-def test_a_quiet_machine_is_measured_for_the_rounds_asked_for_after_the_first(
-    clock, rounds
-):
+def test_a_quiet_machine_is_measured_for_the_rounds_asked_for_after_the_first(clock, rounds):
     run = taking(clock, 2)
     least_seconds(run, rounds=rounds)
     assert run.calls == 1 + rounds
@@ -94,7 +92,5 @@ def test_nothing_to_measure_is_an_error():
 
 @pytest.mark.parametrize("rounds", [0, -1])
 def test_there_is_at_least_one_round(rounds):
-    with pytest.raises(
-        ValueError, match=f"rounds is {rounds}; it must be at least 1"
-    ):
+    with pytest.raises(ValueError, match=f"rounds is {rounds}; it must be at least 1"):
         least_seconds(print, rounds=rounds)

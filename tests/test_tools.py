@@ -16,9 +16,7 @@ import pytest
 pytestmark = pytest.mark.support
 
 
-def run(
-    command: list[str], root: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], root: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         cwd=root,
@@ -65,13 +63,7 @@ def test_no_change_of_the_locale_asks_for_another_environment(
         shutil.copy(root / name, folder)
     code = "import sys; sys.path.insert(0, 'tools'); import venv as v; v.STAMP.parent.mkdir()\n"
     code += "v.create = lambda constraints: print('asked'); v.main(); v.main()"
-    asked = run(
-        [sys.executable, "-c", code],
-        folder,
-        LC_ALL=locale,
-        PYTHONUTF8="0",
-        PYTHONCOERCECLOCALE="0",
-    )
+    asked = run([sys.executable, "-c", code], folder, LC_ALL=locale, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert asked.stdout.count("asked") == 1, asked.stderr
     made_from = (folder / ".venv" / "made-from.txt").read_text(encoding="utf-8")
     assert f"folder {folder}\n" in made_from
@@ -82,12 +74,9 @@ def test_a_second_call_changes_nothing(root: Path) -> None:
     code = "import sys; sys.path.insert(0, 'tools'); import venv as v; print(v.fingerprint(), end='')"
     if (
         not stamp.exists()
-        or stamp.read_text(encoding="utf-8")
-        != run([sys.executable, "-c", code], root).stdout
+        or stamp.read_text(encoding="utf-8") != run([sys.executable, "-c", code], root).stdout
     ):
-        pytest.fail(
-            "the tests need the environment that `make venv` makes; run `make test`."
-        )
+        pytest.fail("the tests need the environment that `make venv` makes; run `make test`.")
     before = stamp.stat().st_mtime_ns
     again = run(["make", "--no-print-directory", "venv"], root)
     assert (again.returncode, again.stdout) == (0, "")
@@ -102,17 +91,12 @@ def test_a_second_call_changes_nothing(root: Path) -> None:
             "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution",
             "needs a network",
         ),
-        (
-            "ERROR: No matching distribution found for torch==2.13.0",
-            "has no build for this Python",
-        ),
+        ("ERROR: No matching distribution found for torch==2.13.0", "has no build for this Python"),
         ("PermissionError: [Errno 13] Permission denied: '.venv'", "not writable"),
         ("something else entirely", "pip failed"),
     ],
 )
-def test_when_pip_fails_make_says_what_to_do(
-    root: Path, tmp_path: Path, said: str, hint: str
-) -> None:
+def test_when_pip_fails_make_says_what_to_do(root: Path, tmp_path: Path, said: str, hint: str) -> None:
     fake = tmp_path / "bin" / "python"
     fake.parent.mkdir()
     fake.write_text(f'#!/bin/sh\necho "{said}"\nexit 1\n', encoding="utf-8")
@@ -126,28 +110,20 @@ def test_when_pip_fails_make_says_what_to_do(
     assert hint in failed.stderr
 
 
-def test_of_two_that_make_the_environment_the_second_waits(
-    root: Path, tmp_path: Path
-) -> None:
+def test_of_two_that_make_the_environment_the_second_waits(root: Path, tmp_path: Path) -> None:
     """The one holds the lock until it is told to go on; the other says that it waits, and is let in after it."""
     code = (
         "import pathlib, sys; sys.path.insert(0, 'tools'); import venv as v; "
         f"v.ROOT = pathlib.Path({str(tmp_path)!r})\n"
         "with v.alone():\n    print('in', flush=True)\n    sys.stdin.readline()\n"
     )
-    begin = {
-        "stdin": subprocess.PIPE,
-        "stdout": subprocess.PIPE,
-        "encoding": "utf-8",
-    }
+    begin = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
     with (
         subprocess.Popen([sys.executable, "-c", code], cwd=root, **begin) as one,
         subprocess.Popen([sys.executable, "-c", code], cwd=root, **begin) as other,
     ):
         said = {one.stdout.readline(): one, other.stdout.readline(): other}
-        waiting = next(
-            who for what, who in said.items() if what.startswith("Waiting")
-        )
+        waiting = next(who for what, who in said.items() if what.startswith("Waiting"))
         said["in\n"].communicate("go on\n")
         assert waiting.stdout.readline() == "in\n"
         waiting.communicate("go on\n")
@@ -168,9 +144,7 @@ def plain(name: str) -> str:
 def test_the_constraints_pin_every_installed_package_exactly(root: Path) -> None:
     pins = [
         line
-        for line in (root / "constraints.txt")
-        .read_text(encoding="utf-8")
-        .splitlines()
+        for line in (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
         if line and line[0] != "#"
     ]
     assert all(line.count("==") == 1 for line in pins)
@@ -188,9 +162,7 @@ def built(tmp_path: Path, root: Path) -> Path:
         (root / "tools" / "serve.py").read_text(encoding="utf-8"), encoding="utf-8"
     )
     (tmp_path / "_build" / "html").mkdir(parents=True)
-    (tmp_path / "_build" / "html" / "index.html").write_text(
-        "<p>book</p>", encoding="utf-8"
-    )
+    (tmp_path / "_build" / "html" / "index.html").write_text("<p>book</p>", encoding="utf-8")
     return tmp_path
 
 

@@ -61,16 +61,12 @@ def test_it_takes_the_steps_of_a_loop_by_hand() -> None:
 
 def test_all_at_once_is_the_loss_over_all_windows() -> None:
     model, by_hand = small(), small()
-    history = train(
-        model, batches(model, NAMES), SGD(model.parameters(), lr=0.5), steps=1
-    )
+    history = train(model, batches(model, NAMES), SGD(model.parameters(), lr=0.5), steps=1)
     X, Y = windows(NAMES, 3)
     loss = F.cross_entropy(by_hand.logits(X), Y)
     slopes = torch.autograd.grad(loss, by_hand.parameters())
     assert history.losses[0] == pytest.approx(loss.item(), abs=1e-6)
-    for ours, p, slope in zip(
-        copies(model), by_hand.parameters(), slopes, strict=True
-    ):
+    for ours, p, slope in zip(copies(model), by_hand.parameters(), slopes, strict=True):
         assert torch.allclose(ours, p - 0.5 * slope, atol=1e-6)
 
 
@@ -89,9 +85,7 @@ def test_batches_are_windows_drawn_with_replacement() -> None:
 
 def test_other_models_can_be_trained() -> None:
     net = BigramNet(generator=seeded())
-    history = train(
-        net, batches(net, NAMES), SGD(net.parameters(), lr=10), steps=40
-    )
+    history = train(net, batches(net, NAMES), SGD(net.parameters(), lr=10), steps=40)
     assert history.losses[-1] < history.losses[0] - 1
 
     class OfTorch(nn.Module):
@@ -110,9 +104,7 @@ def test_other_models_can_be_trained() -> None:
             return self.logits(contexts).detach().log_softmax(1)
 
     model = OfTorch()
-    history = train(
-        model, batches(model, NAMES), AdamW(model.parameters(), lr=0.1), steps=20
-    )
+    history = train(model, batches(model, NAMES), AdamW(model.parameters(), lr=0.1), steps=20)
     assert history.losses[0] == pytest.approx(math.log(27), abs=1e-6)
     assert history.losses[-1] < 2.5
 
@@ -153,14 +145,7 @@ def test_two_halves_are_one_whole() -> None:
 def test_no_steps_change_nothing() -> None:
     model = small()
     before = copies(model)
-    assert (
-        len(
-            train(
-                model, batches(model, NAMES), SGD(model.parameters(), lr=1), steps=0
-            )
-        )
-        == 0
-    )
+    assert len(train(model, batches(model, NAMES), SGD(model.parameters(), lr=1), steps=0)) == 0
     assert all(map(torch.equal, before, copies(model)))
 
 
@@ -193,9 +178,7 @@ def test_ctrl_c_ends_it_after_a_whole_step() -> None:
 
     before = signal.getsignal(signal.SIGINT)
     optimizer = SGD(model.parameters(), lr=0.1)
-    history = train(
-        model, batches(model, NAMES), optimizer, steps=50, then=press, every=1
-    )
+    history = train(model, batches(model, NAMES), optimizer, steps=50, then=press, every=1)
     assert len(history) in (6, 7)
     assert history.interrupted
     assert signal.getsignal(signal.SIGINT) is before
@@ -255,14 +238,7 @@ def test_a_second_ctrl_c_ends_it_at_once() -> None:
         signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        train(
-            model,
-            batches(model, NAMES),
-            SGD(model.parameters(), lr=0.1),
-            steps=5,
-            then=press,
-            every=1,
-        )
+        train(model, batches(model, NAMES), SGD(model.parameters(), lr=0.1), steps=5, then=press, every=1)
 
 
 def test_it_can_run_outside_the_main_thread() -> None:
@@ -281,9 +257,7 @@ def test_it_can_run_outside_the_main_thread() -> None:
 def test_a_loss_that_explodes_stops_it_and_is_said() -> None:
     model = BengioMLP(3, 10, 50, generator=seeded())
     optimizer = SGD(model.parameters(), lr=1e5)
-    with pytest.raises(
-        LossError, match=r"step \d+ has loss .* at learning rate 1e\+05"
-    ) as e:
+    with pytest.raises(LossError, match=r"step \d+ has loss .* at learning rate 1e\+05") as e:
         train(model, batches(model, NAMES), optimizer, steps=100)
     history = e.value.history
     assert f"step {len(history)} has" in str(e.value)
@@ -297,14 +271,7 @@ def test_the_first_loss_may_be_bad_and_a_small_one_may_rise() -> None:
     history = train(model, batches(model, NAMES), optimizer, steps=5)
     assert history.losses[0] > EXPLODED * math.log(27)
     known = History(losses=[0.001], rates=[0.01])
-    assert (
-        len(
-            train(
-                small(), batches(small(), NAMES), optimizer, steps=2, history=known
-            )
-        )
-        == 2
-    )
+    assert len(train(small(), batches(small(), NAMES), optimizer, steps=2, history=known)) == 2
 
 
 def test_a_loss_that_is_not_a_number_stops_it_before_the_step() -> None:
@@ -312,12 +279,8 @@ def test_a_loss_that_is_not_a_number_stops_it_before_the_step() -> None:
     with torch.no_grad():
         model.params["b2"][3] = math.nan
     before = copies(model)
-    with pytest.raises(
-        LossError, match=r"step 0 has loss nan .* before it was none"
-    ):
-        train(
-            model, batches(model, NAMES), SGD(model.parameters(), lr=0.1), steps=100
-        )
+    with pytest.raises(LossError, match=r"step 0 has loss nan .* before it was none"):
+        train(model, batches(model, NAMES), SGD(model.parameters(), lr=0.1), steps=100)
     for a, b in zip(before, copies(model), strict=True):
         assert torch.equal(a.nan_to_num(9), b.nan_to_num(9))
 
@@ -328,13 +291,7 @@ def test_a_rate_that_is_none_is_refused(rate: float) -> None:
     optimizer = SGD(model.parameters(), lr=0.1)
     match = f"the learning rate of step 0 is {rate}; it must be above 0"
     with pytest.raises(ValueError, match=match):
-        train(
-            model,
-            batches(model, NAMES),
-            optimizer,
-            steps=3,
-            schedule=lambda step: rate,
-        )
+        train(model, batches(model, NAMES), optimizer, steps=3, schedule=lambda step: rate)
     optimizer.param_groups[0]["lr"] = rate
     with pytest.raises(ValueError, match=match):
         train(model, batches(model, NAMES), optimizer, steps=3)
@@ -343,9 +300,7 @@ def test_a_rate_that_is_none_is_refused(rate: float) -> None:
 @pytest.mark.parametrize("size", [0, -3, 10_000])
 def test_a_batch_of_none_or_of_more_than_there_is_is_refused(size: int) -> None:
     n = len(windows(NAMES, 3)[1])
-    with pytest.raises(
-        ValueError, match=f"batch_size is {size}; .* have {n} windows"
-    ):
+    with pytest.raises(ValueError, match=f"batch_size is {size}; .* have {n} windows"):
         batches(small(), NAMES, size, seeded())
     assert next(batches(small(), NAMES, n, seeded()))[1].shape == (n,)
 
@@ -368,9 +323,7 @@ def test_other_bad_input_is_refused() -> None:
         batches(model, ["Émile"])
 
 
-def test_it_is_quiet_here_and_shows_a_bar_when_told(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_it_is_quiet_here_and_shows_a_bar_when_told(capsys: pytest.CaptureFixture[str]) -> None:
     model = small()
     optimizer = SGD(model.parameters(), lr=0.125)
     train(model, batches(model, NAMES), optimizer, steps=5)
@@ -382,9 +335,7 @@ def test_it_is_quiet_here_and_shows_a_bar_when_told(
     assert "rate=0.125" in shown
 
 
-def test_nobody_watches_a_build_and_somebody_may_watch_a_terminal(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_nobody_watches_a_build_and_somebody_may_watch_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NNZ_BUILD", raising=False)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert progress.watched()

@@ -28,9 +28,7 @@ def seeded(seed: int = 1) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def tree_of(
-    block_size: int = 8, vocabulary: Vocabulary = LETTERS, seed: int = 1
-) -> WaveNet:
+def tree_of(block_size: int = 8, vocabulary: Vocabulary = LETTERS, seed: int = 1) -> WaveNet:
     """Make a small tree in which no weight, and no running average, is as it began."""
     tree = WaveNet(3, 5, block_size, generator=seeded(seed), vocabulary=vocabulary)
     with torch.no_grad():
@@ -57,9 +55,7 @@ class OfTorch(nn.Module):
         (size, n_embd), n_hidden = tree.parameters()[0].shape, 5
         widths = [n_embd] + [n_hidden] * (tree.depth - 1)
         self.embedding = nn.Embedding(size, n_embd)
-        self.linears = nn.ModuleList(
-            nn.Linear(2 * width, n_hidden, bias=False) for width in widths
-        )
+        self.linears = nn.ModuleList(nn.Linear(2 * width, n_hidden, bias=False) for width in widths)
         self.norms = nn.ModuleList(nn.BatchNorm1d(n_hidden) for _ in widths)
         self.out = nn.Linear(n_hidden, size)
         with torch.no_grad():
@@ -129,9 +125,7 @@ def test_the_tree_is_the_same_network_in_torch(block_size: int) -> None:
 
 def test_first_weights_are_those_of_the_seed() -> None:
     one, same, other = (WaveNet(3, 5, generator=seeded(s)) for s in (1, 1, 2))
-    for p, q, r in zip(
-        one.parameters(), same.parameters(), other.parameters(), strict=True
-    ):
+    for p, q, r in zip(one.parameters(), same.parameters(), other.parameters(), strict=True):
         assert torch.equal(p, q)
         fixed = torch.equal(p, torch.zeros(p.shape)) or p.ndim == 1
         assert torch.equal(p, r) == fixed
@@ -140,16 +134,13 @@ def test_first_weights_are_those_of_the_seed() -> None:
 def test_a_new_tree_knows_nothing_and_says_so() -> None:
     model = WaveNet(24, 32, generator=seeded())
     loss = F.cross_entropy(
-        model.logits(contexts_for(model, 64)),
-        torch.randint(V, (64,), generator=seeded(3)),
+        model.logits(contexts_for(model, 64)), torch.randint(V, (64,), generator=seeded(3))
     )
     assert loss.item() == pytest.approx(torch.tensor(V).log().item(), abs=0.1)
 
 
 @pytest.mark.parametrize("block_size", SIZES)
-def test_every_character_of_the_context_counts_and_their_order_too(
-    block_size: int,
-) -> None:
+def test_every_character_of_the_context_counts_and_their_order_too(block_size: int) -> None:
     model = tree_of(block_size)
     model.eval()
     X = contexts_for(model, 1)
@@ -170,9 +161,7 @@ def test_a_power_of_two_has_its_logarithm_of_levels(block_size: int) -> None:
     assert depth_of(block_size) == model.depth == len(norms_of(model))
 
 
-@pytest.mark.parametrize(
-    "block_size", [1, 0, -1, -8, 3, 6, 12, 8.0, 0.5, "8", None, True]
-)
+@pytest.mark.parametrize("block_size", [1, 0, -1, -8, 3, 6, 12, 8.0, 0.5, "8", None, True])
 def test_another_block_size_is_refused_with_its_number(block_size: Any) -> None:
     said = f"block_size is {block_size!r}; a tree that joins two at a time needs"
     with pytest.raises(ValueError, match=f"^{re.escape(said)} a power of two"):
@@ -191,9 +180,7 @@ def test_a_size_below_one_is_refused(n_embd: int, n_hidden: int) -> None:
 
 
 @pytest.mark.parametrize("block_size", SIZES)
-def test_running_statistics_have_one_number_for_each_feature(
-    block_size: int,
-) -> None:
+def test_running_statistics_have_one_number_for_each_feature(block_size: int) -> None:
     model = WaveNet(3, 5, block_size, generator=seeded())
     model.logits(contexts_for(model, 20))
     for norm in norms_of(model):
@@ -322,9 +309,7 @@ def test_training_lowers_the_loss(block_size: int) -> None:
     assert len(sample_names(model, 3, generator=seeded(), top_k=3)) == 3
 
 
-def test_the_wrong_norm_keeps_a_mean_for_each_place_and_the_right_one_does_not() -> (
-    None
-):
+def test_the_wrong_norm_keeps_a_mean_for_each_place_and_the_right_one_does_not() -> None:
     """What gives the lecture's fault away; where there is one place, both are the same norm."""
     x = torch.randn(6, 4, 3, generator=seeded(3)) + torch.arange(4.0)[:, None]
     wrong, right = FirstAxisNorm(3), BatchNorm1d(3)

@@ -38,9 +38,7 @@ def draw(*shape: int, seed: int = 1) -> Tensor:
 
 
 @pytest.mark.parametrize(("T", "n"), [(4, 2), (8, 2), (12, 3), (8, 4), (3, 3)])
-def test_slices_are_flatten_consecutive_but_for_the_last_axis(
-    T: int, n: int
-) -> None:
+def test_slices_are_flatten_consecutive_but_for_the_last_axis(T: int, n: int) -> None:
     x = draw(5, T, 3)
     ours = wavenet.flatten_by_strides(x, n)
     assert ours.shape == (5, T // n, 3 * n)
@@ -50,9 +48,7 @@ def test_slices_are_flatten_consecutive_but_for_the_last_axis(
 
 @pytest.mark.parametrize("block_size", [2, 4, 8, 16])
 @pytest.mark.parametrize(("n_embd", "n_hidden"), [(3, 5), (24, 7), (1, 1)])
-def test_the_weights_are_those_of_a_tree_once_built(
-    block_size: int, n_embd: int, n_hidden: int
-) -> None:
+def test_the_weights_are_those_of_a_tree_once_built(block_size: int, n_embd: int, n_hidden: int) -> None:
     model = WaveNet(n_embd, n_hidden, block_size, generator=generator())
     count = sum(p.numel() for p in model.parameters())
     found = wavenet.tree_parameters(27, n_embd, n_hidden, block_size)
@@ -69,9 +65,7 @@ def test_smoothed_is_the_lecture_s_view_where_that_works() -> None:
     losses = draw(60)
     expected = losses.view(-1, 12).mean(1)
     torch.testing.assert_close(wavenet.smoothed(losses, 12), expected)
-    assert wavenet.smoothed(losses, 50)[1].item() == pytest.approx(
-        losses[50:].mean().item()
-    )
+    assert wavenet.smoothed(losses, 50)[1].item() == pytest.approx(losses[50:].mean().item())
 
 
 def test_the_importance_of_positions_is_torch_s_divergence() -> None:
@@ -84,9 +78,7 @@ def test_the_importance_of_positions_is_torch_s_divergence() -> None:
         other[:, positions] = contexts[order][:, positions]
         P, Q = model.log_probs(contexts), model.log_probs(other)
         expected = F.kl_div(Q, P, log_target=True, reduction="batchmean").item()
-        found = wavenet.joint_importance(
-            model.log_probs, contexts, positions, order
-        )
+        found = wavenet.joint_importance(model.log_probs, contexts, positions, order)
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
@@ -98,10 +90,7 @@ def test_what_is_not_read_or_not_changed_has_no_importance() -> None:
     def last(given: Tensor) -> Tensor:
         return pairs.log_probs(given[:, -1:])
 
-    found = [
-        wavenet.joint_importance(last, contexts, positions, order)
-        for positions in ([0], [0, 1], [2])
-    ]
+    found = [wavenet.joint_importance(last, contexts, positions, order) for positions in ([0], [0, 1], [2])]
     assert found[:2] == [0, 0]
     assert found[2] > 0.1
     same = torch.arange(len(contexts))
@@ -116,12 +105,9 @@ def stacked(x: Tensor, kernel: int, dilations: list[int]) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("kernel", "dilations"),
-    [(2, [1, 2, 4]), (3, [1, 2]), (2, [1, 2, 1, 2]), (4, [3]), (1, [1, 1])],
+    ("kernel", "dilations"), [(2, [1, 2, 4]), (3, [1, 2]), (2, [1, 2, 1, 2]), (4, [3]), (1, [1, 1])]
 )
-def test_the_receptive_field_is_how_far_a_gradient_goes(
-    kernel: int, dilations: list[int]
-) -> None:
+def test_the_receptive_field_is_how_far_a_gradient_goes(kernel: int, dilations: list[int]) -> None:
     x = torch.zeros(1, 1, 40, dtype=torch.float64, requires_grad=True)
     stacked(x, kernel, dilations)[0, 0, 30].backward()
     assert x.grad is not None
@@ -160,11 +146,7 @@ def test_the_places_are_counted_anew_in_each_name() -> None:
 @pytest.mark.parametrize("stack", [[1, 2, 4], [1, 2], [3, 1, 2], [1]])
 def test_no_fewer_stacks_see_that_far(stack: list[int]) -> None:
     for length in range(2, 40):
-        enough = (
-            stack * n
-            for n in itertools.count(1)
-            if dilated.receptive_field(2, stack * n) >= length
-        )
+        enough = (stack * n for n in itertools.count(1) if dilated.receptive_field(2, stack * n) >= length)
         assert dilated.dilations_for(length, stack) == next(enough)
 
 
@@ -184,24 +166,17 @@ def test_the_nucleus_is_that_of_a_search_through_all(p: float) -> None:
     probs = draw(6, 7).mul(2).softmax(dim=1)
     found = dilated.top_p(probs, p)
     for row, ours in zip(probs, found, strict=True):
-        sets = itertools.chain.from_iterable(
-            itertools.combinations(range(7), size) for size in range(1, 8)
-        )
+        sets = itertools.chain.from_iterable(itertools.combinations(range(7), size) for size in range(1, 8))
         enough = [s for s in sets if row[list(s)].sum() >= p - 1e-12]
         fewest = min(map(len, enough))
-        best = max(
-            (s for s in enough if len(s) == fewest),
-            key=lambda s: row[list(s)].sum(),
-        )
+        best = max((s for s in enough if len(s) == fewest), key=lambda s: row[list(s)].sum())
         expected = torch.zeros_like(row)
         expected[list(best)] = row[list(best)] / row[list(best)].sum()
         torch.testing.assert_close(ours, expected)
 
 
 @pytest.mark.parametrize(("B", "n_in", "H"), [(1, 1, 1), (4, 3, 5), (2, 7, 2)])
-def test_the_step_of_a_gated_recurrent_unit_is_torch_s(
-    B: int, n_in: int, H: int
-) -> None:
+def test_the_step_of_a_gated_recurrent_unit_is_torch_s(B: int, n_in: int, H: int) -> None:
     W, U = draw(n_in, 3 * H), draw(H, 3 * H, seed=2)
     b, c, x, h = draw(3 * H, seed=3), draw(3 * H, seed=4), draw(B, n_in), draw(B, H)
     cell = torch.nn.GRUCell(n_in, H, dtype=torch.float64)
@@ -233,24 +208,18 @@ def test_the_front_has_the_best_of_each_size_and_nothing_else() -> None:
     assert front == expected
 
 
-def test_the_error_of_a_difference_is_near_the_bootstrap_s(
-    sample: list[str],
-) -> None:
+def test_the_error_of_a_difference_is_near_the_bootstrap_s(sample: list[str]) -> None:
     train, dev = sample[:1500], sample[1500:2100]
     first, second = NGramCounts(2, 0.1).fit(train), NGramCounts(3, 0.1).fit(train)
     (a, lengths), (b, _) = by_name(first, dev), by_name(second, dev)
     found = leaderboard.paired_error(a, b, lengths)
-    assert found == pytest.approx(
-        evaluation.standard_error(a - b, lengths), rel=1e-12
-    )
+    assert found == pytest.approx(evaluation.standard_error(a - b, lengths), rel=1e-12)
     drawn = paired_difference(first, second, dev, generator=generator())
     assert found == pytest.approx(drawn.standard_error, rel=0.15)
 
 
 @pytest.mark.parametrize("names", [["a"], ["jo", "al"], FEW, FEW * 40])
-def test_three_discounts_are_a_distribution_on_lists_of_any_length(
-    names: list[str],
-) -> None:
+def test_three_discounts_are_a_distribution_on_lists_of_any_length(names: list[str]) -> None:
     model = leaderboard.beat(names)
     contexts, _ = windows([*names, "zzzzzzz"], model.block_size)
     sums = model.log_probs(contexts).exp().sum(dim=1)
@@ -312,9 +281,7 @@ def test_the_lecture_s_loss_is_told_for_its_names_alone(
     monkeypatch: pytest.MonkeyPatch, sample: list[str]
 ) -> None:
     monkeypatch.setattr(leaderboard, "load_names", lambda: sample[:200])
-    monkeypatch.setattr(
-        leaderboard, "locate", lambda: type("Source", (), {"is_reference": True})
-    )
+    monkeypatch.setattr(leaderboard, "locate", lambda: type("Source", (), {"is_reference": True}))
     assert "the lecture's network has 1.993" in ex.beat.score(Uniform()).text
 
 

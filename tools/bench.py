@@ -24,12 +24,8 @@ def say(text: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure all, on one thread, as a page of the book has it; return the exit code."""
-    parser = argparse.ArgumentParser(
-        description="Measure what the book says about speed."
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="a missed goal counts"
-    )
+    parser = argparse.ArgumentParser(description="Measure what the book says about speed.")
+    parser.add_argument("--strict", action="store_true", help="a missed goal counts")
     given = parser.parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that are started
     torch.set_num_threads(1)

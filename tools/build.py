@@ -44,18 +44,12 @@ def alone() -> Iterator[None]:
         lock = FileLock(BUILD / ".lock")
         lock.acquire(timeout=float(os.environ.get("NNZ_PATIENCE", "10")))
     except Timeout:
-        stop(
-            "another build is at work in this folder; wait until it has ended, or stop it."
-        )
+        stop("another build is at work in this folder; wait until it has ended, or stop it.")
     except OSError as error:
-        stop(
-            f"{BUILD} cannot be written to ({error.strerror}). Make it writable, or delete it."
-        )
+        stop(f"{BUILD} cannot be written to ({error.strerror}). Make it writable, or delete it.")
     descriptor = lock._context.lock_file_fd
     assert descriptor is not None
-    os.set_inheritable(
-        descriptor, True
-    )  # held until the last process of this build has ended
+    os.set_inheritable(descriptor, True)  # held until the last process of this build has ended
     try:
         yield
     finally:
@@ -73,11 +67,7 @@ def check_names() -> None:
 def settings() -> dict[str, str]:
     """Return the environment of pages and Sphinx, for a build of its own."""
     use_own_python(BUILD / "kernels")
-    path = [
-        str(ROOT / "src"),
-        str(ROOT / "book" / "_ext"),
-        os.environ.get("PYTHONPATH", ""),
-    ]
+    path = [str(ROOT / "src"), str(ROOT / "book" / "_ext"), os.environ.get("PYTHONPATH", "")]
     return {
         "OMP_NUM_THREADS": "1",  # pages run side by side, and sums keep their order
         "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm's, as torch is imported
@@ -96,9 +86,7 @@ def translate(environment: dict[str, str]) -> None:
     """Let Jupyter Book write conf.py, unless it is newer than what it is made from."""
     made = ROOT / "conf.py"
     sources = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "constraints.txt"]
-    if made.exists() and made.stat().st_mtime > max(
-        path.stat().st_mtime for path in sources
-    ):
+    if made.exists() and made.stat().st_mtime > max(path.stat().st_mtime for path in sources):
         return
     made.unlink(missing_ok=True)
     command = [
@@ -110,49 +98,26 @@ def translate(environment: dict[str, str]) -> None:
         str(ROOT),
     ]
     done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        close_fds=False,
+        command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", close_fds=False
     )
     if done.returncode:
         made.unlink(missing_ok=True)
-        stop(
-            f"_config.yml or _toc.yml could not be translated for Sphinx.\n{done.stdout}{done.stderr}"
-        )
+        stop(f"_config.yml or _toc.yml could not be translated for Sphinx.\n{done.stdout}{done.stderr}")
 
 
 def sphinx(environment: dict[str, str], *options: str) -> int:
     """Set the executed pages and return Sphinx's exit code."""
     translate(environment)
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-q",
-        "-b",
-        "html",
-        "-d",
-        str(BUILD / ".doctrees"),
-        *options,
-    ]
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", str(BUILD / ".doctrees"), *options]
     command += [str(ROOT), str(BUILD / "html")]
-    return subprocess.run(
-        command, cwd=ROOT, env=environment, close_fds=False
-    ).returncode
+    return subprocess.run(command, cwd=ROOT, env=environment, close_fds=False).returncode
 
 
 def report() -> str:
     """Say what became of the claims; name those about time, and the budgets, that this machine does not keep."""
     records = json.loads((BUILD / "claims.json").read_text(encoding="utf-8"))
     count = Counter(record["verdict"] for record in records.values())
-    lines = [
-        "Claims: "
-        + ", ".join(f"{n} {verdict}" for verdict, n in count.items())
-        + "."
-    ]
+    lines = ["Claims: " + ", ".join(f"{n} {verdict}" for verdict, n in count.items()) + "."]
     lines += [
         f"  not on this machine: {name}, measured {record['measured']:.3g}, goal {record['bound']}"
         for name, record in records.items()
@@ -164,14 +129,8 @@ def report() -> str:
 
 def seconds() -> dict[str, float]:
     """Return the seconds of a core that each page took when it was last executed."""
-    there = {
-        path.stem: executed.read(path) for path in (BUILD / "pages").glob("*.ipynb")
-    }
-    return {
-        name: page["metadata"]["nnz"]["seconds"]
-        for name, page in there.items()
-        if page
-    }
+    there = {path.stem: executed.read(path) for path in (BUILD / "pages").glob("*.ipynb")}
+    return {name: page["metadata"]["nnz"]["seconds"] for name, page in there.items() if page}
 
 
 def build(*options: str) -> int:
@@ -181,10 +140,7 @@ def build(*options: str) -> int:
     try:
         failed = pages.execute(ROOT, BUILD, environment)
         if failed:
-            print(
-                failed + "\nThe book did not build: these pages failed.",
-                file=sys.stderr,
-            )
+            print(failed + "\nThe book did not build: these pages failed.", file=sys.stderr)
             return hint(1)
         print("Setting the pages ...", flush=True)
         if result := sphinx(environment, *options):
@@ -204,10 +160,7 @@ def build(*options: str) -> int:
 def hint(result: int) -> int:
     """Say so where a full disk is the likely reason, and return the exit code."""
     if shutil.disk_usage(BUILD).free < FULL:
-        print(
-            "make: the disk is full. Free about 1 GB and build again.",
-            file=sys.stderr,
-        )
+        print("make: the disk is full. Free about 1 GB and build again.", file=sys.stderr)
     return result
 
 
@@ -231,9 +184,7 @@ def book() -> int:
         stop(
             f"{error.filename} cannot be removed ({error.strerror}). Delete {BUILD} yourself, and build again."
         )
-    return build(
-        "-n", "-W", "--keep-going", "-j", os.environ.get("NNZ_JOBS", "auto")
-    )
+    return build("-n", "-W", "--keep-going", "-j", os.environ.get("NNZ_JOBS", "auto"))
 
 
 def quick() -> int:
@@ -247,9 +198,7 @@ def outputs() -> dict[str, object]:
     Measurements of time are left out: claims that say that they vary, and cells with the tag `timing`.
     """
     found: dict[str, object] = {}
-    for name, record in json.loads(
-        (BUILD / "claims.json").read_text(encoding="utf-8")
-    ).items():
+    for name, record in json.loads((BUILD / "claims.json").read_text(encoding="utf-8")).items():
         if record["varies"]:
             del record["measured"], record["verdict"]
         found[f"claim {name}"] = record
@@ -272,14 +221,10 @@ def repeat() -> int:
     if result := book():
         return result
     after = outputs()
-    differing = [
-        name for name in {**before, **after} if before.get(name) != after.get(name)
-    ]
+    differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     for name in differing:
         print(f"differs: {name}", file=sys.stderr)
-    print(
-        f"{len(after) - len(differing)} of {len(after)} outputs are the same in both builds."
-    )
+    print(f"{len(after) - len(differing)} of {len(after)} outputs are the same in both builds.")
     return bool(differing)
 
 

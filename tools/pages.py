@@ -83,9 +83,7 @@ def execute(root: Path, build: Path, environment: Mapping[str, str]) -> str:
                 running[begin(page, root, environment)] = page
             progress.show([page.name for page in running.values()])
             time.sleep(0.2)
-            for process in [
-                process for process in running if process.poll() is not None
-            ]:
+            for process in [process for process in running if process.poll() is not None]:
                 page = running.pop(process)
                 reason = "" if process.returncode == 0 else cause(page)
                 progress.done(page, reason)
@@ -97,9 +95,7 @@ def execute(root: Path, build: Path, environment: Mapping[str, str]) -> str:
     return "\n".join(sorted(failed))
 
 
-def begin(
-    page: Work, root: Path, environment: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
+def begin(page: Work, root: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the execution of a page. What it says apart from its outputs goes to a file beside the result."""
     page.target.with_suffix(".err").unlink(missing_ok=True)
     command = [
@@ -125,11 +121,7 @@ def cause(page: Work) -> str:
     """Return why a page failed: the last line of its report, or of what its process said."""
     for suffix in (".err", ".log"):
         path = page.target.with_suffix(suffix)
-        text = (
-            path.read_text(encoding="utf-8", errors="replace").strip()
-            if path.exists()
-            else ""
-        )
+        text = path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
         if text:
             print(f"\n{page.name}:\n{text[-3000:]}\n", file=sys.stderr, flush=True)
             return re.sub(r"\x1b\[[0-9;]*m", "", text.splitlines()[-1])
@@ -162,10 +154,7 @@ class Progress:
 
     def remaining(self) -> str:
         """Say how long it may still take, once there is something to judge by."""
-        gone, done = (
-            time.monotonic() - self.began,
-            self.weight - sum(self.left.values()),
-        )
+        gone, done = (time.monotonic() - self.began, self.weight - sum(self.left.values()))
         if not done or not self.left:
             return ""
         return f", about {sum(self.left.values()) * gone / done / 60:.0f} min left"
@@ -174,14 +163,10 @@ class Progress:
         """Count a page."""
         del self.left[page.name]
         there = executed.read(page.target)
-        self.seconds[page.name] = (
-            there["metadata"]["nnz"]["seconds"] if there else 0.0
-        )
+        self.seconds[page.name] = there["metadata"]["nnz"]["seconds"] if there else 0.0
         if self.live:
             print("\r\x1b[K", end="")
-        state = (
-            "FAILED" if failed else f"{self.seconds[page.name]:6.1f} s of a core"
-        )
+        state = "FAILED" if failed else f"{self.seconds[page.name]:6.1f} s of a core"
         elapsed = time.monotonic() - self.began
         print(
             f"[{self.total - len(self.left):2}/{self.total}] {page.name:18} {state}  ({elapsed:.0f} s)",
@@ -193,16 +178,11 @@ class Progress:
         if self.live:
             print("\r\x1b[K", end="")
         if self.total:
-            slowest = sorted(self.seconds.items(), key=lambda item: -item[1])[
-                :SLOWEST
-            ]
+            slowest = sorted(self.seconds.items(), key=lambda item: -item[1])[:SLOWEST]
             shown = ", ".join(f"{name} {seconds:.0f}" for name, seconds in slowest)
             elapsed = time.monotonic() - self.began
             total = sum(self.seconds.values())
-            print(
-                f"Executed in {elapsed:.0f} s; {total:.0f} s of a core, most by {shown}.",
-                flush=True,
-            )
+            print(f"Executed in {elapsed:.0f} s; {total:.0f} s of a core, most by {shown}.", flush=True)
 
 
 def printed(outputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -60,9 +60,7 @@ def seconds_by_cell(notebook: Any) -> list[float]:
                 for key in ("iopub.execute_input", "shell.execute_reply")
                 if key in times
             ]
-            taken.append(
-                round(stamps[1] - stamps[0], 2) if len(stamps) == 2 else 0.0
-            )
+            taken.append(round(stamps[1] - stamps[0], 2) if len(stamps) == 2 else 0.0)
     return taken
 
 

@@ -16,16 +16,10 @@ def main() -> None:
     try:
         port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
     except ValueError:
-        sys.exit(
-            f"make: PORT={sys.argv[1]} is not a number. Try: make serve PORT=8001"
-        )
+        sys.exit(f"make: PORT={sys.argv[1]} is not a number. Try: make serve PORT=8001")
     if not (BUILT / "index.html").exists():
-        sys.exit(
-            "make: there is no built book yet. Run `make book` first (or `make quick`)."
-        )
-    handler = functools.partial(
-        http.server.SimpleHTTPRequestHandler, directory=str(BUILT)
-    )
+        sys.exit("make: there is no built book yet. Run `make book` first (or `make quick`).")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(BUILT))
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except (OSError, OverflowError) as error:

@@ -27,9 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 STAMP = VENV / "made-from.txt"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
-NEEDED_BYTES = (
-    3 * 10**9
-)  # a CPU build of torch and the rest take 1.5 GB; pip unpacks beside it
+NEEDED_BYTES = 3 * 10**9  # a CPU build of torch and the rest take 1.5 GB; pip unpacks beside it
 
 HINTS = [
     (
@@ -47,10 +45,7 @@ HINTS = [
         "A pinned version has no build for this Python and system. Try Python 3.11 or 3.12 "
         "(`make book PYTHON=python3.12`), or `make constraints` to resolve versions for this machine.",
     ),
-    (
-        r"permission denied|errno 13",
-        "This folder is not writable for you. Clone the book to one that is.",
-    ),
+    (r"permission denied|errno 13", "This folder is not writable for you. Clone the book to one that is."),
 ]
 
 HEADER = """\
@@ -68,9 +63,7 @@ def fingerprint() -> str:
         f"folder {os.fsencode(ROOT).decode('utf-8', 'backslashreplace')}",
     ]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = json.dumps(
-        {key: project[key] for key in ("build-system", "project")}
-    ).encode()
+    wanted = json.dumps({key: project[key] for key in ("build-system", "project")}).encode()
     for name, content in [
         ("pyproject.toml", wanted),
         ("constraints.txt", (ROOT / "constraints.txt").read_bytes()),
@@ -86,13 +79,7 @@ def stop(message: str) -> None:
 
 def pip(*arguments: str) -> None:
     """Run pip inside the environment; when it fails, say what to do about it."""
-    command = [
-        str(BIN / "python"),
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        *arguments,
-    ]
+    command = [str(BIN / "python"), "-m", "pip", "--disable-pip-version-check", *arguments]
     run = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -105,56 +92,35 @@ def pip(*arguments: str) -> None:
     lines = []
     for line in run.stdout:
         lines.append(line)
-        if line.startswith(
-            ("Collecting", "Downloading", "Installing", "ERROR", "Successfully")
-        ):
+        if line.startswith(("Collecting", "Downloading", "Installing", "ERROR", "Successfully")):
             print(line[:110].rstrip(), flush=True)
     if run.wait() == 0:
         return
     said = "".join(lines)
     print(said[-3000:], file=sys.stderr)
-    hints = [
-        hint for pattern, hint in HINTS if re.search(pattern, said, re.IGNORECASE)
-    ]
-    stop(
-        hints[0]
-        if hints
-        else "pip failed; its own words are above. The next `make` starts again."
-    )
+    hints = [hint for pattern, hint in HINTS if re.search(pattern, said, re.IGNORECASE)]
+    stop(hints[0] if hints else "pip failed; its own words are above. The next `make` starts again.")
 
 
 def create(constraints: list[str]) -> None:
     """Create the environment from nothing and install the book and its tools into it."""
     free = shutil.disk_usage(ROOT).free
     if free < NEEDED_BYTES:
-        stop(
-            f"{free / 1e9:.1f} GB are free here, about 3 GB are needed. Free some and try again."
-        )
+        stop(f"{free / 1e9:.1f} GB are free here, about 3 GB are needed. Free some and try again.")
     shutil.rmtree(VENV, ignore_errors=True)
     made = subprocess.run(
-        [sys.executable, "-m", "venv", str(VENV)],
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
+        [sys.executable, "-m", "venv", str(VENV)], capture_output=True, encoding="utf-8", errors="replace"
     )
     if made.returncode:
         stop(f"python -m venv failed: {(made.stderr or made.stdout).strip()}")
     pip("install", *constraints, "hatchling", "editables")
-    pip(
-        "install",
-        *constraints,
-        "--no-build-isolation",
-        "--editable",
-        ".[book,test]",
-    )
+    pip("install", *constraints, "--no-build-isolation", "--editable", ".[book,test]")
 
 
 def resolve() -> None:
     """Install the newest versions that pyproject.toml allows, and write them down as constraints."""
     torch_pin = re.search(
-        r"^torch==\S+",
-        (ROOT / "constraints.txt").read_text(encoding="utf-8"),
-        re.MULTILINE,
+        r"^torch==\S+", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE
     )
     keep = VENV.parent / ".venv-torch.txt"
     try:
@@ -172,21 +138,14 @@ def resolve() -> None:
         "--exclude-editable",
     ]
     frozen = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=True,
+        command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace", check=True
     ).stdout
     pins = [
         re.sub(r"\+\S+$", "", line)
         for line in frozen.splitlines()
         if re.fullmatch(r"(?!pip=|setuptools=)\S+==\S+", line)
     ]
-    (ROOT / "constraints.txt").write_text(
-        HEADER + "\n".join(pins) + "\n", encoding="utf-8"
-    )
+    (ROOT / "constraints.txt").write_text(HEADER + "\n".join(pins) + "\n", encoding="utf-8")
     STAMP.write_text(fingerprint(), encoding="utf-8")
 
 
@@ -203,10 +162,7 @@ def alone() -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print(
-                    "Waiting for another `make`, which is making .venv ...",
-                    flush=True,
-                )
+                print("Waiting for another `make`, which is making .venv ...", flush=True)
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

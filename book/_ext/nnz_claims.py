@@ -25,15 +25,7 @@ from nnz.press.claims import (
     show,
     verdicts,
 )
-from nnz.press.recordings import (
-    Recording,
-    RecordingError,
-    about,
-    command,
-    experiments,
-    folder,
-    recording,
-)
+from nnz.press.recordings import Recording, RecordingError, about, command, experiments, folder, recording
 
 ROOT = Path(__file__).resolve().parents[2]
 logger = logging.getLogger(__name__)
@@ -57,13 +49,7 @@ class Recordings(SphinxDirective):
 
 
 def recorded_role(
-    name: str,
-    rawtext: str,
-    text: str,
-    lineno: int,
-    inliner: Any,
-    options: Any = None,
-    content: Any = None,
+    name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None
 ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
     """`` {recorded}`dilated.short mean dev | 2` ``: a number from a recording, marked as one, with two digits."""
     asked, _, digits = text.partition("|")
@@ -76,15 +62,15 @@ def recorded_role(
         return [inliner.problematic(rawtext, rawtext, message)], [message]
     env = inliner.document.settings.env
     env.note_dependency(str(folder() / f"{which}.json"))
-    shown = (
-        f"{value:,}" if isinstance(value, int) else f"{value:,.{int(digits or 4)}f}"
-    )
+    shown = f"{value:,}" if isinstance(value, int) else f"{value:,.{int(digits or 4)}f}"
     return [_marked(env, kept, shown.replace("-", "−"))], []
 
 
 def _marked(env: Any, kept: Recording, shown: str) -> nodes.Node:
     """Return a number with the mark of a recording, which leads to the ledger and says how to repeat it."""
-    tip = f"Recorded over {kept.seeds()} seeds on {kept.date}, not computed in this build: {command(kept.name)}"
+    tip = (
+        f"Recorded over {kept.seeds()} seeds on {kept.date}, not computed in this build: {command(kept.name)}"
+    )
     where = (
         env.app.builder.get_relative_uri(env.docname, "book/ledger")
         if "book/ledger" in env.found_docs
@@ -111,13 +97,7 @@ def anchor(name: str) -> str:
 def fill_recordings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace the place of the recordings with their table."""
     for place in list(doctree.findall(recordings)):
-        heads = {
-            "Experiment": 5,
-            "Seeds": 1,
-            "Seconds of a core": 1,
-            "Made on": 4,
-            "Again": 3,
-        }
+        heads = {"Experiment": 5, "Seeds": 1, "Seconds of a core": 1, "Made on": 4, "Again": 3}
         columns = (nodes.colspec(colwidth=width) for width in heads.values())
         group = nodes.tgroup("", *columns, cols=len(heads))
         group += nodes.thead("", nodes.row("", *(_cell(head) for head in heads)))
@@ -128,25 +108,15 @@ def fill_recordings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             except RecordingError as error:
                 logger.warning("recordings: %s", error)
                 continue
-            made = ", ".join(
-                [
-                    kept.date,
-                    kept.processor,
-                    *(f"{k} {v}" for k, v in kept.versions.items()),
-                ]
-            )
-            said = nodes.paragraph(
-                "", "", nodes.Text(about(name) + " "), nodes.literal("", name)
-            )
+            made = ", ".join([kept.date, kept.processor, *(f"{k} {v}" for k, v in kept.versions.items())])
+            said = nodes.paragraph("", "", nodes.Text(about(name) + " "), nodes.literal("", name))
             row = nodes.row(
                 "",
                 nodes.entry("", said),
                 _cell(str(kept.seeds())),
                 _cell(f"{sum(kept.seconds.values()):,.0f}"),
                 _cell(made),
-                nodes.entry(
-                    "", nodes.paragraph("", "", nodes.literal("", command(name)))
-                ),
+                nodes.entry("", nodes.paragraph("", "", nodes.literal("", command(name)))),
                 ids=[anchor(name)],
             )
             body += row
@@ -197,11 +167,7 @@ def toc_order(app: Sphinx) -> dict[str, int]:
     """Return the place of each page in the table of contents."""
     pages = [app.config.root_doc]
     for page in pages:  # grows as it is read: each page brings those below it
-        pages += [
-            name
-            for name in app.env.toctree_includes.get(page, [])
-            if name not in pages
-        ]
+        pages += [name for name in app.env.toctree_includes.get(page, []) if name not in pages]
     return {name: place for place, name in enumerate(pages)}
 
 
@@ -209,11 +175,7 @@ def in_order(app: Sphinx, records: list[dict[str, Any]]) -> list[dict[str, Any]]
     """Return records in the order of the pages, and on a page in that of its file of claims."""
     pages, claims = toc_order(app), list(book_claims())
     return sorted(
-        records,
-        key=lambda record: (
-            pages.get(record["page"], len(pages)),
-            claims.index(record["id"]),
-        ),
+        records, key=lambda record: (pages.get(record["page"], len(pages)), claims.index(record["id"]))
     )
 
 
@@ -227,17 +189,11 @@ def _table(app: Sphinx, docname: str, records: list[dict[str, Any]]) -> nodes.ta
         to_page = app.builder.get_relative_uri(docname, record["page"])
         name = nodes.literal("", record["id"])
         link = nodes.reference("", "", name, internal=True, refuri=to_page)
-        where = (
-            " Holds for names.txt alone." if record["data"] == "names.txt" else ""
-        )
-        varies = (
-            " The machine's; a goal, not a condition." if record["varies"] else ""
-        )
+        where = " Holds for names.txt alone." if record["data"] == "names.txt" else ""
+        varies = " The machine's; a goal, not a condition." if record["varies"] else ""
         if book_claims()[record["id"]].of_recording:
             varies += f" About the recording {record['recorded']}."
-        source = nodes.paragraph(
-            "", f"{record['source']}.{where}{varies}", classes=["source"]
-        )
+        source = nodes.paragraph("", f"{record['source']}.{where}{varies}", classes=["source"])
         said = nodes.paragraph("", "", nodes.Text(record["statement"] + " "), link)
         unit = f" {record['unit']}" if record["unit"] else ""
         body += nodes.row(
@@ -265,13 +221,10 @@ def check_all(app: Sphinx, problem: Exception | None) -> None:
         raise ExtensionError(f"claims: {error}") from error
     out = Path(app.outdir).parent / "claims.json"
     out.write_text(
-        json.dumps({record["id"]: record for record in records}, indent=1) + "\n",
-        encoding="utf-8",
+        json.dumps({record["id"]: record for record in records}, indent=1) + "\n", encoding="utf-8"
     )
     count = Counter(record["verdict"] for record in records)
-    logger.info(
-        "claims: %s", ", ".join(f"{n} {verdict}" for verdict, n in count.items())
-    )
+    logger.info("claims: %s", ", ".join(f"{n} {verdict}" for verdict, n in count.items()))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -22,13 +22,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
-from nnz.press.listing import (
-    Excerpt,
-    ListingError,
-    find,
-    find_all,
-    is_public,
-)
+from nnz.press.listing import Excerpt, ListingError, find, find_all, is_public
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
@@ -64,9 +58,7 @@ def test_file(module: str) -> Path:
     name = module.rpartition(".")[2]
     if module.startswith(EXPERIMENTS):
         wanted = [f"test_experiments_{name}.py"]
-        wanted += (
-            [] if (SOURCE / "nnz" / f"{name}.py").is_file() else [f"test_{name}.py"]
-        )
+        wanted += [] if (SOURCE / "nnz" / f"{name}.py").is_file() else [f"test_{name}.py"]
         there = [TESTS / file for file in wanted if (TESTS / file).is_file()]
         return there[0] if there else TESTS / "test_experiments.py"
     return TESTS / f"test_{name}.py"
@@ -75,9 +67,7 @@ def test_file(module: str) -> Path:
 def first_mention(path: Path, name: str) -> int:
     """Return the number of the first line after the imports of a test file that mentions a name, or 1."""
     word = re.compile(rf"\b{re.escape(name)}\b")
-    for number, line in enumerate(
-        path.read_text(encoding="utf-8").splitlines(), start=1
-    ):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.startswith(("import ", "from ")) and word.search(line):
             return number
     return 1
@@ -88,36 +78,24 @@ class Listing(SphinxDirective):
 
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec: ClassVar[Any] = {
-        "members": directives.unchanged,
-        "name": directives.unchanged,
-    }
+    option_spec: ClassVar[Any] = {"members": directives.unchanged, "name": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
         wanted = self.arguments[0].split()
         members = None
         if "members" in self.options:
             members = [
-                member.strip()
-                for member in (self.options["members"] or "").split(",")
-                if member.strip()
+                member.strip() for member in (self.options["members"] or "").split(",") if member.strip()
             ]
         try:
             excerpts = find_all(SOURCE, wanted, members)
         except ListingError as error:
             raise self.error(f"listing: {error}") from error
         if not (tests := test_file(excerpts[0].module)).is_file():
-            raise self.error(
-                f"listing: {excerpts[0].module} has no tests; expected tests/{tests.name}."
-            )
-        self.options.setdefault(
-            "name",
-            label(excerpts[0].module, excerpts[0].names[-1]),
-        )
+            raise self.error(f"listing: {excerpts[0].module} has no tests; expected tests/{tests.name}.")
+        self.options.setdefault("name", label(excerpts[0].module, excerpts[0].names[-1]))
         block = self.block(excerpts)
-        wrapper = nodes.container(
-            "", literal_block=True, classes=["literal-block-wrapper", "listing"]
-        )
+        wrapper = nodes.container("", literal_block=True, classes=["literal-block-wrapper", "listing"])
         wrapper += self.caption(excerpts, tests)
         wrapper += block
         self.set_source_info(wrapper)
@@ -132,40 +110,23 @@ class Listing(SphinxDirective):
         text = "\n\n".join(excerpt.text.rstrip("\n") for excerpt in excerpts) + "\n"
         numbers: list[int] = []
         for excerpt in excerpts:
-            between = (
-                [0] if numbers else []
-            )  # the blank line between two objects has no number
+            between = [0] if numbers else []  # the blank line between two objects has no number
             numbers += [*between, *(line.number for line in excerpt.lines)]
-        return listing_block(
-            text,
-            text,
-            language="python",
-            numbers=numbers,
-            force=False,
-            highlight_args={},
-        )
+        return listing_block(text, text, language="python", numbers=numbers, force=False, highlight_args={})
 
     def caption(self, excerpts: list[Excerpt], tests: Path) -> nodes.caption:
         first = excerpts[0]
         name = ", ".join(excerpt.names[0] for excerpt in excerpts)
         source = self.link(first.path, first.lines[0].number)
-        checked = self.link(
-            tests, first_mention(tests, first.names[-1].rpartition(".")[2])
-        )
+        checked = self.link(tests, first_mention(tests, first.names[-1].rpartition(".")[2]))
         caption = nodes.caption(self.block_text, "")
         caption += nodes.literal("", name)
         caption += nodes.Text(" in ")
         caption += nodes.reference(
-            "",
-            first.path.relative_to(SOURCE).as_posix(),
-            internal=True,
-            refuri=source,
-            classes=["to-source"],
+            "", first.path.relative_to(SOURCE).as_posix(), internal=True, refuri=source, classes=["to-source"]
         )
         caption += nodes.Text(", ")
-        caption += nodes.reference(
-            "", "its tests", internal=True, refuri=checked, classes=["to-tests"]
-        )
+        caption += nodes.reference("", "its tests", internal=True, refuri=checked, classes=["to-tests"])
         return caption
 
     def link(self, path: Path, line: int) -> str:
@@ -173,11 +134,7 @@ class Listing(SphinxDirective):
 
     def record(self, excerpts: list[Excerpt], target: str) -> None:
         shown = _shown(self.env).setdefault(self.env.docname, [])
-        shown += [
-            (excerpt.module, name, target)
-            for excerpt in excerpts
-            for name in excerpt.names
-        ]
+        shown += [(excerpt.module, name, target) for excerpt in excerpts for name in excerpt.names]
 
 
 def _shown(env: BuildEnvironment) -> dict[str, list[tuple[str, str, str]]]:
@@ -188,26 +145,20 @@ def _shown(env: BuildEnvironment) -> dict[str, list[tuple[str, str, str]]]:
 
 def visit_listing(self: HTML5Translator, node: listing_block) -> None:
     """Write the block as Sphinx writes code, and put the true line numbers in."""
-    code = self.highlighter.highlight_block(
-        node.rawsource, "python", linenos="inline", location=node
-    )
+    code = self.highlighter.highlight_block(node.rawsource, "python", linenos="inline", location=node)
     numbers: list[int] = node["numbers"]
     width = len(str(max(numbers)))
     position = iter(range(len(numbers)))
 
     def true_number(match: re.Match[str]) -> str:
         index = next(position)
-        gap = (
-            index and numbers[index - 1] and numbers[index] > numbers[index - 1] + 1
-        )
+        gap = index and numbers[index - 1] and numbers[index] > numbers[index - 1] + 1
         shown = str(numbers[index] or "").rjust(width)
         return f'<span class="linenos{" skipped" if gap else ""}">{shown}</span>'
 
     code = re.sub(r'<span class="linenos">\s*\d+</span>', true_number, code)
     self.body.append(
-        self.starttag(node, "div", suffix="", CLASS="highlight-python notranslate")
-        + code
-        + "</div>\n"
+        self.starttag(node, "div", suffix="", CLASS="highlight-python notranslate") + code + "</div>\n"
     )
     raise nodes.SkipNode
 
@@ -232,18 +183,12 @@ def fill_outlines(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             if module in modules:
                 modules[module] += nodes.Text(", ")
             line = modules.setdefault(module, nodes.paragraph())
-            line += nodes.reference(
-                "", "", nodes.literal("", name), internal=True, refid=target
-            )
+            line += nodes.reference("", "", nodes.literal("", name), internal=True, refid=target)
         listed = nodes.definition_list(classes=["outline"])
         for module, line in modules.items():
             term = nodes.term("", "", nodes.literal("", module))
-            listed += nodes.definition_list_item(
-                "", term, nodes.definition("", line)
-            )
-        place.replace_self(
-            listed if modules else nodes.paragraph("", "This page defines nothing.")
-        )
+            listed += nodes.definition_list_item("", term, nodes.definition("", line))
+        place.replace_self(listed if modules else nodes.paragraph("", "This page defines nothing."))
 
 
 def code_files() -> list[Path]:
@@ -257,9 +202,7 @@ def code_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
 
-    formatter = HtmlFormatter(
-        linenos="inline", lineanchors="L", anchorlinenos=True, wrapcode=True
-    )
+    formatter = HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True, wrapcode=True)
     for path in code_files():
         shown = path.relative_to(ROOT).as_posix()
         written = Path(app.outdir, f"{code_page(path)}.html")
@@ -268,11 +211,7 @@ def code_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
         code = highlight(path.read_text(encoding="utf-8"), PythonLexer(), formatter)
         code = code.replace("<pre>", '<pre tabindex="0">', 1)
         body = f'<h1><code>{html.escape(shown)}</code></h1>\n<div class="highlight-python whole-file">{code}</div>'
-        yield (
-            code_page(path),
-            {"title": shown, "body": body, "parents": [], "meta": {}},
-            "page.html",
-        )
+        yield (code_page(path), {"title": shown, "body": body, "parents": [], "meta": {}}, "page.html")
 
 
 def resolve_code_link(domain: str, info: dict[str, str]) -> str | None:
@@ -283,9 +222,7 @@ def resolve_code_link(domain: str, info: dict[str, str]) -> str | None:
         excerpt = find(SOURCE, f"{info['module']}.{info['fullname']}")
     except ListingError:
         return None
-    return posixpath.join(
-        "..", f"{code_page(excerpt.path)}.html#L-{excerpt.lines[0].number}"
-    )
+    return posixpath.join("..", f"{code_page(excerpt.path)}.html#L-{excerpt.lines[0].number}")
 
 
 def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
@@ -293,13 +230,9 @@ def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     _shown(env).pop(docname, None)
 
 
-def merge(
-    app: Sphinx, env: BuildEnvironment, docnames: list[str], other: BuildEnvironment
-) -> None:
+def merge(app: Sphinx, env: BuildEnvironment, docnames: list[str], other: BuildEnvironment) -> None:
     """Take over what another process's pages showed."""
-    _shown(env).update(
-        {name: shown for name, shown in _shown(other).items() if name in docnames}
-    )
+    _shown(env).update({name: shown for name, shown in _shown(other).items() if name in docnames})
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -312,12 +245,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-collect-pages", code_pages)
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)
-    app.config.linkcode_resolve = (
-        resolve_code_link  # a function, which _config.yml cannot hold
-    )
-    return {
-        "version": "1",
-        "env_version": 1,
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
+    app.config.linkcode_resolve = resolve_code_link  # a function, which _config.yml cannot hold
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

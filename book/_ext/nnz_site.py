@@ -69,9 +69,7 @@ def packaged(package: str, name: str) -> Path:
     for path in files(package) or []:
         if path.name == name:
             return Path(str(path.locate()))
-    raise ExtensionError(
-        f"{package} is installed without {name}. Run `make distclean venv`."
-    )
+    raise ExtensionError(f"{package} is installed without {name}. Run `make distclean venv`.")
 
 
 def copy_mathjax(target: Path) -> None:
@@ -98,9 +96,7 @@ def cut_fonts(target: Path) -> None:
                 "--layout-features=*",
             ]
         )
-    shutil.copy2(
-        packaged("font-source-serif-pro", "LICENSE.txt"), target / "LICENSE.txt"
-    )
+    shutil.copy2(packaged("font-source-serif-pro", "LICENSE.txt"), target / "LICENSE.txt")
 
 
 def describe_data() -> tuple[str, str]:
@@ -108,9 +104,7 @@ def describe_data() -> tuple[str, str]:
     source = datasets.locate()
     count = len(source.path.read_text(encoding="utf-8-sig").split())
     if source.is_reference:
-        return source.kind, (
-            f"Built on names.txt: {count:,} names, sha256 {datasets.NAMES_SHA256[:12]}…"
-        )
+        return source.kind, (f"Built on names.txt: {count:,} names, sha256 {datasets.NAMES_SHA256[:12]}…")
     lists = {
         "sample": f"the embedded sample of {count:,} names, as names.txt could not be fetched",
         "own": f"a list of the builder's own, of {count:,} names",
@@ -128,22 +122,16 @@ def prepare(app: Sphinx, config: Config) -> None:
         "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm's, as torch is imported
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's word on stderr
         "NNZ_BUILD": "1",  # what would tell a person how it is going stays quiet
-        "NNZ_MODELS": str(
-            Path(app.outdir).parent / "models"
-        ),  # of this build alone
+        "NNZ_MODELS": str(Path(app.outdir).parent / "models"),  # of this build alone
     }
     for name, value in inherited.items():
         os.environ.setdefault(name, value)
     use_own_python(Path(app.outdir).parent / "kernels")
     kind, sentence = describe_data()
     config.html_theme_options = dict(config.html_theme_options)
-    config.html_theme_options["extra_footer"] = (
-        f'<p class="built-on" data-kind="{kind}">{sentence}</p>'
-    )
+    config.html_theme_options["extra_footer"] = f'<p class="built-on" data-kind="{kind}">{sentence}</p>'
     if kind != "names.txt":
-        config.html_theme_options["announcement"] = (
-            f'<p class="data-notice">{sentence}</p>'
-        )
+        config.html_theme_options["announcement"] = f'<p class="data-notice">{sentence}</p>'
     config.mathjax_path = f"mathjax/{MATHJAX}"
 
 
@@ -167,12 +155,8 @@ class Executed(NotebookClientBase):
             ExtensionError: the page was not executed, or with other cells.
         """
         assert self.path is not None
-        there = executed.read(
-            Path(os.environ["NNZ_PAGES"], f"{self.path.stem}.ipynb")
-        )
-        if there is None or executed.code_cells(there) != executed.code_cells(
-            self.notebook
-        ):
+        there = executed.read(Path(os.environ["NNZ_PAGES"], f"{self.path.stem}.ipynb"))
+        if there is None or executed.code_cells(there) != executed.code_cells(self.notebook):
             raise ExtensionError(
                 f"{self.path.name} was not executed as it stands; build again with `make quick`."
             )
@@ -183,9 +167,7 @@ class Executed(NotebookClientBase):
             cell.execution_count = ran["execution_count"]
         self.notebook.metadata["language_info"] = there["metadata"]["language_info"]
         self.exec_metadata = {
-            "mtime": Path(os.environ["NNZ_PAGES"], f"{self.path.stem}.ipynb")
-            .stat()
-            .st_mtime,
+            "mtime": Path(os.environ["NNZ_PAGES"], f"{self.path.stem}.ipynb").stat().st_mtime,
             "runtime": there["metadata"]["nnz"]["seconds"],
             "method": "queue",
             "succeeded": True,
@@ -194,9 +176,7 @@ class Executed(NotebookClientBase):
         }
 
 
-def client_for(
-    notebook: Any, source: str, *rest: Any, **options: Any
-) -> NotebookClientBase:
+def client_for(notebook: Any, source: str, *rest: Any, **options: Any) -> NotebookClientBase:
     """Return what gives a notebook its outputs: the executed page, or MyST-NB's own client."""
     if os.environ.get("NNZ_PAGES") and executed.code_cells(notebook):
         path = Path(source)
@@ -205,19 +185,13 @@ def client_for(
 
 
 def ran_again(
-    app: Sphinx,
-    env: BuildEnvironment,
-    added: set[str],
-    changed: set[str],
-    removed: set[str],
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
     """Name the pages that were executed again since Sphinx read them last."""
     keys = {}
     for docname in env.found_docs:
         if os.environ.get("NNZ_PAGES") and (
-            there := executed.read(
-                Path(os.environ["NNZ_PAGES"], f"{Path(docname).name}.ipynb")
-            )
+            there := executed.read(Path(os.environ["NNZ_PAGES"], f"{Path(docname).name}.ipynb"))
         ):
             keys[docname] = there["metadata"]["nnz"]["key"]
     before = getattr(env, "nnz_keys", {})
@@ -228,18 +202,12 @@ def ran_again(
 class MergeableProofDomain(ProofDomain):  # type: ignore[misc]
     """The domain of theorems and definitions, for a build in parallel processes."""
 
-    def merge_domaindata(
-        self, docnames: list[str], otherdata: dict[str, Any]
-    ) -> None:
+    def merge_domaindata(self, docnames: list[str], otherdata: dict[str, Any]) -> None:
         """Merge nothing; sphinx-proof keeps its list in the environment and merges it there."""
 
 
 def mend_page(
-    app: Sphinx,
-    page: str,
-    template: str,
-    context: dict[str, Any],
-    doctree: nodes.Node | None,
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.Node | None
 ) -> None:
     """Take what is left of sphinx-thebe out of a page, and make it one that everybody can use.
 
@@ -254,9 +222,7 @@ def mend_page(
         context[key] = [asset for asset in context.get(key, []) if kept(asset)]
     context["body"] = context.get("body", "")
     for pattern, replacement in MENDED.items():
-        context["body"] = re.sub(
-            pattern, replacement, context["body"], flags=re.DOTALL
-        )
+        context["body"] = re.sub(pattern, replacement, context["body"], flags=re.DOTALL)
 
 
 def finish(app: Sphinx, problem: Exception | None) -> None:
@@ -271,19 +237,12 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
     first = f"{app.config.root_doc}.html"
     if first != "index.html":
         (out / "index.html").write_text(
-            REDIRECT.format(title=app.config.html_title, page=first),
-            encoding="utf-8",
+            REDIRECT.format(title=app.config.html_title, page=first), encoding="utf-8"
         )
 
 
 def given(
-    name: str,
-    rawtext: str,
-    text: str,
-    lineno: int,
-    inliner: Any,
-    options: Any = None,
-    content: Any = None,
+    name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None
 ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
     r"""Show a number that was chosen or quoted, not measured: {given}`0.1`. All others arrive by glue."""
     return [nodes.inline(rawtext, text, classes=["given"])], []

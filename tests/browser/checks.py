@@ -112,14 +112,9 @@ def titled(page: Page) -> Iterator[str]:
 
 def built_on(page: Page) -> Iterator[str]:
     """It says which list of names it was built on, and says so loudly if that was not names.txt."""
-    records = json.loads(
-        (ROOT / "_build" / "claims.json").read_text(encoding="utf-8")
-    )
+    records = json.loads((ROOT / "_build" / "claims.json").read_text(encoding="utf-8"))
     built = {record["data_built_on"] for record in records.values()}
-    said = [
-        footer.get_attribute("data-kind")
-        for footer in page.locator(".built-on").all()
-    ]
+    said = [footer.get_attribute("data-kind") for footer in page.locator(".built-on").all()]
     if len(said) != 1 or built != {*said}:
         yield f".built-on says {said}, but the claims were computed on {built}"
     notices = page.locator(".data-notice").count()

@@ -8,23 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    ConsoleMessage,
-    Page,
-    Request,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "_build" / "html"
-BROWSERS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # Playwright itself turns off updates and what else runs in the background. No name of a host leads anywhere.
 FLAGS = (
     "--no-sandbox",
@@ -70,10 +58,7 @@ def find_browser() -> str:
 def pages() -> list[str]:
     """Return every page of the built book, by its path below _build/html, the largest first."""
     if not (BUILT / "index.html").is_file():
-        pytest.exit(
-            "there is no built book to look at: run `make book` first.",
-            returncode=1,
-        )
+        pytest.exit("there is no built book to look at: run `make book` first.", returncode=1)
     found = [path for path in BUILT.rglob("*.html") if "_static" not in path.parts]
     found.sort(key=lambda path: (-path.stat().st_size, path))
     return [path.relative_to(BUILT).as_posix() for path in found]
@@ -129,9 +114,7 @@ class Tab:
         resized = self.page.viewport_size != {"width": w, "height": h}
         self.page.set_viewport_size({"width": w, "height": h})
         self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        self.page.wait_for_function(
-            "theme => document.documentElement.dataset.theme === theme", arg=theme
-        )
+        self.page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
         self.page.mouse.move(0, 0)
         self.page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
         self.page.evaluate(SETTLED)
@@ -152,9 +135,7 @@ class Tab:
 def browser() -> Iterator[Browser]:
     """Chromium without a window."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=find_browser(), args=FLAGS, timeout=PATIENCE
-        )
+        running = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS, timeout=PATIENCE)
         yield running
         running.close()
 

@@ -52,9 +52,7 @@ def stands_out(what: str, picture: Locator) -> Iterator[str]:
 
 
 def lengths_can_be_read(page: Page) -> Iterator[str]:
-    yield from stands_out(
-        "#fig-bigram-lengths", page.locator("#fig-bigram-lengths img")
-    )
+    yield from stands_out("#fig-bigram-lengths", page.locator("#fig-bigram-lengths img"))
 
 
 def counts_can_be_read(page: Page) -> Iterator[str]:
@@ -84,15 +82,11 @@ def backward_pass_can_be_stepped_through(page: Page) -> Iterator[str]:
     yield from differs("gradients at first", shown(), ["0", "0", "0", "0"])
     graph.get_by_label("2", exact=True).check()
     yield from differs("gradients at step 2", shown(), ["0", "1", "1", "1"])
-    if "c passes on its gradient" not in (
-        say := graph.locator(".say").inner_text()
-    ):
+    if "c passes on its gradient" not in (say := graph.locator(".say").inner_text()):
         yield f"step 2 says {say!r}"
     page.keyboard.press("ArrowRight")
     yield from differs("gradients, arrow key", shown(), ["1", "2", "1", "1"])
-    lit = graph.locator("rect.lit-3").evaluate(
-        "r => getComputedStyle(r).strokeWidth"
-    )
+    lit = graph.locator("rect.lit-3").evaluate("r => getComputedStyle(r).strokeWidth")
     yield from differs("the line around what step 3 is about", lit, "2.6px")
     graph.get_by_label("4", exact=True).check()
     yield from differs("gradients at step 4", shown(), ["5", "2", "1", "1"])
@@ -132,9 +126,7 @@ def keyboard_reaches_search_content_and_solutions(page: Page) -> Iterator[str]:
     if "skip" not in first.lower():
         yield f"the first Tab leads to {first!r}, not to a link that skips the navigation"
     page.keyboard.press("Control+k")
-    page.wait_for_selector(
-        "dialog[open] input[type=search], .search-button__wrapper.show input"
-    )
+    page.wait_for_selector("dialog[open] input[type=search], .search-button__wrapper.show input")
     page.keyboard.press("Escape")
     solution = page.locator(".solution.dropdown").first
     inside = solution.locator("p", has_text="column").first
@@ -145,9 +137,7 @@ def keyboard_reaches_search_content_and_solutions(page: Page) -> Iterator[str]:
     inside.wait_for(state="visible")
 
 
-def listing_shows_the_tested_file_under_its_true_numbers(
-    page: Page,
-) -> Iterator[str]:
+def listing_shows_the_tested_file_under_its_true_numbers(page: Page) -> Iterator[str]:
     lines = (ROOT / "src/nnz/bigram.py").read_text(encoding="utf-8").splitlines()
     listing = page.locator("#listing-bigram-bigramcounts-fit")
     pre = listing.locator("pre")
@@ -160,9 +150,7 @@ def listing_shows_the_tested_file_under_its_true_numbers(
         yield from differs(f"bigram.py, line {number}", line.strip(), expected)
     listing.locator(".to-source").click()
     page.wait_for_url(f"**/_code/nnz/bigram.html#L-{numbers[0]}")
-    there = page.locator(f"#L-{numbers[0]}").evaluate(
-        "a => a.parentElement.innerText"
-    )
+    there = page.locator(f"#L-{numbers[0]}").evaluate("a => a.parentElement.innerText")
     if "def fit" not in there:
         yield f"the link below BigramCounts.fit does not lead to its first line but to {there[:80]!r}"
 
@@ -178,9 +166,7 @@ def search_finds_smoothing(page: Page) -> Iterator[str]:
 
 def ledger_shows_every_claim(page: Page) -> Iterator[str]:
     rows = page.locator("table.ledger:not(.recordings) tbody tr").all_inner_texts()
-    claims = json.loads(
-        (ROOT / "_build" / "claims.json").read_text(encoding="utf-8")
-    )
+    claims = json.loads((ROOT / "_build" / "claims.json").read_text(encoding="utf-8"))
     yield from differs("rows of the ledger", len(rows), len(claims))
     for (claim_id, claim), row in zip(claims.items(), rows, strict=False):
         if not (claim_id in row and claim["verdict"] in row):

@@ -30,12 +30,7 @@ def open_small(tab: Tab, folder: Path, body: str) -> None:
 @pytest.mark.parametrize(
     ("check", "view", "body", "words"),
     [
-        (
-            checks.narrow,
-            "phone, light",
-            "<p id=w style='width: 400px'>w</p>",
-            'id="w"',
-        ),
+        (checks.narrow, "phone, light", "<p id=w style='width: 400px'>w</p>", 'id="w"'),
         (checks.accessible, "wide, light", "<img src='data:,'>", "image-alt"),
         (checks.accessible, "phone, dark", GREY + SAME, "color-contrast"),
         (
@@ -49,18 +44,8 @@ def open_small(tab: Tab, folder: Path, body: str) -> None:
         (checks.mathematics, "wide, light", "<span class=math>x</span>", "0 of 1"),
         (checks.mathematics, "wide, light", r"<p>\(x\)</p>", r"\\(x"),
         (checks.mathematics, "wide, light", "<mjx-merror>no</mjx-merror>", "no"),
-        (
-            checks.pictures,
-            "wide, light",
-            "<img alt='short' src='data:,'>",
-            "say what",
-        ),
-        (
-            checks.pictures,
-            "wide, light",
-            f"<img alt='{'a' * 40}' src=no>",
-            "not load",
-        ),
+        (checks.pictures, "wide, light", "<img alt='short' src='data:,'>", "say what"),
+        (checks.pictures, "wide, light", f"<img alt='{'a' * 40}' src=no>", "not load"),
     ],
 )
 def test_a_check_finds_its_fault(
@@ -77,9 +62,7 @@ def test_a_check_finds_its_fault(
     assert words in fault
 
 
-def test_a_piece_of_code_of_each_look_is_judged_in_each_section(
-    tab: Tab, tmp_path: Path
-) -> None:
+def test_a_piece_of_code_of_each_look_is_judged_in_each_section(tab: Tab, tmp_path: Path) -> None:
     """Whatever differs in a colour that it has, or that is behind it, or lies over something, is looked at."""
     odd = "<pre><b style='color: #ddd'>pale</b></pre>"
     behind = "<pre style='background: #222'><b>dark on dark</b></pre>"
@@ -95,9 +78,7 @@ def test_a_piece_of_code_of_each_look_is_judged_in_each_section(
 def test_what_a_page_asks_and_reports_is_noted(tab: Tab, tmp_path: Path) -> None:
     """Even what it does after it was loaded; and nothing of it is left for the next page."""
     late = "setTimeout(() => { fetch('https://a.host/x'); console.error('cry'); missing() }, 100)"
-    open_small(
-        tab, tmp_path, f"<script>{late}</script><img src='http://10.1.2.3/y'>"
-    )
+    open_small(tab, tmp_path, f"<script>{late}</script><img src='http://10.1.2.3/y'>")
     tab.show("phone", "light")
     assert sorted(tab.asked) == ["http://10.1.2.3/y", "https://a.host/x"]
     assert any("cry" in error for error in tab.errors)
@@ -106,9 +87,7 @@ def test_what_a_page_asks_and_reports_is_noted(tab: Tab, tmp_path: Path) -> None
     assert (tab.asked, tab.errors) == ([], [])
 
 
-def test_a_check_that_the_browser_breaks_off_is_a_finding(
-    tab: Tab, tmp_path: Path
-) -> None:
+def test_a_check_that_the_browser_breaks_off_is_a_finding(tab: Tab, tmp_path: Path) -> None:
     def breaks(page: checks.Page) -> checks.Iterator[str]:
         yield "the first"
         page.evaluate("missing()")
@@ -120,13 +99,9 @@ def test_a_check_that_the_browser_breaks_off_is_a_finding(
     assert "missing is not defined" in second
 
 
-def test_nothing_is_remembered_from_one_page_to_the_next(
-    tab: Tab, tmp_path: Path
-) -> None:
+def test_nothing_is_remembered_from_one_page_to_the_next(tab: Tab, tmp_path: Path) -> None:
     was = "const html = document.documentElement; html.lang = localStorage.was ?? 'new';"
     for _ in range(2):
-        open_small(
-            tab, tmp_path, f"<script>{was} localStorage.was = 'here'</script>"
-        )
+        open_small(tab, tmp_path, f"<script>{was} localStorage.was = 'here'</script>")
         assert tab.page.evaluate("html.lang") == "new"
         assert tab.page.evaluate("localStorage.was") == "here"

@@ -19,9 +19,7 @@ class Anchors(HTMLParser):
         self.ids: set[str] = set()
         self.feed(text)
 
-    def handle_starttag(
-        self, tag: str, attrs: list[tuple[str, str | None]]
-    ) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for key, value in attrs:
             if value is None:
                 continue
@@ -32,21 +30,14 @@ class Anchors(HTMLParser):
 
 
 def test_every_link_leads_somewhere() -> None:
-    read = {
-        name: Anchors((BUILT / name).read_text(encoding="utf-8"))
-        for name in pages()
-    }
+    read = {name: Anchors((BUILT / name).read_text(encoding="utf-8")) for name in pages()}
     dead = []
     for name, page in read.items():
         for link in page.links:
             target, anchor = urldefrag(unquote(link))
             if re.match(r"[a-z]+:", target) or link in ("#", "#pst-back-to-top"):
                 continue
-            path = (
-                (BUILT / name).parent / target.partition("?")[0]
-                if target
-                else BUILT / name
-            )
+            path = (BUILT / name).parent / target.partition("?")[0] if target else BUILT / name
             if not path.exists():
                 dead.append(f"{name}: {link}")
             elif anchor and path.suffix == ".html":

@@ -103,9 +103,7 @@ def _add_sampling(sample: argparse.ArgumentParser) -> None:
 def _seed(text: str) -> int:
     """Return a number that a generator can be seeded with."""
     if not text.isdecimal() or int(text) >= 2**63:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no whole number from 0 to 2^63 - 1"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 2^63 - 1")
     return int(text)
 
 
@@ -145,9 +143,7 @@ def _sample(
         drawer = _fit(model or "", split_names(names)[0], vocabulary, seed, effort)
         chosen = drawer.model
     elif data or effort:
-        raise ValueError(
-            "--data and --effort are for training, and --file is trained; give --model instead."
-        )
+        raise ValueError("--data and --effort are for training, and --file is trained; give --model instead.")
     else:
         chosen = load_model(file)
         _rehearse(chosen.vocabulary, n, **how)
@@ -157,9 +153,7 @@ def _sample(
         print(*_draw(chosen, some, g, **how), sep="\n")
 
 
-def _draw(
-    model: LanguageModel, n: int, g: torch.Generator, **how: Any
-) -> list[str]:
+def _draw(model: LanguageModel, n: int, g: torch.Generator, **how: Any) -> list[str]:
     """Draw names, along a cache where there can be one."""
     if isinstance(model, CausalStack):
         return write_names(model, n, generator=g, **how)
@@ -172,9 +166,7 @@ def _rehearse(vocabulary: Vocabulary, n: int, **how: Any) -> None:
     sample_names(Uniform(vocabulary), min(n, 1), generator=g, **how)
 
 
-def _train(
-    model: str, data: Path | None, out: Path | None, seed: int, effort: float | None
-) -> None:
+def _train(model: str, data: Path | None, out: Path | None, seed: int, effort: float | None) -> None:
     """Train a model on a list of names, and say how good it is."""
     kind_of(model)
     if out:
@@ -195,14 +187,8 @@ def _save(out: Path, result: Trained, model: str) -> None:
     except OSError as error:
         why = f"--out {out} could not be written: {error.strerror or error}"
         parts = result.path is None or result.path.exists()
-        kept = (
-            "what was trained is in the store, so try again"
-            if parts
-            else "try again"
-        )
-        raise OSError(
-            f"{why}; make room, or name another file, and {kept}."
-        ) from None
+        kept = "what was trained is in the store, so try again" if parts else "try again"
+        raise OSError(f"{why}; make room, or name another file, and {kept}.") from None
 
 
 def _list(data: Path | None) -> tuple[list[str], Vocabulary]:
@@ -219,19 +205,13 @@ def _list(data: Path | None) -> tuple[list[str], Vocabulary]:
 
 
 def _fit(
-    model: str,
-    names: Sequence[str],
-    vocabulary: Vocabulary,
-    seed: int,
-    effort: float | None,
+    model: str, names: Sequence[str], vocabulary: Vocabulary, seed: int, effort: float | None
 ) -> Trained:
     """Return a trained model, and say on stderr where it came from."""
     effort = 1.0 if effort is None else effort
     result = trained(model, names, vocabulary=vocabulary, seed=seed, effort=effort)
     whence = "from the store" if result.from_store else f"on {len(names):,} names"
-    store.notice(
-        f"{model}, trained {whence} in {result.seconds:.1f} s of the processor"
-    )
+    store.notice(f"{model}, trained {whence} in {result.seconds:.1f} s of the processor")
     return result
 
 

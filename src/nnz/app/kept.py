@@ -55,9 +55,7 @@ def fill(model: Any, state: Mapping[str, Tensor]) -> None:
     elif isinstance(model, NGramCounts):
         model.table = table_of(state, V, model.order)
     elif isinstance(model, Interpolated):
-        model.tables = [
-            table_of(_below(state, i), V, i + 1) for i in range(model.order)
-        ]
+        model.tables = [table_of(_below(state, i), V, i + 1) for i in range(model.order)]
     elif isinstance(model, Mixture):
         for i, part in enumerate(model.models):
             fill(part, _below(state, i))
@@ -88,25 +86,17 @@ def table_of(state: Mapping[str, Tensor], V: int, order: int) -> NGramTable:
 
 def _numbered(states: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Return the tensors of several parts under one roof, those of part 0 as "0.name"."""
-    return {
-        f"{i}.{key}": x for i, part in enumerate(states) for key, x in part.items()
-    }
+    return {f"{i}.{key}": x for i, part in enumerate(states) for key, x in part.items()}
 
 
 def _below(state: Mapping[str, Tensor], i: int) -> dict[str, Tensor]:
     """Return the tensors of part i."""
     start = f"{i}."
-    return {
-        k.removeprefix(start): x for k, x in state.items() if k.startswith(start)
-    }
+    return {k.removeprefix(start): x for k, x in state.items() if k.startswith(start)}
 
 
 def save_model(
-    path: str | os.PathLike[str],
-    model: LanguageModel,
-    name: str,
-    *,
-    about: Mapping[str, Any],
+    path: str | os.PathLike[str], model: LanguageModel, name: str, *, about: Mapping[str, Any]
 ) -> None:
     """Write a trained model to a file: numbers as safetensors, and as JSON what is needed to make sense of them.
 
@@ -133,9 +123,7 @@ def load_model(path: str | os.PathLike[str]) -> LanguageModel:
     return load_with_facts(path)[0]
 
 
-def load_with_facts(
-    path: str | os.PathLike[str],
-) -> tuple[LanguageModel, dict[str, Any]]:
+def load_with_facts(path: str | os.PathLike[str]) -> tuple[LanguageModel, dict[str, Any]]:
     """Return the model in a file, and what `save_model` was told about it. Errors as for `load_model`."""
     state, facts = _read(Path(path))
     try:
@@ -171,13 +159,9 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         reason = f"is no safetensors file, or cut short: {error}"
         raise ModelFileError(f"{path} {reason}.") from None
     except (KeyError, RecursionError, ValueError):
-        raise ModelFileError(
-            f"{path} is a safetensors file, but not written by nnz."
-        ) from None
+        raise ModelFileError(f"{path} is a safetensors file, but not written by nnz.") from None
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise ModelFileError(
-            f"{path} has another format than {FORMAT}, which this version of nnz reads."
-        )
+        raise ModelFileError(f"{path} has another format than {FORMAT}, which this version of nnz reads.")
     return state, facts
 
 
@@ -287,9 +271,7 @@ def _find(path: Path) -> Trained | None:
         return None
 
 
-def _keep(
-    path: Path, model: LanguageModel, name: str, about: Mapping[str, Any]
-) -> None:
+def _keep(path: Path, model: LanguageModel, name: str, about: Mapping[str, Any]) -> None:
     """Write a model into the store; or say why not, since the model is there all the same."""
     try:
         save_model(path, model, name, about=about)

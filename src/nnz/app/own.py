@@ -29,9 +29,7 @@ def read_own(path: Path) -> list[str]:
             _check(name, f"line {number} of {path}")
             names.append(name)
     if not names:
-        raise DataError(
-            f"{path} has no names in it; expected one name on each line."
-        )
+        raise DataError(f"{path} has no names in it; expected one name on each line.")
     if len(names) < ENOUGH:
         raise DataError(
             f"{path} has {len(names)} names; to train, to choose and to test takes {ENOUGH} or more."

@@ -21,10 +21,7 @@ class Value:
     __slots__ = ("_children", "_local_grads", "data", "grad")
 
     def __init__(
-        self,
-        data: float,
-        children: tuple[Value, ...] = (),
-        local_grads: tuple[float, ...] = (),
+        self, data: float, children: tuple[Value, ...] = (), local_grads: tuple[float, ...] = ()
     ) -> None:
         self.data, self.grad = data, 0.0
         self._children, self._local_grads = children, local_grads
@@ -104,10 +101,7 @@ class TinyGPT:
         generator = random.Random(seed)
 
         def matrix(rows: int, columns: int) -> list[list[Any]]:
-            return [
-                [value(generator.gauss(0, 0.3)) for _ in range(columns)]
-                for _ in range(rows)
-            ]
+            return [[value(generator.gauss(0, 0.3)) for _ in range(columns)] for _ in range(rows)]
 
         self.letters, self.places = matrix(LETTERS, WIDTH), matrix(PLACES, WIDTH)
         self.maps = {name: matrix(WIDTH, WIDTH) for name in ("q", "k", "v", "o")}
@@ -167,9 +161,7 @@ def softmax(x: Sequence[Any]) -> list[Any]:
     return [power / total for power in powers]
 
 
-def attend(
-    q: Sequence[Any], keys: Sequence[Sequence[Any]], values: Sequence[Sequence[Any]]
-) -> list[Any]:
+def attend(q: Sequence[Any], keys: Sequence[Sequence[Any]], values: Sequence[Sequence[Any]]) -> list[Any]:
     """Return for each head the mean of the values, weighted by how well the keys go with the query."""
     size, seen = WIDTH // HEADS, []
     for first in range(0, WIDTH, size):

@@ -70,9 +70,7 @@ def tallied() -> Found:
         P.gather(1, Y[:, None]).log().mean().item()
         W.sub_(onehot.T @ (P - target), alpha=1 / len(Y))
 
-    plain, fast = least_seconds(
-        step, lambda: BigramNet(generator=seeded(2)).fit(names, steps=100), rounds=3
-    )
+    plain, fast = least_seconds(step, lambda: BigramNet(generator=seeded(2)).fit(names, steps=100), rounds=3)
     return {"bigram-network.speedup": plain / (fast / 100)}
 
 
@@ -101,9 +99,7 @@ def embedded() -> Found:
         loss = F.cross_entropy(model.logits(X[:n]), Y[:n])
         return torch.autograd.grad(loss, model.parameters())
 
-    whole, part = least_seconds(
-        lambda: slopes(len(X)), lambda: slopes(32), rounds=3
-    )
+    whole, part = least_seconds(lambda: slopes(len(X)), lambda: slopes(32), rounds=3)
     return {"mlp.view_speed": cat / (view / 1000), "mlp.batch_speed": whole / part}
 
 
@@ -169,9 +165,7 @@ def work_on_study(path: str, seed: str) -> None:
     names, dev, _ = split_names(load_names())
 
     def objective(settings: dict[str, Any]) -> float:
-        recipe = Recipe(
-            **settings, n_hidden=30, decay=0.1, steps=30, batch_size=512
-        )
+        recipe = Recipe(**settings, n_hidden=30, decay=0.1, steps=30, batch_size=512)
         return nll(recipe.fit(names, generator=seeded(1)), dev)
 
     search(open_study(path, SHARED), SHARED, objective, trials=8, seed=int(seed))
@@ -186,19 +180,13 @@ def shared() -> Found:
         workers = [subprocess.Popen([*command, seed]) for seed in ("1", "2")]
         codes = [worker.wait() for worker in workers]
         if any(codes):
-            raise RuntimeError(
-                f"processes that worked on a study ended with {codes}."
-            )
+            raise RuntimeError(f"processes that worked on a study ended with {codes}.")
         trials = [t for t in open_study(path, SHARED).trials if t.value is not None]
     ends = [(t.datetime_start, t.datetime_complete) for t in trials]
     overlaps = sum(
-        begin is not None and end is not None and begin < end
-        for (_, end), (begin, _) in pairwise(ends)
+        begin is not None and end is not None and begin < end for (_, end), (begin, _) in pairwise(ends)
     )
-    return {
-        "training.shared_trials": len(trials),
-        "training.side_by_side": overlaps,
-    }
+    return {"training.shared_trials": len(trials), "training.side_by_side": overlaps}
 
 
 def deep() -> LayeredModel:
@@ -226,9 +214,7 @@ def probed() -> Found:
         else:
             train(model, source, optimizer, steps=100, show=False)
 
-    plain, watched = least_seconds(
-        lambda: short(False), lambda: short(True), rounds=10
-    )
+    plain, watched = least_seconds(lambda: short(False), lambda: short(True), rounds=10)
     return {"diagnostics.probe_cost": 100 * (watched / plain - 1)}
 
 

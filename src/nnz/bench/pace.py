@@ -18,13 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nnz.backprop import (
-    EPS,
-    Values,
-    batchnorm_backward,
-    cross_entropy_backward,
-    first_params,
-)
+from nnz.backprop import EPS, Values, batchnorm_backward, cross_entropy_backward, first_params
 from nnz.by_hand import HandStep
 
 RATE = 0.1
@@ -58,9 +52,7 @@ class Clock:
         self.last = now
 
 
-def with_autograd(
-    params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock
-) -> None:
+def with_autograd(params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock) -> None:
     """Train with loss.backward(), a step for each row of `rows`."""
     weights = [p.requires_grad_() for p in params.values()]
     for i in rows:
@@ -78,9 +70,7 @@ def with_autograd(
 
 
 @torch.no_grad()
-def with_loops(
-    params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock
-) -> None:
+def with_loops(params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock) -> None:
     """Train by hand as lecture 5 does: the short forms, new tensors for all, loops over the embeddings."""
     C, W1, b1, gain, bias, W2, b2 = params.values()
     for i in rows:
@@ -112,9 +102,7 @@ def with_loops(
 
 
 @torch.no_grad()
-def in_torch(
-    params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock
-) -> None:
+def in_torch(params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock) -> None:
     """Train by hand with the operations of `HandStep`, in torch, in place where it can be."""
     C, W1, _, gain, bias, W2, b2 = params.values()
     n, one = rows.shape[1], torch.ones(())
@@ -160,9 +148,7 @@ class _Timed(HandStep):
         self.clock.lap("backward")
 
 
-def by_hand(
-    params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock
-) -> None:
+def by_hand(params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock) -> None:
     """Train with `nnz.by_hand.HandStep`."""
     step = _Timed(params, X, Y, rows.shape[1])
     step.clock = clock
@@ -206,13 +192,7 @@ def _in_a_process(rounds: int, what: str, n_hidden: int) -> dict[str, Parts]:
     command = [sys.executable, "-m", "nnz.bench.pace", what]
     command += [str(rounds), str(n_hidden)]
     environment = os.environ | dict.fromkeys(THREADS, "1")
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        env=environment,
-    )
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", env=environment)
     if done.returncode:
         raise RuntimeError(f"measuring failed:\n{done.stderr}")
     found: dict[str, Parts] = json.loads(done.stdout)
@@ -264,9 +244,7 @@ def _measure(rounds: int, n_hidden: int) -> dict[str, Parts]:
     for _ in range(rounds):
         for name, (way, most) in WAYS.items():
             steps = max(1, most * 200 // max(n_hidden, 200))
-            params = first_params(
-                3, 10, n_hidden, 27, generator=torch.Generator().manual_seed(4)
-            )
+            params = first_params(3, 10, n_hidden, 27, generator=torch.Generator().manual_seed(4))
             clock = Clock()
             way(params, X, Y, rows[:steps], clock)
             parts = {part: s / steps for part, s in clock.parts.items()}

@@ -25,10 +25,7 @@ from nnz.nn import MLP
 ENGINES = ("nnz", "micrograd")
 LEAN = ("nnz", "lean")
 SWITCHES = frozenset({"uncollected", "uncircled", "gpt"})
-SIZES = (
-    2,
-    [16, 16, 1],
-)  # the network of micrograd's demo, and its number of points
+SIZES = (2, [16, 16, 1])  # the network of micrograd's demo, and its number of points
 POINTS, NOISE, SEED = 100, 0.1, 1337
 
 
@@ -87,27 +84,15 @@ def measure(engine: str, steps: int, *switches: str) -> Run:
             f"expected an engine of {known}, at least 2 steps, and switches of {sorted(SWITCHES)}; "
             f"got {engine!r}, {steps} and {switches}."
         )
-    command = [
-        sys.executable,
-        "-m",
-        "nnz.bench.peer",
-        engine,
-        str(steps),
-        *switches,
-    ]
-    done = subprocess.run(
-        command, capture_output=True, encoding="utf-8", errors="replace"
-    )
+    command = [sys.executable, "-m", "nnz.bench.peer", engine, str(steps), *switches]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         raise RuntimeError(f"measuring {engine} failed:\n{done.stderr}")
     return Run(**json.loads(done.stdout))
 
 
 def compare(
-    rounds: int = 4,
-    steps: int = 3,
-    *switches: str,
-    engines: Sequence[str] = ENGINES,
+    rounds: int = 4, steps: int = 3, *switches: str, engines: Sequence[str] = ENGINES
 ) -> dict[str, Run]:
     """Measure engines in turn, so that a slow moment of the machine meets all, and return the fastest run of each.
 
@@ -119,9 +104,7 @@ def compare(
         for engine in engines
     ]
     return {
-        engine: min(
-            (run for run in runs if run.engine == engine), key=lambda run: run.step
-        )
+        engine: min((run for run in runs if run.engine == engine), key=lambda run: run.step)
         for engine in engines
     }
 
@@ -132,18 +115,11 @@ def largest_difference(one: Run, other: Run) -> float:
     return max(abs(a - b) / abs(b) for a, b in pairs)
 
 
-def total_loss(
-    model: Any, value: Any, points: Sequence[Sequence[float]], labels: Sequence[int]
-) -> Any:
+def total_loss(model: Any, value: Any, points: Sequence[Sequence[float]], labels: Sequence[int]) -> Any:
     """Return the loss of micrograd's demo: the mean hinge loss, and 1e-4 times the sum of squared weights."""
     scores = [model([value(x) for x in point]) for point in points]
-    losses = [
-        (1 + -label * score).relu()
-        for label, score in zip(labels, scores, strict=True)
-    ]
-    return sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(
-        p * p for p in model.parameters()
-    )
+    losses = [(1 + -label * score).relu() for label, score in zip(labels, scores, strict=True)]
+    return sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in model.parameters())
 
 
 def train_step(model: Any, loss: Any, k: float, first: float = 1.0) -> None:
@@ -167,9 +143,7 @@ def build(engine: str) -> tuple[Any, Any]:
             neuron.b = value(neuron.b.data)
         return value, ours
     model = importlib.import_module("micrograd.nn").MLP(*SIZES)
-    for theirs, parameter in zip(
-        model.parameters(), ours.parameters(), strict=True
-    ):
+    for theirs, parameter in zip(model.parameters(), ours.parameters(), strict=True):
         theirs.data = parameter.data
     return engine_of(engine), model
 

@@ -58,9 +58,7 @@ def forms(names: Sequence[str]) -> float:
     def slopes(model: Trainable, inputs: Any) -> None:
         F.cross_entropy(model.logits(inputs), Y).backward()
 
-    by_tree, by_stack = least_seconds(
-        lambda: slopes(tree, X), lambda: slopes(stack, packed)
-    )
+    by_tree, by_stack = least_seconds(lambda: slopes(tree, X), lambda: slopes(stack, packed))
     return by_tree / by_stack
 
 
@@ -72,10 +70,7 @@ class Loop:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.model, self.generator = (
-            WaveNet(24, 128, generator=seeded(1)),
-            seeded(3),
-        )
+        self.model, self.generator = (WaveNet(24, 128, generator=seeded(1)), seeded(3))
         self.X, self.Y = windows(names, 8)
 
     def step(self) -> None:
@@ -144,10 +139,7 @@ def in_turns(run: Run, names: Sequence[str], loop: Loop) -> tuple[float, float]:
     model, epoch = run.build(), math.ceil(len(names) / run.names)
     steps, ours, theirs = run.epochs * epoch, 0.0, []
     optimizer = torch.optim.AdamW(
-        model.parameters(),
-        betas=(0.9, run.beta),
-        weight_decay=run.decay,
-        fused=True,
+        model.parameters(), betas=(0.9, run.beta), weight_decay=run.decay, fused=True
     )
     source = packed_batches(names, run.names, generator=seeded(2))
     history, measured = History(), run.measured or run.epochs
@@ -155,15 +147,7 @@ def in_turns(run: Run, names: Sequence[str], loop: Loop) -> tuple[float, float]:
         start = time.perf_counter()
         schedule = one_cycle(run.rate, steps=steps)
         most = (turn + 1) * epoch
-        train(
-            model,
-            source,
-            optimizer,
-            steps=most,
-            schedule=schedule,
-            history=history,
-            show=False,
-        )
+        train(model, source, optimizer, steps=most, schedule=schedule, history=history, show=False)
         ours += time.perf_counter() - start
         theirs.append(loop.seconds())
     return ours * run.epochs / measured, sum(theirs) / measured
@@ -192,10 +176,7 @@ def growth() -> dict[str, float]:
         steps += [partial(model.log_probs, contexts)]
         steps += [partial(Cache(model, 20).step, contexts[:, 0])]
     plain, cached, plain_far, cached_far = least_seconds(*steps, rounds=10)
-    return {
-        "dilated.growth_plain": plain_far / plain,
-        "dilated.growth_cached": cached_far / cached,
-    }
+    return {"dilated.growth_plain": plain_far / plain, "dilated.growth_cached": cached_far / cached}
 
 
 def writing(n: int = 100) -> float:

@@ -16,14 +16,7 @@ from pathlib import Path
 from nnz.bench import measured, pace, peer, race
 from nnz.data import load_names, split_names
 from nnz.plumbing.files import replaced
-from nnz.press.claims import (
-    ELSEWHERE,
-    HERE,
-    Claim,
-    book_claims,
-    data_kind,
-    describe_machine,
-)
+from nnz.press.claims import ELSEWHERE, HERE, Claim, book_claims, data_kind, describe_machine
 
 NOT_MEASURED, NOT_CHECKED, NO_GOAL = "not measured", "not checked", "no goal"
 
@@ -71,21 +64,13 @@ class Row:
 def engines() -> dict[str, float]:
     """Ours against micrograd, as the chapter `engine` has it."""
     if importlib.util.find_spec("micrograd") is None:
-        raise CannotMeasureError(
-            "micrograd 0.1.0 is not installed; `make venv` installs it."
-        )
+        raise CannotMeasureError("micrograd 0.1.0 is not installed; `make venv` installs it.")
     both = peer.compare()
     ours, theirs = both["nnz"], both["micrograd"]
     rounds = [
-        [
-            peer.measure("micrograd", 4, *switches)
-            for switches in (("uncircled",), ())
-        ]
-        for _ in range(2)
+        [peer.measure("micrograd", 4, *switches) for switches in (("uncircled",), ())] for _ in range(2)
     ]
-    cut, uncut = (
-        min(run.step for run in runs) for runs in zip(*rounds, strict=True)
-    )
+    cut, uncut = (min(run.step for run in runs) for runs in zip(*rounds, strict=True))
     off = peer.compare(2, 3, "uncollected")
     return {
         "engine.same": peer.largest_difference(ours, theirs),
@@ -106,8 +91,7 @@ def lean_engines() -> dict[str, float]:
     return {
         "bench.lean_moons": moons["lean"].step / moons["nnz"].step,
         "bench.lean_gpt": gpt["lean"].step / gpt["nnz"].step,
-        "bench.lean_memory": moons["nnz"].bytes_per_node
-        / moons["lean"].bytes_per_node,
+        "bench.lean_memory": moons["nnz"].bytes_per_node / moons["lean"].bytes_per_node,
     }
 
 
@@ -146,46 +130,29 @@ MEASUREMENTS = (
         lean_engines,
     ),
     Measurement("one-hot inputs", ("bigram-network.speedup",), measured.tallied),
-    Measurement(
-        "counts", ("ngram.seconds", "ngram.seconds_eight"), measured.counted
-    ),
-    Measurement(
-        "embeddings", ("mlp.view_speed", "mlp.batch_speed"), measured.embedded
-    ),
+    Measurement("counts", ("ngram.seconds", "ngram.seconds_eight"), measured.counted),
+    Measurement("embeddings", ("mlp.view_speed", "mlp.batch_speed"), measured.embedded),
     Measurement("networks at once", ("training.together",), measured.together),
     Measurement(
-        "two processes on a study",
-        ("training.shared_trials", "training.side_by_side"),
-        measured.shared,
+        "two processes on a study", ("training.shared_trials", "training.side_by_side"), measured.shared
     ),
     Measurement(
         "recipes",
-        (
-            *(f"training.time_{name}" for name in measured.RUN),
-            "training.time_study",
-        ),
+        (*(f"training.time_{name}" for name in measured.RUN), "training.time_study"),
         measured.recipes,
     ),
     Measurement("a probe", ("diagnostics.probe_cost",), measured.probed),
     Measurement(
-        "Values against arrays",
-        ("backprop-network.days", "backprop-network.speed"),
-        measured.in_arrays,
+        "Values against arrays", ("backprop-network.days", "backprop-network.speed"), measured.in_arrays
     ),
-    Measurement(
-        "a step by hand",
-        ("backprop.faster_than_autograd", "backprop.faster_than_loops"),
-        by_hand,
-    ),
+    Measurement("a step by hand", ("backprop.faster_than_autograd", "backprop.faster_than_loops"), by_hand),
     Measurement(
         "whole names against windows",
         ("dilated.forms",),
         lambda: {"dilated.forms": race.forms(_names()[:1000])},
     ),
     Measurement(
-        "training on whole names",
-        (*race.RUNS, "leaderboard.price"),
-        lambda: race.training(_names()),
+        "training on whole names", (*race.RUNS, "leaderboard.price"), lambda: race.training(_names())
     ),
     Measurement(
         "writing with a memory",
@@ -195,9 +162,7 @@ MEASUREMENTS = (
 )
 
 
-def row_of(
-    name: str, value: float, what: str, claims: Mapping[str, Claim], data: str
-) -> Row:
+def row_of(name: str, value: float, what: str, claims: Mapping[str, Claim], data: str) -> Row:
     """Return the line of a number that was measured."""
     if name not in claims:
         return Row(name, what, "", value, NO_GOAL)
@@ -211,25 +176,12 @@ def take(one: Measurement, claims: Mapping[str, Claim], data: str) -> list[Row]:
     """Return the lines of a measurement. What goes wrong in it stands in them, and does not end the others."""
     try:
         found = one.take()
-        return [
-            row_of(name, found[name], one.what, claims, data) for name in one.names
-        ]
+        return [row_of(name, found[name], one.what, claims, data) for name in one.names]
     except Exception as error:
         said = (str(error).strip() or "nothing").splitlines()[-1]
-        why = (
-            said
-            if isinstance(error, CannotMeasureError)
-            else f"{type(error).__name__}: {said}"
-        )
+        why = said if isinstance(error, CannotMeasureError) else f"{type(error).__name__}: {said}"
         return [
-            Row(
-                name,
-                claims[name].statement,
-                claims[name].bound,
-                None,
-                NOT_MEASURED,
-                why,
-            )
+            Row(name, claims[name].statement, claims[name].bound, None, NOT_MEASURED, why)
             if name in claims
             else Row(name, one.what, "", None, NOT_MEASURED, why)
             for name in one.names
@@ -262,9 +214,7 @@ def take_all(
     why = "no measurement of it stands in nnz.bench.table"
     for claim in claims.values():
         if claim.varies and claim.id not in known:
-            rows.append(
-                Row(claim.id, claim.statement, claim.bound, None, NOT_MEASURED, why)
-            )
+            rows.append(Row(claim.id, claim.statement, claim.bound, None, NOT_MEASURED, why))
     return rows
 
 
@@ -274,9 +224,7 @@ def table(rows: Iterable[Row]) -> str:
     for row in rows:
         number = "" if row.measured is None else f"{row.measured:.3g}"
         goal = row.goal or "none"
-        lines.append(
-            f"{row.name:30} {number:>9}  {goal:28}  {row.verdict}".rstrip()
-        )
+        lines.append(f"{row.name:30} {number:>9}  {goal:28}  {row.verdict}".rstrip())
         lines.append(f"    {row.what}" + (f": {row.why}" if row.why else ""))
     return "\n".join(lines)
 
@@ -289,11 +237,7 @@ def missed(rows: Iterable[Row]) -> list[str]:
 def write(path: Path, rows: Iterable[Row], machine: str, data: str) -> None:
     """Write the lines as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {
-        "machine": machine,
-        "data": data,
-        "rows": [asdict(row) for row in rows],
-    }
+    facts = {"machine": machine, "data": data, "rows": [asdict(row) for row in rows]}
     with replaced(path) as beside:
         text = json.dumps(facts, indent=1, ensure_ascii=False)
         beside.write_text(text + "\n", encoding="utf-8")

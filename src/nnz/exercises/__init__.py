@@ -24,9 +24,7 @@ from nnz.exercises.result import Text
 if TYPE_CHECKING:
     from nnz.exercises.exercise import Exercise
 
-_CHAPTER_OF = {
-    name: chapter for chapter, titles in CONTENTS.items() for name in titles
-}
+_CHAPTER_OF = {name: chapter for chapter, titles in CONTENTS.items() for name in titles}
 
 
 def listing(chapter: str | None = None) -> Text:
@@ -46,9 +44,7 @@ def listing(chapter: str | None = None) -> Text:
       logistic_loss         The logistic loss
     """
     if chapter is not None and chapter not in CONTENTS:
-        raise ValueError(
-            f"no chapter {chapter!r} has exercises; these have: {', '.join(CONTENTS)}."
-        )
+        raise ValueError(f"no chapter {chapter!r} has exercises; these have: {', '.join(CONTENTS)}.")
     width = max(map(len, _CHAPTER_OF)) + 2
     lines = []
     for name in [chapter] if chapter else CONTENTS:

@@ -38,9 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m nnz.exercises", description="The exercises of the book."
-    )
+    parser = argparse.ArgumentParser(prog="python -m nnz.exercises", description="The exercises of the book.")
     commands = parser.add_subparsers(metavar="COMMAND")
 
     def command(name: str, run: Any, what: str) -> argparse.ArgumentParser:
@@ -72,10 +70,7 @@ def _list(chapter: str | None) -> int:
 def _stub(chapter: str | None) -> int:
     names = CONTENTS[chapter] if chapter else ALL
     stubs = [_find(name) for name in names]
-    print(
-        "\n\n".join(f"# {exercise.title}\n{exercise.stub}" for exercise in stubs),
-        end="",
-    )
+    print("\n\n".join(f"# {exercise.title}\n{exercise.stub}" for exercise in stubs), end="")
     return 0
 
 

@@ -7,11 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 
-from nnz.exercises._calling import (
-    exception_text,
-    random_state_kept,
-    reader_lines,
-)
+from nnz.exercises._calling import exception_text, random_state_kept, reader_lines
 
 
 class AnswersError(Exception):
@@ -32,9 +28,7 @@ def read_answers(file: str, names: Collection[str]) -> dict[str, object]:
     defined = vars(_run(path))
     answers = {name: defined[name] for name in names if name in defined}
     if not answers:
-        raise AnswersError(
-            f"{file} defines no function that is named as an exercise: {', '.join(names)}."
-        )
+        raise AnswersError(f"{file} defines no function that is named as an exercise: {', '.join(names)}.")
     return answers
 
 

@@ -13,9 +13,7 @@ from random import getstate, setstate
 LONGEST = 6  # frames of a traceback that are shown
 
 _OURS = str(Path(__file__).resolve().parents[1])
-_LIBRARIES = tuple(
-    {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}
-)
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 @contextmanager

@@ -128,9 +128,7 @@ def mismatch(yours: Any, expected: Any, where: str) -> str:
     is_, should = kind(yours), kind(expected)
     if is_ != should:
         remedy = _REMEDIES.get((should, is_), "")
-        return f"{where} should be {should}; yours is {is_}" + (
-            f" ({remedy})" if remedy else ""
-        )
+        return f"{where} should be {should}; yours is {is_}" + (f" ({remedy})" if remedy else "")
     if has_shape(expected):
         return _shape_mismatch(yours, expected, where)
     if should == "a list":
@@ -150,9 +148,7 @@ def _shape_mismatch(yours: Any, expected: Any, where: str) -> str:
         shapes = tuple(expected.shape), tuple(yours.shape)
         return f"{where} should have shape {shapes[0]}; yours has shape {shapes[1]}"
     dtypes = dtype_name(expected), dtype_name(yours)
-    if any(
-        (name in dtypes[0]) != (name in dtypes[1]) for name in ("float", "bool")
-    ):
+    if any((name in dtypes[0]) != (name in dtypes[1]) for name in ("float", "bool")):
         return f"{where} should have a dtype such as {dtypes[0]}; yours has {dtypes[1]}"
     for path, number in leaves(yours):
         if isinstance(number, float) and math.isnan(number):
@@ -188,9 +184,7 @@ def difference(yours: Any, expected: Any, tolerance: float) -> str:
     for (path, a), (_, b) in zip(leaves(yours), leaves(expected), strict=True):
         if isinstance(b, str) and a != b:
             return f"first difference:{place(path) or ' in the text'}"
-        if isinstance(b, Real) and not math.isclose(
-            a, b, rel_tol=tolerance, abs_tol=tolerance
-        ):
+        if isinstance(b, Real) and not math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance):
             gaps.append((abs(a - b), path))
     if not gaps:
         return ""
@@ -208,9 +202,7 @@ def same(yours: Any, expected: Any, tolerance: float = 1e-9) -> bool:
             return False
         if kind(a) == "a number":
             both_nan = math.isnan(a) and math.isnan(b)
-            if not (
-                both_nan or math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
-            ):
+            if not (both_nan or math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)):
                 return False
         elif isinstance(a, (str, bool)) and a != b:
             return False

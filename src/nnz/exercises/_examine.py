@@ -7,14 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nnz.exercises._calling import exception_text, reader_lines
-from nnz.exercises._compare import (
-    describe,
-    difference,
-    dtype_name,
-    has_shape,
-    kind,
-    mismatch,
-)
+from nnz.exercises._compare import describe, difference, dtype_name, has_shape, kind, mismatch
 from nnz.exercises._observe import GRADIENTS, RESULT, Outcome
 from nnz.exercises.result import Result
 
@@ -57,13 +50,7 @@ def _is_blank(yours: Outcome, index: int) -> bool:
     return index == 0 and (result is None or result is ...)
 
 
-def _report(
-    exercise: Exercise,
-    answer: Any,
-    outcomes: list[Outcome],
-    state: str,
-    lines: list[str],
-) -> Result:
+def _report(exercise: Exercise, answer: Any, outcomes: list[Outcome], state: str, lines: list[str]) -> Result:
     given = exercise.inputs[len(outcomes) - 1]
     head = [f"{state}: {exercise.title}", f"tried: {given.show(exercise.name)}"]
     slip = probable_slip(exercise, answer, outcomes)
@@ -88,9 +75,7 @@ def _uncallable(exercise: Exercise, answer: Any) -> str:
     return ""
 
 
-def _fault(
-    exercise: Exercise, index: int, yours: Outcome, expected: Outcome
-) -> list[str]:
+def _fault(exercise: Exercise, index: int, yours: Outcome, expected: Outcome) -> list[str]:
     """Say what is wrong with an outcome, or nothing if nothing is."""
     for name, (was, is_) in yours.changed.items():
         change = f"it was {was}, and after the call it is {is_}; work on a copy"
@@ -129,9 +114,7 @@ def _cut(part: str, yours: Any, expected: Any) -> str:
     return "the result is not connected to its inputs: after backward() each of their gradients is 0"
 
 
-def probable_slip(
-    exercise: Exercise, answer: Any, outcomes: Sequence[Outcome]
-) -> Slip | None:
+def probable_slip(exercise: Exercise, answer: Any, outcomes: Sequence[Outcome]) -> Slip | None:
     """Return the known slip of which the same came as of the answer on all inputs tried, the failing one last.
 
     Where several fit, the inputs that were not tried yet decide; None if they cannot.
@@ -140,15 +123,9 @@ def probable_slip(
     for index in range(len(exercise.inputs)):
         if index >= len(outcomes) and len(fitting) <= 1:
             break
-        yours = (
-            outcomes[index]
-            if index < len(outcomes)
-            else exercise.observe(answer, index)
-        )
+        yours = outcomes[index] if index < len(outcomes) else exercise.observe(answer, index)
         agreeing = [
-            slip
-            for slip in fitting
-            if yours.agrees(exercise.known(slip.answer, index), exercise.tolerance)
+            slip for slip in fitting if yours.agrees(exercise.known(slip.answer, index), exercise.tolerance)
         ]
         if index < len(outcomes) or agreeing:
             fitting = agreeing

@@ -41,10 +41,7 @@ class Outcome:
             self.changed.keys() == other.changed.keys()
             and self.echoed == other.echoed
             and self.parts.keys() == other.parts.keys()
-            and all(
-                same(self.parts[part], other.parts[part], tolerance)
-                for part in self.parts
-            )
+            and all(same(self.parts[part], other.parts[part], tolerance) for part in self.parts)
         )
 
 
@@ -84,11 +81,7 @@ def _echoed(result: object, names: Sequence[str], args: Sequence[object]) -> str
 
 
 def observe(
-    answer: Answer,
-    given: Input,
-    drive: Drive,
-    names: Sequence[str],
-    changes: Sequence[str],
+    answer: Answer, given: Input, drive: Drive, names: Sequence[str], changes: Sequence[str]
 ) -> Outcome:
     """Try an answer on fresh copies of an input.
 

@@ -51,7 +51,10 @@ def dlogits(logits: Tensor, Y: Tensor) -> Tensor:
 
 
 def dhprebn(
-    dhpreact: Tensor, bnraw: Tensor, bnvar_inv: Tensor, bngain: Tensor
+    dhpreact: Tensor,
+    bnraw: Tensor,
+    bnvar_inv: Tensor,
+    bngain: Tensor,
 ) -> Tensor:
     """Return the gradient by what enters a batch norm, whose variance divides by n - 1."""
     n = len(dhpreact)
@@ -60,7 +63,10 @@ def dhprebn(
 
 
 def hand_step(
-    params: Mapping[str, Tensor], X: Tensor, Y: Tensor, rate: float
+    params: Mapping[str, Tensor],
+    X: Tensor,
+    Y: Tensor,
+    rate: float,
 ) -> Values:
     """Return the parameters after one step of gradient descent, without autograd."""
     v = SimpleNamespace(**forward(params, X, Y))
@@ -68,7 +74,10 @@ def hand_step(
     d["W2"], d["b2"] = v.h.T @ d["logits"], d["logits"].sum(0)
     dhpreact = d["logits"] @ v.W2.T * (1 - v.h**2)  # (B, n_hidden)
     dhprebn, d["bngain"], d["bnbias"] = batchnorm_backward(
-        dhpreact, v.bnraw, v.bnvar_inv, v.bngain
+        dhpreact,
+        v.bnraw,
+        v.bnvar_inv,
+        v.bngain,
     )
     d["W1"], d["b1"] = v.embcat.T @ dhprebn, dhprebn.sum(0)
     demb = (dhprebn @ v.W1.T).view(-1, v.C.shape[1])  # (B·T, n_embd)
@@ -77,7 +86,10 @@ def hand_step(
 
 
 def layer_norm_backward(
-    dout: Tensor, x: Tensor, weight: Tensor, eps: float
+    dout: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients by the input, the weight and the bias of a layer norm."""
     centred = x - x.mean(-1, keepdim=True)
@@ -143,9 +155,7 @@ def _line(name: str, yours: object, right: Values) -> str:
     if not isinstance(yours, Tensor):
         return f"{name}: WRONG, {kind(yours)} where a tensor belongs"
     if not yours.is_floating_point():
-        return (
-            f"{name}: WRONG dtype {dtype_name(yours)}, not {dtype_name(expected)}"
-        )
+        return f"{name}: WRONG dtype {dtype_name(yours)}, not {dtype_name(expected)}"
     yours = yours.detach().to(expected)
     if yours.isnan().any():
         return f"{name}: WRONG, with nan among its numbers"
@@ -162,12 +172,7 @@ def _is_fine(line: str) -> bool:
     return line.split(": ")[1].startswith(("exact", "approximate"))
 
 
-def _told(
-    result: Any,
-    right: Values,
-    changed: str = "",
-    cause: Cause = lambda name, yours: "",
-) -> Parts:
+def _told(result: Any, right: Values, changed: str = "", cause: Cause = lambda name, yours: "") -> Parts:
     """Judge a dict by name: a report, and beside it the first tensor that is wrong.
 
     Args:
@@ -258,11 +263,8 @@ _LINES: dict[str, tuple[tuple[str, Line], ...]] = {
             lambda v, d, X, Y: torch.full_like(v.logprobs, -1 / len(Y)),
         ),
         (
-            "the slope stands in the columns of all targets in every row; each row has a target of its "
-            "own",
-            lambda v, d, X, Y: torch.zeros_like(v.logprobs).index_fill(
-                1, Y, -1 / len(Y)
-            ),
+            "the slope stands in the columns of all targets in every row; each row has a target of its own",
+            lambda v, d, X, Y: torch.zeros_like(v.logprobs).index_fill(1, Y, -1 / len(Y)),
         ),
         (
             "it is divided by the number of all entries; the mean is one over examples",
@@ -303,10 +305,7 @@ _LINES: dict[str, tuple[tuple[str, Line], ...]] = {
         ),
     ),
     "counts_sum": (
-        (
-            "the power has not gone down by one",
-            lambda v, d, X, Y: -(v.counts_sum**-1) * d.counts_sum_inv,
-        ),
+        ("the power has not gone down by one", lambda v, d, X, Y: -(v.counts_sum**-1) * d.counts_sum_inv),
         (
             "that is the slope of the power alone, without what comes from counts_sum_inv",
             lambda v, d, X, Y: -(v.counts_sum**-2),
@@ -327,9 +326,7 @@ _LINES: dict[str, tuple[tuple[str, Line], ...]] = {
         ),
         (
             "the slope of the sum is shared out among the row; each term of a sum has all of it",
-            lambda v, d, X, Y: (
-                d.probs * v.counts_sum_inv + d.counts_sum / v.counts.shape[1]
-            ),
+            lambda v, d, X, Y: d.probs * v.counts_sum_inv + d.counts_sum / v.counts.shape[1],
         ),
     ),
     "norm_logits": (
@@ -373,18 +370,9 @@ _LINES: dict[str, tuple[tuple[str, Line], ...]] = {
             "the slope of tanh is taken from what goes in where what comes out belongs",
             lambda v, d, X, Y: d.h * (1 - v.hpreact**2),
         ),
-        (
-            "the slope of tanh is left out, so this is still the gradient of h",
-            lambda v, d, X, Y: d.h,
-        ),
-        (
-            "in the slope of tanh the square is missing",
-            lambda v, d, X, Y: d.h * (1 - v.h),
-        ),
-        (
-            "that is the slope of tanh alone, without what comes from h",
-            lambda v, d, X, Y: 1 - v.h**2,
-        ),
+        ("the slope of tanh is left out, so this is still the gradient of h", lambda v, d, X, Y: d.h),
+        ("in the slope of tanh the square is missing", lambda v, d, X, Y: d.h * (1 - v.h)),
+        ("that is the slope of tanh alone, without what comes from h", lambda v, d, X, Y: 1 - v.h**2),
     ),
     "bngain": (
         (
@@ -427,14 +415,8 @@ _LINES: dict[str, tuple[tuple[str, Line], ...]] = {
         ),
     ),
     "bnvar": (
-        (
-            "the power has not gone down by one",
-            lambda v, d, X, Y: -0.5 * v.bnvar_inv * d.bnvar_inv,
-        ),
-        (
-            "the factor one half, from the power, is left out",
-            lambda v, d, X, Y: 2 * d.bnvar,
-        ),
+        ("the power has not gone down by one", lambda v, d, X, Y: -0.5 * v.bnvar_inv * d.bnvar_inv),
+        ("the factor one half, from the power, is left out", lambda v, d, X, Y: 2 * d.bnvar),
         (
             "eps is left out of the sum that the power is taken of",
             lambda v, d, X, Y: -0.5 * v.bnvar**-1.5 * d.bnvar_inv,
@@ -483,14 +465,8 @@ _LINES: dict[str, tuple[tuple[str, Line], ...]] = {
         ),
     ),
     "hprebn": (
-        (
-            "it is used twice, and the way through the mean is left out",
-            lambda v, d, X, Y: d.bndiff,
-        ),
-        (
-            "of the mean each row has only a share, which is left out",
-            lambda v, d, X, Y: d.bndiff + d.bnmeani,
-        ),
+        ("it is used twice, and the way through the mean is left out", lambda v, d, X, Y: d.bndiff),
+        ("of the mean each row has only a share, which is left out", lambda v, d, X, Y: d.bndiff + d.bnmeani),
         (
             "it is used twice, and the way straight to bndiff is left out, or written over",
             lambda v, d, X, Y: d.bnmeani.expand_as(v.hprebn) / len(Y),
@@ -524,21 +500,15 @@ _LINES: dict[str, tuple[tuple[str, Line], ...]] = {
         ),
         (
             "the slopes of a character that comes more than once are averaged; they add up",
-            lambda v, d, X, Y: (
-                d.C / X.flatten().bincount(minlength=len(v.C)).clamp(min=1)[:, None]
-            ),
+            lambda v, d, X, Y: d.C / X.flatten().bincount(minlength=len(v.C)).clamp(min=1)[:, None],
         ),
         (
             "only the last position of the contexts is there; every position takes a row of C",
-            lambda v, d, X, Y: torch.zeros_like(v.C).index_add(
-                0, X[:, -1], d.emb[:, -1]
-            ),
+            lambda v, d, X, Y: torch.zeros_like(v.C).index_add(0, X[:, -1], d.emb[:, -1]),
         ),
         (
             "only the first position of the contexts is there; every position takes a row of C",
-            lambda v, d, X, Y: torch.zeros_like(v.C).index_add(
-                0, X[:, 0], d.emb[:, 0]
-            ),
+            lambda v, d, X, Y: torch.zeros_like(v.C).index_add(0, X[:, 0], d.emb[:, 0]),
         ),
     ),
 }
@@ -567,9 +537,7 @@ class _Batch:
             X, Y = X.clone(), Y.clone()
             params = {n: values[n].clone().requires_grad_() for n in PARAMETERS}
             connected = forward(params, X, Y)
-            slopes = torch.autograd.grad(
-                connected["loss"], [connected[name] for name in NAMES]
-            )
+            slopes = torch.autograd.grad(connected["loss"], [connected[name] for name in NAMES])
         v = {name: value.detach() for name, value in connected.items()}
         right = dict(zip(NAMES, slopes, strict=True))
         return cls(SimpleNamespace(**v), right, X, Y)
@@ -656,9 +624,7 @@ class LineByLine(Exercise):
             ValueError: there is no batch of that number.
         """
         if batch not in range(len(self.inputs)):
-            raise ValueError(
-                f"{self.name} has batches 0 to {len(self.inputs) - 1}; got {batch!r}."
-            )
+            raise ValueError(f"{self.name} has batches 0 to {len(self.inputs) - 1}; got {batch!r}.")
         args: Any = self.inputs[batch].fresh()
         values, X, Y = args
         return values, X, Y
@@ -696,15 +662,11 @@ def _unknown(name: object) -> str:
     if not isinstance(name, str):
         return f'expected a name such as "probs" first; got {kind(name)}.'
     near = difflib.get_close_matches(name, NAMES, n=3)
-    hint = (
-        f"the nearest: {', '.join(near)}" if near else f"known: {', '.join(NAMES)}"
-    )
+    hint = f"the nearest: {', '.join(near)}" if near else f"known: {', '.join(NAMES)}"
     return f"no gradient is named {name!r}; {hint}."
 
 
-def _network(
-    seed: int, B: int, dtype: torch.dtype
-) -> tuple[Values, Tensor, Tensor]:
+def _network(seed: int, B: int, dtype: torch.dtype) -> tuple[Values, Tensor, Tensor]:
     """Return parameters, X and Y of a small network whose sizes all differ."""
     g = torch.Generator().manual_seed(seed)
     params = first_params(3, 2, 4, 8, generator=g)
@@ -776,10 +738,7 @@ _EVERY = LineByLine(
             "a tensor of values is changed in place; the lines that come later may need it as it was",
             _in_values,
         ),
-        *(
-            Slip(f"{name}: {slips[0][0]}", _one_line(name, slips[0][1]))
-            for name, slips in _LINES.items()
-        ),
+        *(Slip(f"{name}: {slips[0][0]}", _one_line(name, slips[0][1])) for name, slips in _LINES.items()),
     ),
     drive=_line_by_line,
     properties=(_name_by_name,),
@@ -793,9 +752,7 @@ def _in_a_tuple(answer: Answer, args: Sequence[object]) -> Parts:
     return {RESULT: (result,) if is_tensor(result) else result}
 
 
-def _which_are_wrong(
-    *names: str, right: Callable[..., tuple[Tensor, ...]]
-) -> Property:
+def _which_are_wrong(*names: str, right: Callable[..., tuple[Tensor, ...]]) -> Property:
     """Return a property that says of a tuple of gradients which are right, and how far the others are off."""
 
     def says(args: Sequence[Any], parts: Parts) -> str:
@@ -817,9 +774,7 @@ def _which_are_wrong(
 
 def _dlogits_from(probs: Callable[[Tensor], Tensor]) -> Answer:
     """Return an answer that takes something else for the probabilities."""
-    return lambda logits, Y: (
-        (probs(logits) - F.one_hot(Y, logits.shape[1])) / len(Y)
-    )
+    return lambda logits, Y: (probs(logits) - F.one_hot(Y, logits.shape[1])) / len(Y)
 
 
 def _naive_softmax(logits: Tensor) -> Tensor:
@@ -861,23 +816,14 @@ _DLOGITS = Exercise(
         "What share does one example have in a mean? And torch has a softmax that knows what to do with 1000.",
     ),
     inputs=(
-        call(
-            torch.tensor([[0.5, -1.5, 2.0], [1.25, 0.75, -0.5]]),
-            torch.tensor([2, 0]),
-        ),
+        call(torch.tensor([[0.5, -1.5, 2.0], [1.25, 0.75, -0.5]]), torch.tensor([2, 0])),
         call(torch.tensor([[0.25, -0.75, 1.5, 3.0]]), torch.tensor([1])),
         call(
-            torch.tensor([[2.0, -1.0, 0.5], [0.75, 1.5, -2.5], [-0.25, 0.5, 1.75]]),
-            torch.tensor([1, 1, 2]),
+            torch.tensor([[2.0, -1.0, 0.5], [0.75, 1.5, -2.5], [-0.25, 0.5, 1.75]]), torch.tensor([1, 1, 2])
         ),
+        call(torch.tensor([[1000.0, 998.5, 3.0], [-1000.0, -999.0, -998.0]]), torch.tensor([1, 0])),
         call(
-            torch.tensor([[1000.0, 998.5, 3.0], [-1000.0, -999.0, -998.0]]),
-            torch.tensor([1, 0]),
-        ),
-        call(
-            torch.tensor(
-                [[1000.0, -1000.0], [-0.5, 1.5], [2.5, 1000.0], [0.75, 0.25]]
-            ),
+            torch.tensor([[1000.0, -1000.0], [-0.5, 1.5], [2.5, 1000.0], [0.75, 0.25]]),
             torch.tensor([1, 0, 1, 1]),
         ),
     ),
@@ -905,14 +851,9 @@ _DLOGITS = Exercise(
         Slip(
             "the pull comes after the division by the batch size, and is too strong; it has its share like the "
             "rest",
-            lambda logits, Y: (
-                logits.softmax(1) / len(Y) - F.one_hot(Y, logits.shape[1])
-            ),
+            lambda logits, Y: logits.softmax(1) / len(Y) - F.one_hot(Y, logits.shape[1]),
         ),
-        Slip(
-            "the pull is at the targets of all examples in every row; each row has its own",
-            _in_all_rows,
-        ),
+        Slip("the pull is at the targets of all examples in every row; each row has its own", _in_all_rows),
         Slip(
             "it is divided by the number of all logits; the mean is one over examples",
             lambda logits, Y: dlogits(logits, Y) / logits.shape[1],
@@ -957,9 +898,7 @@ def _norm_slip(
 ) -> Answer:
     """Return an answer with one thing or another done differently."""
 
-    def answer(
-        dhpreact: Tensor, bnraw: Tensor, bnvar_inv: Tensor, bngain: Tensor
-    ) -> Tensor:
+    def answer(dhpreact: Tensor, bnraw: Tensor, bnvar_inv: Tensor, bngain: Tensor) -> Tensor:
         n = len(dhpreact)
         sums = [t.sum(axis, keepdim=keep) for t in (dhpreact, dhpreact * bnraw)]
         pull = mean * sums[0] + spread(n) * bnraw * sums[1]
@@ -986,9 +925,7 @@ def _norm_case(
     hprebn: list[list[float]],
     dtype: torch.dtype = torch.float32,
 ) -> Input:
-    dout, gain, x = (
-        torch.tensor(rows, dtype=dtype) for rows in (dhpreact, bngain, hprebn)
-    )
+    dout, gain, x = (torch.tensor(rows, dtype=dtype) for rows in (dhpreact, bngain, hprebn))
     inv = (x.var(0, keepdim=True) + EPS) ** -0.5
     where = (
         f"dhpreact = torch.tensor({dhpreact}), bngain = torch.tensor({bngain}) and bnraw, bnvar_inv are those of "
@@ -1048,47 +985,25 @@ _DHPREBN = Exercise(
             "the term with bnraw",
             _norm_slip(spread=lambda n: 1),
         ),
-        Slip(
-            "the correction for n - 1 is upside down",
-            _norm_slip(spread=lambda n: (n - 1) / n),
-        ),
-        Slip(
-            "the way through the variance is left out",
-            _norm_slip(spread=lambda n: 0),
-        ),
-        Slip(
-            "the way through the mean is left out",
-            _norm_slip(mean=0),
-        ),
+        Slip("the correction for n - 1 is upside down", _norm_slip(spread=lambda n: (n - 1) / n)),
+        Slip("the way through the variance is left out", _norm_slip(spread=lambda n: 0)),
+        Slip("the way through the mean is left out", _norm_slip(mean=0)),
         Slip(
             "mean and variance are taken for constants; both change with each input",
             _norm_slip(mean=0, spread=lambda n: 0),
         ),
-        Slip(
-            "the sums go along the rows; they are over the batch",
-            _norm_slip(axis=(1,)),
-        ),
+        Slip("the sums go along the rows; they are over the batch", _norm_slip(axis=(1,))),
         Slip(
             "the sums go along the rows and line up with the columns, by chance or with an error; they are over "
             "the batch",
             _norm_slip(axis=(1,), keep=False),
         ),
+        Slip("the sums are over everything; each column has sums of its own", _norm_slip(axis=(0, 1))),
+        Slip("the gain is left out, so that is the gradient for a gain of 1", _norm_slip(gain=False)),
         Slip(
-            "the sums are over everything; each column has sums of its own",
-            _norm_slip(axis=(0, 1)),
+            "the division by the standard deviation, bnvar_inv, is left out", _norm_slip(inv=torch.ones_like)
         ),
-        Slip(
-            "the gain is left out, so that is the gradient for a gain of 1",
-            _norm_slip(gain=False),
-        ),
-        Slip(
-            "the division by the standard deviation, bnvar_inv, is left out",
-            _norm_slip(inv=torch.ones_like),
-        ),
-        Slip(
-            "bnvar_inv is there twice",
-            _norm_slip(inv=torch.square),
-        ),
+        Slip("bnvar_inv is there twice", _norm_slip(inv=torch.square)),
         Slip(
             "it is n times too large; one n stands in the brackets and one below",
             _norm_slip(share=lambda n: 1),
@@ -1097,14 +1012,8 @@ _DHPREBN = Exercise(
             "the whole is divided by n - 1; only the way through the variance has anything of that",
             _norm_slip(share=lambda n: n - 1),
         ),
-        Slip(
-            "the way through the variance has the wrong sign",
-            _norm_slip(spread=lambda n: -n / (n - 1)),
-        ),
-        Slip(
-            "the way through the mean has the wrong sign",
-            _norm_slip(mean=-1),
-        ),
+        Slip("the way through the variance has the wrong sign", _norm_slip(spread=lambda n: -n / (n - 1))),
+        Slip("the way through the mean has the wrong sign", _norm_slip(mean=-1)),
     ),
     properties=(_columns_balance,),
 )
@@ -1126,9 +1035,7 @@ Step = Callable[[Tensor, Tensor, float], Tensor]
 
 
 def _stepped(
-    change: Callable[[SimpleNamespace, SimpleNamespace, Tensor], Values] = (
-        lambda v, d, X: {}
-    ),
+    change: Callable[[SimpleNamespace, SimpleNamespace, Tensor], Values] = (lambda v, d, X: {}),
     step: Step = lambda p, slope, rate: p - rate * slope,
     without: str = "",
 ) -> Answer:
@@ -1192,10 +1099,7 @@ _STEP = Exercise(
             "the step goes up the slope; the loss is to fall",
             _stepped(step=lambda p, slope, rate: p + rate * slope),
         ),
-        Slip(
-            "the rate plays no part in the step",
-            _stepped(step=lambda p, slope, rate: p - slope),
-        ),
+        Slip("the rate plays no part in the step", _stepped(step=lambda p, slope, rate: p - slope)),
         Slip(
             "where a character comes more than once, only its last use has moved its row of C; all uses count",
             _stepped(lambda v, d, X: {"C": _last_use(v.C, X, d.emb)}),
@@ -1216,10 +1120,7 @@ _STEP = Exercise(
             "the gradients are those of the sum over the batch; the loss is a mean",
             _stepped(step=lambda p, slope, rate: p - 5 * rate * slope),
         ),
-        Slip(
-            "the slope of tanh is left out on the way back from h",
-            _stepped(_without_tanh),
-        ),
+        Slip("the slope of tanh is left out on the way back from h", _stepped(_without_tanh)),
         Slip(
             "on the way through the norm its mean and variance are taken for constants",
             _stepped(lambda v, d, X: _through_norm(v, d.bnraw * v.bnvar_inv, X)),
@@ -1229,11 +1130,7 @@ _STEP = Exercise(
             "by n - 1",
             _stepped(
                 lambda v, d, X: _through_norm(
-                    v,
-                    batchnorm_backward(
-                        d.hpreact, v.bnraw, v.bnvar_inv, v.bngain, correction=0
-                    )[0],
-                    X,
+                    v, batchnorm_backward(d.hpreact, v.bnraw, v.bnvar_inv, v.bngain, correction=0)[0], X
                 )
             ),
         ),
@@ -1282,18 +1179,12 @@ def _layer_slip(
     spread: float = 1,
     before: bool = True,
     after: bool = False,
-    factor: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda raw, centred, x: (
-        raw
-    ),
+    factor: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda raw, centred, x: raw,
 ) -> Answer:
     """Return an answer with one thing or another done differently."""
 
-    def answer(
-        dout: Tensor, x: Tensor, weight: Tensor, eps: float
-    ) -> tuple[Tensor, ...]:
-        var, middle = torch.var_mean(
-            x, axes(x), correction=correction, keepdim=True
-        )
+    def answer(dout: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, ...]:
+        var, middle = torch.var_mean(x, axes(x), correction=correction, keepdim=True)
         centred, scale = x - middle, size(var, eps)
         raw, draw = centred / scale, dout * weight if before else dout
         ways = mean * draw.mean(axes(x), keepdim=True)
@@ -1305,17 +1196,13 @@ def _layer_slip(
     return answer
 
 
-def _mean_gradients(
-    dout: Tensor, x: Tensor, weight: Tensor, eps: float
-) -> tuple[Tensor, ...]:
+def _mean_gradients(dout: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, ...]:
     dx, dweight, dbias = layer_norm_backward(dout, x, weight, eps)
     count = x[..., 0].numel()
     return dx, dweight / count, dbias / count
 
 
-def _bias_first(
-    dout: Tensor, x: Tensor, weight: Tensor, eps: float
-) -> tuple[Tensor, ...]:
+def _bias_first(dout: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, ...]:
     dx, dweight, dbias = layer_norm_backward(dout, x, weight, eps)
     return dx, dbias, dweight
 
@@ -1323,9 +1210,7 @@ def _bias_first(
 def _layer_case(*rows: list[Any], eps: float) -> Input:
     tensors = [torch.tensor(row) for row in rows]
     dout, x, weight = (f"torch.tensor({row})" for row in rows)
-    return Input(
-        (*tensors, eps), f"layer_norm_backward({dout}, {x}, {weight}, {eps})"
-    )
+    return Input((*tensors, eps), f"layer_norm_backward({dout}, {x}, {weight}, {eps})")
 
 
 def _drawn_layer_case(seed: int, *shape: int, eps: float) -> Input:
@@ -1337,9 +1222,7 @@ def _drawn_layer_case(seed: int, *shape: int, eps: float) -> Input:
     shapes = (shape, shape, shape[-1:])
     drawn = ", ".join(f"torch.randn({size}, **how)" for size in shapes)
     where = f"how = dict(generator=torch.Generator().manual_seed({seed}), dtype=torch.float64)"
-    return Input(
-        (dout, x, weight, eps), f"layer_norm_backward({drawn}, {eps}) where {where}"
-    )
+    return Input((dout, x, weight, eps), f"layer_norm_backward({drawn}, {eps}) where {where}")
 
 
 _LAYER = Exercise(
@@ -1373,14 +1256,8 @@ _LAYER = Exercise(
             eps=1e-5,
         ),
         _layer_case(
-            [
-                [[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]],
-                [[-0.5, 1.0, 0.75], [2.5, -1.25, 0.5]],
-            ],
-            [
-                [[1.0, 0.25, 2.0], [3.0, 5.0, -2.0]],
-                [[4.0, -1.0, 0.75], [0.5, 1.0, 2.5]],
-            ],
+            [[[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]], [[-0.5, 1.0, 0.75], [2.5, -1.25, 0.5]]],
+            [[[1.0, 0.25, 2.0], [3.0, 5.0, -2.0]], [[4.0, -1.0, 0.75], [0.5, 1.0, 2.5]]],
             [1.5, -2.0, 0.5],
             eps=0.01,
         ),
@@ -1399,9 +1276,9 @@ _LAYER = Exercise(
         Slip(
             "the way through the variance has a factor for C - 1, as in the chapter's batch norm; here it divides "
             "by C",
-            lambda dout, x, weight, eps: _layer_slip(
-                spread=x.shape[-1] / (x.shape[-1] - 1)
-            )(dout, x, weight, eps),
+            lambda dout, x, weight, eps: _layer_slip(spread=x.shape[-1] / (x.shape[-1] - 1))(
+                dout, x, weight, eps
+            ),
         ),
         Slip(
             "with three axes the gradients of weight and bias are summed over the first alone; they are used in "
@@ -1418,22 +1295,10 @@ _LAYER = Exercise(
             "has a weight of its own",
             _layer_slip(before=False, after=True),
         ),
-        Slip(
-            "the weight plays no part in dx",
-            _layer_slip(before=False),
-        ),
-        Slip(
-            "dx is multiplied by the weight twice",
-            _layer_slip(after=True),
-        ),
-        Slip(
-            "in dx the way through the variance is left out",
-            _layer_slip(spread=0),
-        ),
-        Slip(
-            "in dx the way through the mean is left out",
-            _layer_slip(mean=0),
-        ),
+        Slip("the weight plays no part in dx", _layer_slip(before=False)),
+        Slip("dx is multiplied by the weight twice", _layer_slip(after=True)),
+        Slip("in dx the way through the variance is left out", _layer_slip(spread=0)),
+        Slip("in dx the way through the mean is left out", _layer_slip(mean=0)),
         Slip(
             "in dx mean and variance are taken for constants; both change with each number of the row",
             _layer_slip(mean=0, spread=0),
@@ -1446,33 +1311,20 @@ _LAYER = Exercise(
             "in dweight the input is not divided by its standard deviation",
             _layer_slip(factor=lambda raw, centred, x: centred),
         ),
-        Slip(
-            "eps is left out",
-            _layer_slip(size=lambda var, eps: var.sqrt()),
-        ),
+        Slip("eps is left out", _layer_slip(size=lambda var, eps: var.sqrt())),
         Slip(
             "eps is added to the root; it belongs to the variance, before the root is taken",
             _layer_slip(size=lambda var, eps: var.sqrt() + eps),
         ),
-        Slip(
-            "dweight and dbias are means over the rows; the slopes of several uses add up",
-            _mean_gradients,
-        ),
-        Slip(
-            "dweight and dbias are exchanged",
-            _bias_first,
-        ),
+        Slip("dweight and dbias are means over the rows; the slopes of several uses add up", _mean_gradients),
+        Slip("dweight and dbias are exchanged", _bias_first),
         Slip(
             "only dx is returned; dweight and dbias are asked for too",
-            lambda dout, x, weight, eps: layer_norm_backward(dout, x, weight, eps)[
-                0
-            ],
+            lambda dout, x, weight, eps: layer_norm_backward(dout, x, weight, eps)[0],
         ),
     ),
     drive=_in_a_tuple,
-    properties=(
-        _which_are_wrong("dx", "dweight", "dbias", right=layer_norm_backward),
-    ),
+    properties=(_which_are_wrong("dx", "dweight", "dbias", right=layer_norm_backward),),
     tolerance=1e-5,
 )
 
@@ -1483,9 +1335,7 @@ Pair = tuple[Tensor, Tensor]
 def _residual_slip(
     *,
     mask: Callable[[Tensor, Tensor], Tensor] = lambda z, x: z > 0,
-    dx: Callable[[Tensor, Tensor, Tensor], Tensor] = (
-        lambda dout, dz, W: dout + dz @ W.T
-    ),
+    dx: Callable[[Tensor, Tensor, Tensor], Tensor] = (lambda dout, dz, W: dout + dz @ W.T),
     dW: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda dout, dz, x: x.T @ dz,
 ) -> Callable[[Tensor, Tensor, Tensor], Pair]:
     """Return an answer with one thing or another done differently."""
@@ -1529,11 +1379,7 @@ _ROUND = Exercise(
         "not say whether something should be transposed. Follow one number of W through the product.",
     ),
     inputs=(
-        _way_round_case(
-            [[0.5, -1.0], [2.0, 0.75]],
-            [[1.5, -0.5], [-2.0, 0.25]],
-            [[0.75, -1.5], [0.5, 2.0]],
-        ),
+        _way_round_case([[0.5, -1.0], [2.0, 0.75]], [[1.5, -0.5], [-2.0, 0.25]], [[0.75, -1.5], [0.5, 2.0]]),
         _way_round_case([[1.5, -0.5]], [[2.0, 0.5]], [[0.5, -0.25], [-2.0, 1.5]]),
         _way_round_case(
             [[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25]],
@@ -1549,17 +1395,13 @@ _ROUND = Exercise(
             _residual_slip(dx=lambda dout, dz, W: dz @ W.T),
         ),
         Slip(
-            "the way through the layer is left out of dx",
-            _residual_slip(dx=lambda dout, dz, W: dout.clone()),
+            "the way through the layer is left out of dx", _residual_slip(dx=lambda dout, dz, W: dout.clone())
         ),
         Slip(
             "relu is taken for something that lets every gradient pass",
             _residual_slip(mask=lambda z, x: torch.ones_like(z)),
         ),
-        Slip(
-            "relu is asked about x; its input is another",
-            _residual_slip(mask=lambda z, x: x > 0),
-        ),
+        Slip("relu is asked about x; its input is another", _residual_slip(mask=lambda z, x: x > 0)),
         Slip(
             "relu is asked about the output of the whole; its own input or output decides",
             _residual_slip(mask=lambda z, x: x + z.relu() > 0),
@@ -1580,13 +1422,9 @@ _ROUND = Exercise(
             "in dx the matrix is as in the forward pass; the way back goes through it in the other direction",
             _residual_slip(dx=lambda dout, dz, W: dout + dz @ W),
         ),
+        Slip("dW is transposed", _residual_slip(dW=lambda dout, dz, x: dz.T @ x)),
         Slip(
-            "dW is transposed",
-            _residual_slip(dW=lambda dout, dz, x: dz.T @ x),
-        ),
-        Slip(
-            "in dW relu is left out, and in dx it is there",
-            _residual_slip(dW=lambda dout, dz, x: x.T @ dout),
+            "in dW relu is left out, and in dx it is there", _residual_slip(dW=lambda dout, dz, x: x.T @ dout)
         ),
         Slip(
             "relu is on the way round as well; it is only on the other one",
@@ -1600,10 +1438,7 @@ _ROUND = Exercise(
             "the two are the wrong way round: dx comes first",
             lambda dout, x, W: residual_backward(dout, x, W)[::-1],
         ),
-        Slip(
-            "only dx is returned; dW is asked for too",
-            lambda dout, x, W: residual_backward(dout, x, W)[0],
-        ),
+        Slip("only dx is returned; dW is asked for too", lambda dout, x, W: residual_backward(dout, x, W)[0]),
     ),
     drive=_in_a_tuple,
     properties=(_which_are_wrong("dx", "dW", right=residual_backward),),
@@ -1614,25 +1449,17 @@ _ROUND = Exercise(
 def _adam_slip(
     *,
     corrected: Callable[[float, int, int], float] = lambda beta, t, n: 1 - beta**t,
-    root: Callable[[Tensor, float], Tensor] = lambda square, eps: (
-        square.sqrt() + eps
-    ),
+    root: Callable[[Tensor, float], Tensor] = lambda square, eps: square.sqrt() + eps,
     squared: Callable[[Tensor, Tensor], Tensor] = lambda slope, m: slope**2,
     share: Callable[[float], float] = lambda beta: 1 - beta,
-    direction: Callable[[Tensor, Tensor, Tensor], Tensor] = (
-        lambda mean, below, slope: mean / below
-    ),
+    direction: Callable[[Tensor, Tensor, Tensor], Tensor] = (lambda mean, below, slope: mean / below),
     fresh: bool = False,
     eps_first: bool = False,
 ) -> Answer:
     """Return an answer with one thing or another done differently."""
 
     def answer(
-        weight: Tensor,
-        gradients: Sequence[Tensor],
-        rate: float,
-        betas: tuple[float, float],
-        eps: float,
+        weight: Tensor, gradients: Sequence[Tensor], rate: float, betas: tuple[float, float], eps: float
     ) -> Tensor:
         (b, c), n = betas, len(gradients)
         m = v = torch.zeros_like(weight)
@@ -1656,22 +1483,14 @@ def _or_nan(divisor: float) -> float:
 
 
 def _adam_in_place(
-    weight: Tensor,
-    gradients: Sequence[Tensor],
-    rate: float,
-    betas: tuple[float, float],
-    eps: float,
+    weight: Tensor, gradients: Sequence[Tensor], rate: float, betas: tuple[float, float], eps: float
 ) -> Tensor:
     weight -= weight - adam_by_hand(weight, gradients, rate, betas, eps)
     return weight
 
 
 def _adam_case(
-    weight: list[Any],
-    *gradients: list[Any],
-    rate: float,
-    betas: tuple[float, float],
-    eps: float,
+    weight: list[Any], *gradients: list[Any], rate: float, betas: tuple[float, float], eps: float
 ) -> Input:
     slopes = [torch.tensor(row, dtype=torch.float64) for row in gradients]
     p = torch.tensor(weight, dtype=torch.float64)
@@ -1701,17 +1520,8 @@ _ADAM = Exercise(
         "and t counts from 1.",
     ),
     inputs=(
-        _adam_case(
-            [0.5, -1.5], [2.0, 0.25], rate=0.5, betas=(0.75, 0.5), eps=0.125
-        ),
-        _adam_case(
-            [0.5, -1.5],
-            [2.0, 0.25],
-            [-0.5, 0.75],
-            rate=0.25,
-            betas=(0.5, 0.75),
-            eps=0.25,
-        ),
+        _adam_case([0.5, -1.5], [2.0, 0.25], rate=0.5, betas=(0.75, 0.5), eps=0.125),
+        _adam_case([0.5, -1.5], [2.0, 0.25], [-0.5, 0.75], rate=0.25, betas=(0.5, 0.75), eps=0.25),
         _adam_case(
             [[1.25, -0.75], [2.5, 0.5]],
             [[0.5, -2.0], [1.5, 0.0]],
@@ -1796,10 +1606,7 @@ _ADAM = Exercise(
             "the mean of the gradient takes the whole of what is new; it takes what beta leaves",
             _adam_slip(share=lambda beta: 1),
         ),
-        Slip(
-            "both means begin anew in every step; they are carried on",
-            _adam_slip(fresh=True),
-        ),
+        Slip("both means begin anew in every step; they are carried on", _adam_slip(fresh=True)),
         Slip(
             "only the last gradient is used; there is a step for each",
             lambda weight, gradients, rate, betas, eps: adam_by_hand(
@@ -1808,14 +1615,9 @@ _ADAM = Exercise(
         ),
         Slip(
             "only the first gradient is used; there is a step for each",
-            lambda weight, gradients, rate, betas, eps: adam_by_hand(
-                weight, gradients[:1], rate, betas, eps
-            ),
+            lambda weight, gradients, rate, betas, eps: adam_by_hand(weight, gradients[:1], rate, betas, eps),
         ),
-        Slip(
-            "the given weight is changed in place; work on a new tensor",
-            _adam_in_place,
-        ),
+        Slip("the given weight is changed in place; work on a new tensor", _adam_in_place),
     ),
 )
 

@@ -120,13 +120,7 @@ _LINEAR = Exercise(
         ),
         call(
             np.array([[0.5, -1.5, 2.0], [3.0, 0.25, -0.75]]),
-            np.array(
-                [
-                    [1.5, -0.5, 2.0, 0.25],
-                    [-2.5, 3.0, 0.5, -1.25],
-                    [0.75, 2.0, -3.0, 4.0],
-                ]
-            ),
+            np.array([[1.5, -0.5, 2.0, 0.25], [-2.5, 3.0, 0.5, -1.25], [0.75, 2.0, -3.0, 4.0]]),
             np.array([[-0.5, 1.5, 0.25, 2.0], [3.0, -0.75, 0.5, -2.5]]),
         ),
         call(
@@ -158,10 +152,7 @@ _LINEAR = Exercise(
         ),
         Slip(
             "dW and db are divided by B; where the loss is a mean, its 1/B is in slope already",
-            _backward(
-                dW=lambda X, W, slope: X.T @ slope / len(X),
-                db=lambda X, W, slope: slope.mean(axis=0),
-            ),
+            _backward(dW=lambda X, W, slope: X.T @ slope / len(X), db=lambda X, W, slope: slope.mean(axis=0)),
         ),
         Slip(
             "all three are divided by B; where the loss is a mean, its 1/B is in slope already",
@@ -223,10 +214,7 @@ _EXAMPLES = Exercise(
         "broadcasting do the rest.",
     ),
     inputs=(
-        call(
-            np.array([[1.5, -2.0], [0.5, 3.0]]),
-            np.array([[0.5, -1.5, 2.0], [-0.75, 4.0, 2.5]]),
-        ),
+        call(np.array([[1.5, -2.0], [0.5, 3.0]]), np.array([[0.5, -1.5, 2.0], [-0.75, 4.0, 2.5]])),
         call(
             np.array([[1.5, -2.0, 0.5], [0.25, 3.0, -1.25], [2.0, -0.5, 4.0]]),
             np.array([[0.5, -1.25, 2.5], [1.5, 0.25, -2.0], [-0.5, 3.0, 0.75]]),
@@ -291,21 +279,15 @@ def _formula(formula: str, function: _Function) -> Formula:
 _SQUARES = _formula("np.sum(x * x)", lambda x: np.sum(x * x))
 _CUBES = _formula("np.sum(x ** 3)", lambda x: np.sum(x**3))
 _ROWS = _formula("np.sum(x[0] * x[1] ** 3)", lambda x: np.sum(x[0] * x[1] ** 3))
-_SINES = _formula(
-    "np.sum(np.sin(x[0]) @ x[1])", lambda x: np.sum(np.sin(x[0]) @ x[1])
-)
-_WEIGHED = _formula(
-    "np.sum(x[:, 0] ** 3 * x[:, 1])", lambda x: np.sum(x[:, 0] ** 3 * x[:, 1])
-)
+_SINES = _formula("np.sum(np.sin(x[0]) @ x[1])", lambda x: np.sum(np.sin(x[0]) @ x[1]))
+_WEIGHED = _formula("np.sum(x[:, 0] ** 3 * x[:, 1])", lambda x: np.sum(x[:, 0] ** 3 * x[:, 1]))
 
 _THREE = np.array([1.5, -2.0, 0.25])
 _TABLE = np.array([[0.5, -1.5, 2.0], [1.25, 0.75, -0.5]])
 _CUBE = np.array([[[0.5, -1.5], [2.0, 0.25]], [[1.25, -0.75], [3.0, -2.5]]])
 
 
-def _times(
-    factor: Callable[[float], float],
-) -> Callable[[_Function, Array, float], Array]:
+def _times(factor: Callable[[float], float]) -> Callable[[_Function, Array, float], Array]:
     return lambda f, x, h: numerical_gradient(f, x, h) * factor(h)
 
 
@@ -389,10 +371,7 @@ _NUMERICAL = Exercise(
         ),
     ),
     slips=(
-        Slip(
-            "that is the forward difference, from a step to one side; look to both sides of x",
-            _one_sided,
-        ),
+        Slip("that is the forward difference, from a step to one side; look to both sides of x", _one_sided),
         Slip(
             "the two places are further apart than h, so the slopes are twice too large",
             _times(lambda h: 2.0),
@@ -402,17 +381,10 @@ _NUMERICAL = Exercise(
             _times(lambda h: 2 * h),
         ),
         Slip(
-            "it is multiplied by h, and should be divided: a / 2 * h is (a / 2) * h",
-            _times(lambda h: h * h),
+            "it is multiplied by h, and should be divided: a / 2 * h is (a / 2) * h", _times(lambda h: h * h)
         ),
-        Slip(
-            "the sign: it is the value ahead less the value behind",
-            _times(lambda h: -1.0),
-        ),
-        Slip(
-            "x itself is nudged and not put back",
-            _in_place,
-        ),
+        Slip("the sign: it is the value ahead less the value behind", _times(lambda h: -1.0)),
+        Slip("x itself is nudged and not put back", _in_place),
         Slip(
             "each entry keeps its nudge while the next ones are moved; move one at a time, from the same place",
             _drifting,
@@ -479,16 +451,12 @@ def _along(
     slope: Callable[[_Function, Array, Array, float], float] = lambda f, x, u, h: (
         (f(x + h * u) - f(x - h * u)) / (2 * h)
     ),
-    claimed: Callable[[Array, Array], Any] = lambda gradient, u: np.sum(
-        gradient * u
-    ),
+    claimed: Callable[[Array, Array], Any] = lambda gradient, u: np.sum(gradient * u),
     compare: _Compare = lambda measured, claimed: abs(measured - claimed),
 ) -> Answer:
     """Return an answer with another length for the step or the product, or another slope or comparison."""
 
-    def error(
-        f: _Function, x: Array, gradient: Array, direction: Array, h: float
-    ) -> Any:
+    def error(f: _Function, x: Array, gradient: Array, direction: Array, h: float) -> Any:
         measured = slope(f, x, direction / step(direction), h)
         return compare(measured, claimed(gradient, direction / dot(direction)))
 
@@ -503,15 +471,11 @@ def _row_lengths(direction: Array) -> Any:
     return np.linalg.norm(direction, axis=-1, keepdims=True)
 
 
-def _long_step(
-    f: _Function, x: Array, gradient: Array, direction: Array, h: float
-) -> float:
+def _long_step(f: _Function, x: Array, gradient: Array, direction: Array, h: float) -> float:
     return directional_error(f, x, gradient, direction, h * _length(direction))
 
 
-def _every_direction(
-    f: _Function, x: Array, gradient: Array, direction: Array, h: float
-) -> float:
+def _every_direction(f: _Function, x: Array, gradient: Array, direction: Array, h: float) -> float:
     u = direction / _length(direction)
     return float(abs(np.sum((numerical_gradient(f, x, h) - gradient) * u)))
 
@@ -535,13 +499,7 @@ _DIRECTIONAL = Exercise(
         "times u, and all else about the measured slope is the same.",
     ),
     inputs=(
-        call(
-            _SQUARES,
-            _THREE,
-            np.array([3.0, -4.0, 1.5]),
-            np.array([2.0, -3.0, 6.0]),
-            0.25,
-        ),
+        call(_SQUARES, _THREE, np.array([3.0, -4.0, 1.5]), np.array([2.0, -3.0, 6.0]), 0.25),
         call(
             _CUBES,
             np.array([0.5, -1.5, 2.0]),
@@ -580,15 +538,11 @@ _DIRECTIONAL = Exercise(
             _along(dot=_unscaled),
         ),
         Slip(
-            "the step is h times as long as the direction that was given; its length should be h",
-            _long_step,
+            "the step is h times as long as the direction that was given; its length should be h", _long_step
         ),
         Slip(
             "the direction is divided by the sum of its squares; the length is the root of that",
-            _along(
-                step=lambda direction: np.sum(direction**2),
-                dot=lambda direction: np.sum(direction**2),
-            ),
+            _along(step=lambda direction: np.sum(direction**2), dot=lambda direction: np.sum(direction**2)),
         ),
         Slip(
             "the direction is divided by the sum of its entries without their signs; the length comes from their "
@@ -621,9 +575,7 @@ _DIRECTIONAL = Exercise(
         Slip(
             "the error is a share of the slopes; here it is the plain distance",
             _along(
-                compare=lambda measured, claimed: (
-                    abs(measured - claimed) / (abs(measured) + abs(claimed))
-                )
+                compare=lambda measured, claimed: abs(measured - claimed) / (abs(measured) + abs(claimed))
             ),
         ),
         Slip(

@@ -27,7 +27,8 @@ def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
 
 
 def running_averages(
-    batches: Sequence[Tensor], momentum: float
+    batches: Sequence[Tensor],
+    momentum: float,
 ) -> tuple[Tensor, Tensor]:
     """Return the running mean and variance of a batch norm that has seen the batches in order."""
     C = batches[0].shape[1]
@@ -75,16 +76,12 @@ def _norm(
     *,
     correction: int = 0,
     size: Callable[[Tensor, float], Tensor] = lambda var, eps: (var + eps).sqrt(),
-    finish: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda z, weight, bias: (
-        z * weight + bias
-    ),
+    finish: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda z, weight, bias: z * weight + bias,
 ) -> Norm:
     """Return an answer that standardises over these axes, with one thing or another done differently."""
 
     def norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-        var, mean = torch.var_mean(
-            x, dim=axes(x), correction=correction, keepdim=True
-        )
+        var, mean = torch.var_mean(x, dim=axes(x), correction=correction, keepdim=True)
         return finish((x - mean) / size(var, eps), weight, bias)
 
     return norm
@@ -181,12 +178,7 @@ _BATCH = Exercise(
         "variance, see what torch divides by unless it is told otherwise.",
     ),
     inputs=(
-        call(
-            torch.tensor([[1.0, 2.0], [3.0, 7.0], [8.0, 3.0]]),
-            torch.ones(2),
-            torch.zeros(2),
-            1e-5,
-        ),
+        call(torch.tensor([[1.0, 2.0], [3.0, 7.0], [8.0, 3.0]]), torch.ones(2), torch.zeros(2), 1e-5),
         call(
             torch.tensor([[1.0, 5.0], [2.0, 5.0], [0.0, 5.0], [3.0, 5.0]]),
             torch.tensor([2.0, 0.5]),
@@ -200,12 +192,7 @@ _BATCH = Exercise(
             0.25,
         ),
         Input(
-            (
-                _STEPS**2 % 7,
-                torch.arange(1.0, 6.0),
-                torch.arange(5.0) / 4,
-                0.001,
-            ),
+            (_STEPS**2 % 7, torch.arange(1.0, 6.0), torch.arange(5.0) / 4, 0.001),
             "batch_norm(torch.arange(60.0).view(3, 4, 5) ** 2 % 7, torch.arange(1.0, 6.0), "
             "torch.arange(5.0) / 4, 0.001)",
         ),
@@ -223,9 +210,7 @@ _BATCH = Exercise(
         ),
         Slip(
             "with three axes the second is taken for the features, as in torch.nn.BatchNorm1d; here they are last",
-            lambda x, weight, bias, eps: F.batch_norm(
-                x, None, None, weight, bias, training=True, eps=eps
-            ),
+            lambda x, weight, bias, eps: F.batch_norm(x, None, None, weight, bias, training=True, eps=eps),
         ),
         Slip(
             "each row is standardised over its features, which is layer norm; in batch norm each feature is, over "
@@ -260,9 +245,7 @@ def _averages(
 ) -> Averages:
     """Return an answer with another start (None: the first batch), variance, or share of the old."""
 
-    def averages(
-        batches: Sequence[Tensor], momentum: float
-    ) -> tuple[Tensor, Tensor]:
+    def averages(batches: Sequence[Tensor], momentum: float) -> tuple[Tensor, Tensor]:
         first, share = batches[0], old(momentum)
         mean = torch.zeros(first.shape[1])
         square = torch.full_like(mean, start or 0)
@@ -281,9 +264,7 @@ def _pooled(batches: Sequence[Tensor], momentum: float) -> tuple[Tensor, Tensor]
     return together.mean(dim=0), together.var(dim=0)
 
 
-def _equal_weights(
-    batches: Sequence[Tensor], momentum: float
-) -> tuple[Tensor, Tensor]:
+def _equal_weights(batches: Sequence[Tensor], momentum: float) -> tuple[Tensor, Tensor]:
     means = torch.stack([x.mean(dim=0) for x in batches])
     variances = torch.stack([x.var(dim=0) for x in batches])
     return means.mean(dim=0), variances.mean(dim=0)
@@ -294,9 +275,7 @@ def _which_average_is_off(args: Sequence[Any], parts: Parts) -> str:
     pairs = zip(yours, running_averages(*args), strict=True)
     mean, var = ((left - right).abs().max().item() for left, right in pairs)
     texts = [
-        f"the running {name} is off by up to {gap:.4g}"
-        if not gap < 1e-4
-        else f"the running {name} is right"
+        f"the running {name} is off by up to {gap:.4g}" if not gap < 1e-4 else f"the running {name} is right"
         for name, gap in (("mean", mean), ("variance", var))
     ]
     return "" if max(mean, var) < 1e-4 else "; ".join(texts)
@@ -323,11 +302,7 @@ _RUNNING = Exercise(
     ),
     inputs=(
         _batches_case([[1.0, 2.0], [3.0, 6.0]], momentum=0.5),
-        _batches_case(
-            [[1.0, -1.0], [4.0, 0.0]],
-            [[2.0, 3.0], [0.0, 1.0], [7.0, 2.0]],
-            momentum=0.1,
-        ),
+        _batches_case([[1.0, -1.0], [4.0, 0.0]], [[2.0, 3.0], [0.0, 1.0], [7.0, 2.0]], momentum=0.1),
         _batches_case(
             [[0.5, 1.0, 2.0], [1.5, -3.0, 2.0]],
             [[2.0, 0.0, 1.0], [6.0, 5.0, 0.5], [1.0, 1.0, 4.0], [0.0, 2.0, 2.0]],
@@ -349,13 +324,9 @@ _RUNNING = Exercise(
             "the standard deviation is remembered; it should be the variance",
             _averages(var=lambda x: x.std(dim=0)),
         ),
+        Slip("the running variance begins at 0; it begins at 1", _averages(start=0.0)),
         Slip(
-            "the running variance begins at 0; it begins at 1",
-            _averages(start=0.0),
-        ),
-        Slip(
-            "the averages begin with those of the first batch; they begin at 0 and 1",
-            _averages(start=None),
+            "the averages begin with those of the first batch; they begin at 0 and 1", _averages(start=None)
         ),
         Slip(
             "all batches count the same, and momentum and the start do not count; later batches count for more",
@@ -386,9 +357,7 @@ Fold = Callable[..., tuple[Tensor, Tensor]]
 def _folded(
     *,
     size: Callable[[Tensor, float], Tensor] = lambda var, eps: (var + eps).sqrt(),
-    scaled: Callable[[Tensor, Tensor], Tensor] = lambda weight, scale: (
-        weight * scale
-    ),
+    scaled: Callable[[Tensor, Tensor], Tensor] = lambda weight, scale: weight * scale,
     shifted: Callable[[Any, Tensor, Tensor, Tensor], Tensor] = (
         lambda bias, scale, beta, mean: (bias - mean) * scale + beta
     ),
@@ -412,15 +381,11 @@ def _folded(
     return fold
 
 
-def _needs_a_bias(
-    weight: Tensor, bias: Any, *batchnorm: Any
-) -> tuple[Tensor, Tensor]:
+def _needs_a_bias(weight: Tensor, bias: Any, *batchnorm: Any) -> tuple[Tensor, Tensor]:
     return fold_batchnorm(weight, bias - 0, *batchnorm)
 
 
-def _no_bias_out(
-    weight: Tensor, bias: Tensor | None, *batchnorm: Any
-) -> tuple[Tensor, Tensor | None]:
+def _no_bias_out(weight: Tensor, bias: Tensor | None, *batchnorm: Any) -> tuple[Tensor, Tensor | None]:
     folded, shift = fold_batchnorm(weight, bias, *batchnorm)
     return folded, None if bias is None else shift
 
@@ -447,10 +412,7 @@ def _does_the_same(args: Sequence[Any], parts: Parts) -> str:
 
 
 def _fold_case(
-    weight: list[list[float]],
-    bias: list[float] | None,
-    *batchnorm: list[float],
-    eps: float,
+    weight: list[list[float]], bias: list[float] | None, *batchnorm: list[float], eps: float
 ) -> Input:
     gamma, beta, mean, var = (torch.tensor(row) for row in batchnorm)
     given = None if bias is None else torch.tensor(bias)
@@ -482,13 +444,7 @@ _FOLD = Exercise(
     ),
     inputs=(
         _fold_case(
-            [[1.0, 2.0], [3.0, -1.0]],
-            [1.0, -2.0],
-            [3.0, 2.0],
-            [0.25, 1.0],
-            [0.5, 1.5],
-            [3.75, 0.0],
-            eps=0.25,
+            [[1.0, 2.0], [3.0, -1.0]], [1.0, -2.0], [3.0, 2.0], [0.25, 1.0], [0.5, 1.5], [3.75, 0.0], eps=0.25
         ),
         _fold_case(
             [[1.0, 0.5, -2.0], [0.0, 1.5, 1.0]],
@@ -546,23 +502,14 @@ _FOLD = Exercise(
             "beta is scaled with the rest; it is added last, as it is",
             _folded(shifted=lambda b, scale, beta, mean: (b - mean + beta) * scale),
         ),
-        Slip(
-            "beta is left out",
-            _folded(shifted=lambda b, scale, beta, mean: (b - mean) * scale),
-        ),
+        Slip("beta is left out", _folded(shifted=lambda b, scale, beta, mean: (b - mean) * scale)),
         Slip(
             "the bias of the linear layer is left out; in training batch norm takes it off again with the batch's "
             "mean, but in evaluation the mean that is taken off is fixed",
             _folded(shifted=lambda b, scale, beta, mean: beta - mean * scale),
         ),
-        Slip(
-            "gamma is left out of the factor",
-            _folded(with_gamma=False),
-        ),
-        Slip(
-            "eps is left out, and a variance of 0 is divided by",
-            _folded(size=lambda var, eps: var.sqrt()),
-        ),
+        Slip("gamma is left out of the factor", _folded(with_gamma=False)),
+        Slip("eps is left out, and a variance of 0 is divided by", _folded(size=lambda var, eps: var.sqrt())),
         Slip(
             "eps is added to the standard deviation; it belongs to the variance, before the root is taken",
             _folded(size=lambda var, eps: var.sqrt() + eps),
@@ -571,14 +518,8 @@ _FOLD = Exercise(
             "gamma is divided by the variance and eps; their root is missing",
             _folded(size=lambda var, eps: var + eps),
         ),
-        Slip(
-            "the linear layer may have no bias; then None is no number to calculate with",
-            _needs_a_bias,
-        ),
-        Slip(
-            "no bias came in and none goes out; but batch norm adds something of its own",
-            _no_bias_out,
-        ),
+        Slip("the linear layer may have no bias; then None is no number to calculate with", _needs_a_bias),
+        Slip("no bias came in and none goes out; but batch norm adds something of its own", _no_bias_out),
     ),
     drive=_in_a_tuple,
     properties=(_does_the_same,),
@@ -598,10 +539,7 @@ def _table(result: Any) -> str:
     """Put a table in words: 0 at 0; 1 at 0, 1."""
     if not is_tensor(result) or result.ndim != 2:
         return "not to be seen"
-    rows = [
-        ", ".join(str(j) for j, looks in enumerate(row) if looks) or "nobody"
-        for row in result.tolist()
-    ]
+    rows = [", ".join(str(j) for j, looks in enumerate(row) if looks) or "nobody" for row in result.tolist()]
     return "; ".join(f"{i} at {seen}" for i, seen in enumerate(rows))
 
 
@@ -663,28 +601,18 @@ _COUPLING = Exercise(
         "not.",
     ),
     inputs=(
+        _coupling_case(torch.tanh, "torch.tanh", [[0.5, -1.0, 1.5], [2.0, 0.25, -0.5]]),
         _coupling_case(
-            torch.tanh, "torch.tanh", [[0.5, -1.0, 1.5], [2.0, 0.25, -0.5]]
+            lambda x: torch.cumsum(x, 0), "lambda x: torch.cumsum(x, 0)", [[1.0, 2.0], [3.0, 4.0], [0.5, 1.5]]
         ),
         _coupling_case(
-            lambda x: torch.cumsum(x, 0),
-            "lambda x: torch.cumsum(x, 0)",
-            [[1.0, 2.0], [3.0, 4.0], [0.5, 1.5]],
+            lambda x: torch.cat([x, -x], 1), "lambda x: torch.cat([x, -x], 1)", [[1.0], [2.0], [3.0]]
         ),
         _coupling_case(
-            lambda x: torch.cat([x, -x], 1),
-            "lambda x: torch.cat([x, -x], 1)",
-            [[1.0], [2.0], [3.0]],
+            lambda x: x.diff(dim=1), "lambda x: x.diff(dim=1)", [[1.0, 2.0], [3.0, 5.0], [0.5, 1.5]]
         ),
         _coupling_case(
-            lambda x: x.diff(dim=1),
-            "lambda x: x.diff(dim=1)",
-            [[1.0, 2.0], [3.0, 5.0], [0.5, 1.5]],
-        ),
-        _coupling_case(
-            lambda x: x.roll(1, 0),
-            "lambda x: x.roll(1, 0)",
-            [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
+            lambda x: x.roll(1, 0), "lambda x: x.roll(1, 0)", [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
         ),
         _coupling_case(
             lambda x: torch.softmax(x, 0),
@@ -696,9 +624,7 @@ _COUPLING = Exercise(
             "lambda x: x - x.mean(0)",
             [[1.0, 2.0], [3.0, 5.0], [0.5, 1.5], [2.0, 1.0]],
         ),
-        _coupling_case(
-            LayerNorm(3), "LayerNorm(3)", [[1.0, 2.0, 4.0], [0.5, -1.0, 3.0]]
-        ),
+        _coupling_case(LayerNorm(3), "LayerNorm(3)", [[1.0, 2.0, 4.0], [0.5, -1.0, 3.0]]),
         _coupling_case(
             lambda x: (x - x.mean(0)) / x.std(0),
             "lambda x: (x - x.mean(0)) / x.std(0)",
@@ -739,10 +665,7 @@ _COUPLING = Exercise(
             "the outputs of an example are added up before the derivatives are taken, and those may cancel",
             _outputs_summed,
         ),
-        Slip(
-            "the derivatives by the inputs of an example are added up, and they may cancel",
-            _inputs_summed,
-        ),
+        Slip("the derivatives by the inputs of an example are added up, and they may cancel", _inputs_summed),
         Slip(
             "all derivatives of a pair of examples are added up, and they may cancel",
             lambda f, x: _slopes(f, x).sum(dim=(1, 3)) != 0,
@@ -804,23 +727,13 @@ _LAYER = Exercise(
             0.5,
         ),
         call(
-            torch.tensor(
-                [
-                    [[1.0, 0.0, 2.0], [3.0, 5.0, -2.0]],
-                    [[4.0, -1.0, 0.0], [0.5, 1.0, 2.5]],
-                ]
-            ),
+            torch.tensor([[[1.0, 0.0, 2.0], [3.0, 5.0, -2.0]], [[4.0, -1.0, 0.0], [0.5, 1.0, 2.5]]]),
             torch.tensor([1.5, -2.0, 1.0]),
             torch.tensor([1.0, 0.5, 0.0]),
             0.25,
         ),
         Input(
-            (
-                (_STEPS**2 % 7).view(3, 4, 1, 5),
-                torch.arange(1.0, 6.0),
-                torch.arange(5.0) / 4,
-                0.001,
-            ),
+            ((_STEPS**2 % 7).view(3, 4, 1, 5), torch.arange(1.0, 6.0), torch.arange(5.0) / 4, 0.001),
             "layer_norm(torch.arange(60.0).view(3, 4, 1, 5) ** 2 % 7, torch.arange(1.0, 6.0), "
             "torch.arange(5.0) / 4, 0.001)",
         ),
@@ -841,8 +754,7 @@ _LAYER = Exercise(
             _norm(_all_but_first),
         ),
         Slip(
-            "there is one mean and one variance for all numbers together; every row has its own",
-            _norm(_all),
+            "there is one mean and one variance for all numbers together; every row has its own", _norm(_all)
         ),
         Slip(
             "the means have lost their last axis, so they line up with the wrong one, or with none",

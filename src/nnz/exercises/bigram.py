@@ -83,17 +83,10 @@ _COLUMNS = Exercise(
         call(torch.tensor([[1, 2], [4, 3]])),
         call(torch.tensor([[2, 0, 5], [1, 1, 2], [4, 3, 0]])),
         call(torch.arange(1, 26).view(5, 5) ** 2 % 17),
-        call(
-            BigramCounts(vocabulary=Vocabulary(["ab"]))
-            .fit(["ab", "ba", "aa"])
-            .counts
-        ),
+        call(BigramCounts(vocabulary=Vocabulary(["ab"])).fit(["ab", "ba", "aa"]).counts),
     ),
     slips=(
-        Slip(
-            "that is the ratio upside down",
-            lambda counts: counts.sum(dim=1) / counts.sum(dim=0),
-        ),
+        Slip("that is the ratio upside down", lambda counts: counts.sum(dim=1) / counts.sum(dim=0)),
         Slip(
             "that is 1 everywhere, which holds for counts of names, whose rows and columns have equal sums, "
             "and not for every table",
@@ -114,10 +107,7 @@ _COLUMNS = Exercise(
 
 def _fitted_and_judged(answer: Answer, args: Sequence[Any]) -> Parts:
     result = answer(*args)
-    return {
-        RESULT: result,
-        "the counts of the model": getattr(args[1], "counts", None),
-    }
+    return {RESULT: result, "the counts of the model": getattr(args[1], "counts", None)}
 
 
 def _loss_when(
@@ -174,10 +164,7 @@ _BACKWARDS = Exercise(
             "the names were not written backwards: the order of the list is no matter, that of the letters is",
             _loss_when(_as_they_are, _as_they_are),
         ),
-        Slip(
-            "that is the sum over all characters; nll is the mean",
-            _summed_backwards,
-        ),
+        Slip("that is the sum over all characters; nll is the mean", _summed_backwards),
     ),
     drive=_fitted_and_judged,
     changes=("model",),
@@ -197,25 +184,17 @@ def _greedy(model: BigramCounts, n: int) -> list[tuple[str, float]]:
 
 
 def _search(
-    model: BigramCounts,
-    n: int,
-    by: Callable[[str, float], float],
-    empty: bool = False,
+    model: BigramCounts, n: int, by: Callable[[str, float], float], empty: bool = False
 ) -> list[tuple[str, float]]:
     """Return the n names up to six letters for which `by(name, probability)` is largest."""
     probs, V = model.probs(), len(model.vocabulary)
     words, found = [([0], 1.0)], []
     for length in range(7):
         found += [
-            (model.vocabulary.decode(w[1:]), p * float(probs[w[-1], 0]))
-            for w, p in words
-            if length or empty
+            (model.vocabulary.decode(w[1:]), p * float(probs[w[-1], 0])) for w, p in words if length or empty
         ]
         words = [
-            ([*w, c], q)
-            for w, p in words
-            for c in range(1, V)
-            if (q := p * float(probs[w[-1], c])) > 1e-4
+            ([*w, c], q) for w, p in words for c in range(1, V) if (q := p * float(probs[w[-1], c])) > 1e-4
         ]
     found = [(word, chance) for word, chance in found if chance > 0]
     return sorted(found, key=lambda pair: -by(*pair))[:n]
@@ -273,10 +252,7 @@ _LIKELIEST = Exercise(
             "likeliest name",
             _greedy,
         ),
-        Slip(
-            "the end is a character too: its probability after the last letter is a factor",
-            _without_end,
-        ),
+        Slip("the end is a character too: its probability after the last letter is a factor", _without_end),
         Slip(
             "the empty name is among them; one letter is the least",
             lambda model, n: _search(model, n, by=lambda _, p: p, empty=True),
@@ -295,8 +271,7 @@ _LIKELIEST = Exercise(
 
 
 def _draw_with(
-    past: Callable[[float, float], bool],
-    left_over: Callable[[Sequence[float]], int | None],
+    past: Callable[[float, float], bool], left_over: Callable[[Sequence[float]], int | None]
 ) -> Callable[[Sequence[float], float], int | None]:
     def draw(row: Sequence[float], u: float) -> int | None:
         for index, end in enumerate(accumulate(row)):
@@ -352,9 +327,7 @@ _DRAW = Exercise(
         ),
         Slip(
             "u is compared with each probability alone; compare it with their sum so far",
-            lambda row, u: next(
-                (i for i, p in enumerate(row) if u < p), len(row) - 1
-            ),
+            lambda row, u: next((i for i, p in enumerate(row) if u < p), len(row) - 1),
         ),
         Slip(
             "that is the likeliest outcome, wherever the dart lands",
@@ -365,9 +338,7 @@ _DRAW = Exercise(
 )
 
 
-def _relative_with(
-    k: float, own: bool, base: Callable[[Vocabulary], float]
-) -> Callable[[list[str]], float]:
+def _relative_with(k: float, own: bool, base: Callable[[Vocabulary], float]) -> Callable[[list[str]], float]:
     def loss(names: list[str]) -> float:
         vocabulary = Vocabulary(names) if own else LETTERS
         model = BigramCounts(k=k, vocabulary=vocabulary).fit(names)
@@ -397,10 +368,7 @@ _RELATIVE = Exercise(
         call(["ätna", "säntis", "öræfajökull", "piz-buin"]),
     ),
     slips=(
-        Slip(
-            "the alphabet is a to z; these names have their own",
-            _relative_with(1, False, _log_size),
-        ),
+        Slip("the alphabet is a to z; these names have their own", _relative_with(1, False, _log_size)),
         Slip(
             "the divisor belongs to a to z; the alphabet of these names has another size",
             _relative_with(1, True, lambda _: math.log(27)),
@@ -409,18 +377,12 @@ _RELATIVE = Exercise(
             "the logarithm is to base 2, and the loss is in nats",
             _relative_with(1, True, lambda v: math.log2(len(v))),
         ),
-        Slip(
-            "that is the loss itself; it is not divided yet",
-            _relative_with(1, True, lambda _: 1.0),
-        ),
+        Slip("that is the loss itself; it is not divided yet", _relative_with(1, True, lambda _: 1.0)),
         Slip(
             "the divisor leaves out the end token, which is a character of the vocabulary too",
             _relative_with(1, True, lambda v: math.log(len(v) - 1) or 1.0),
         ),
-        Slip(
-            "the counts are not smoothed: k is 1",
-            _relative_with(0, True, _log_size),
-        ),
+        Slip("the counts are not smoothed: k is 1", _relative_with(0, True, _log_size)),
     ),
 )
 
@@ -450,10 +412,7 @@ _MONOTONE = Exercise(
         call(["emma", "ava", "eva", "mia"], [10, 0, 0.5, 100]),
     ),
     slips=(
-        Slip(
-            "k is 1 in every model",
-            lambda names, ks: losses_by_k(names, [1 for _ in ks]),
-        ),
+        Slip("k is 1 in every model", lambda names, ks: losses_by_k(names, [1 for _ in ks])),
         Slip(
             "the models are not smoothed: k is 0 in every one",
             lambda names, ks: losses_by_k(names, [0 for _ in ks]),
@@ -462,10 +421,7 @@ _MONOTONE = Exercise(
             "the losses are sorted; leave them in the order of ks",
             lambda names, ks: sorted(losses_by_k(names, ks)),
         ),
-        Slip(
-            "the losses are in the opposite order to ks",
-            lambda names, ks: losses_by_k(names, ks)[::-1],
-        ),
+        Slip("the losses are in the opposite order to ks", lambda names, ks: losses_by_k(names, ks)[::-1]),
     ),
     properties=(_losses_rise,),
 )

@@ -56,9 +56,7 @@ def _in_every_row(logits: Tensor, Y: Tensor) -> Tensor:
     return slopes / len(Y)
 
 
-def _gradient_from(
-    probs: Callable[[Tensor], Tensor],
-) -> Callable[[Tensor, Tensor], Tensor]:
+def _gradient_from(probs: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda logits, Y: (probs(logits) - one_hot(Y, logits.shape[1])) / len(Y)
 
 
@@ -93,17 +91,9 @@ _GRADIENT = Exercise(
     ),
     inputs=(
         call(torch.tensor([[0.0, 0.0]]), torch.tensor([1])),
-        call(
-            torch.tensor([[1.0, 0.0, -1.0], [0.5, 2.0, 0.0]]), torch.tensor([0, 2])
-        ),
-        call(
-            torch.tensor([[0.5, 0.0, 3.0], [0.0, -1.0, 1.5], [2.0, 0.25, 0.0]]),
-            torch.tensor([2, 2, 0]),
-        ),
-        call(
-            torch.tensor([[1000.0, 999.0], [-1000.0, -1000.0], [0.0, 1000.0]]),
-            torch.tensor([1, 0, 1]),
-        ),
+        call(torch.tensor([[1.0, 0.0, -1.0], [0.5, 2.0, 0.0]]), torch.tensor([0, 2])),
+        call(torch.tensor([[0.5, 0.0, 3.0], [0.0, -1.0, 1.5], [2.0, 0.25, 0.0]]), torch.tensor([2, 2, 0])),
+        call(torch.tensor([[1000.0, 999.0], [-1000.0, -1000.0], [0.0, 1000.0]]), torch.tensor([1, 0, 1])),
     ),
     slips=(
         Slip(
@@ -186,21 +176,13 @@ _ROWS = Exercise(
         "counts an index as often as it occurs.",
     ),
     inputs=(
-        call(
-            torch.tensor([1, 0]),
-            torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
-            2,
-        ),
+        call(torch.tensor([1, 0]), torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), 2),
         call(torch.tensor([1, 1]), torch.tensor([[0.5], [2.0]]), 2),
         call(
-            torch.tensor([2, 0, 2]),
-            torch.tensor([[1.0, -0.5, 0.0], [0.5, 0.5, 2.0], [-3.0, 1.0, 0.25]]),
-            3,
+            torch.tensor([2, 0, 2]), torch.tensor([[1.0, -0.5, 0.0], [0.5, 0.5, 2.0], [-3.0, 1.0, 0.25]]), 3
         ),
         call(
-            torch.tensor([3, 1, 3, 3]),
-            torch.tensor([[1.0, 0.5], [-1.0, 2.0], [0.25, 4.0], [2.0, -0.5]]),
-            6,
+            torch.tensor([3, 1, 3, 3]), torch.tensor([[1.0, 0.5], [-1.0, 2.0], [0.25, 4.0], [2.0, -0.5]]), 6
         ),
     ),
     slips=(
@@ -209,10 +191,7 @@ _ROWS = Exercise(
             "or with +=, writes each row once",
             _last_wins,
         ),
-        Slip(
-            "the slopes of the examples that took one row are averaged; they add up",
-            _averaged,
-        ),
+        Slip("the slopes of the examples that took one row are averaged; they add up", _averaged),
         Slip(
             "it is divided by the number of examples; slopes is already the gradient of the whole loss",
             lambda X, slopes, V: rows_gradient(X, slopes, V) / len(X),
@@ -291,15 +270,11 @@ _SAFE = Exercise(
         ),
         Slip(
             "the logarithm is to base 10; nats come from the natural one",
-            lambda logits, y: (
-                _log_total(logits) / math.log(10) + (max(logits) - logits[y])
-            ),
+            lambda logits, y: _log_total(logits) / math.log(10) + (max(logits) - logits[y]),
         ),
         Slip(
             "the logarithm is to base 2, which gives bits; nats come from the natural one",
-            lambda logits, y: (
-                _log_total(logits) / math.log(2) + (max(logits) - logits[y])
-            ),
+            lambda logits, y: _log_total(logits) / math.log(2) + (max(logits) - logits[y]),
         ),
         Slip(
             "the sign: that is the log-probability, and the loss is its negative",
@@ -358,23 +333,14 @@ _SAME = Exercise(
         "than rounding explains. The answer is one bool of Python's, not a tensor.",
     ),
     inputs=(
-        call(
-            torch.tensor([[1.0, 0.0], [0.0, 2.0]]),
-            torch.tensor([[1.0, 0.0], [0.0, 2.0]]),
-        ),
+        call(torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])),
         _beside([[1.0, 0.0], [0.0, 2.0]], [[5.0]]),
         _beside([[1.0, 0.0], [0.0, 2.0]], [[0.1], [-3.3]]),
         _beside([[1.0, 0.0], [0.0, 2.0]], [[0.5, 0.0]]),
         _beside([[1.0, 0.0], [0.0, 2.0]], [[0.0, 0.0], [0.0, 0.001]]),
         _beside([[1.0, 0.0], [0.0, 2.0]], [[-1.0, 1.0], [0.0, 0.0]]),
-        _beside(
-            [[0.3, 1.1, 0.0], [0.0, 2.7, 0.4], [0.9, 0.0, 0.2]],
-            [[0.1], [-3.3], [0.7]],
-        ),
-        _beside(
-            [[0.5, 1.0, 0.0], [0.0, 2.5, 0.5], [1.0, 0.0, 0.5]],
-            [[1000.0], [0.0], [-1000.0]],
-        ),
+        _beside([[0.3, 1.1, 0.0], [0.0, 2.7, 0.4], [0.9, 0.0, 0.2]], [[0.1], [-3.3], [0.7]]),
+        _beside([[0.5, 1.0, 0.0], [0.0, 2.5, 0.5], [1.0, 0.0, 0.5]], [[1000.0], [0.0], [-1000.0]]),
     ),
     slips=(
         Slip(
@@ -394,22 +360,15 @@ _SAME = Exercise(
             "only the likeliest next character of each row is compared; all probabilities count",
             lambda W, U: torch.equal(W.argmax(dim=1), U.argmax(dim=1)),
         ),
-        Slip(
-            "one row that agrees is taken for enough; every row has to",
-            _same_somewhere,
-        ),
+        Slip("one row that agrees is taken for enough; every row has to", _same_somewhere),
         Slip(
             "that holds for any two tables: the probabilities of a row sum to 1 in both, so their differences "
             "cancel where they are added up",
-            lambda W, U: (
-                (W.softmax(dim=1) - U.softmax(dim=1)).sum().abs().item() < 1e-4
-            ),
+            lambda W, U: (W.softmax(dim=1) - U.softmax(dim=1)).sum().abs().item() < 1e-4,
         ),
         Slip(
             "too much is put down to rounding: these probabilities differ by more than 1e-6",
-            lambda W, U: torch.allclose(
-                W.softmax(dim=1), U.softmax(dim=1), atol=1e-2
-            ),
+            lambda W, U: torch.allclose(W.softmax(dim=1), U.softmax(dim=1), atol=1e-2),
         ),
         Slip(
             "the probabilities are compared to the last digit, and rounding alone makes a difference there",
@@ -417,9 +376,7 @@ _SAME = Exercise(
         ),
         Slip(
             "the exponential of a large logit overflows; what comes of it is nan, which equals nothing",
-            lambda W, U: torch.allclose(
-                _naive_softmax(W), _naive_softmax(U), atol=1e-6
-            ),
+            lambda W, U: torch.allclose(_naive_softmax(W), _naive_softmax(U), atol=1e-6),
         ),
     ),
     drive=_said,
@@ -434,10 +391,7 @@ def _charge_and_slopes(answer: Answer, args: Sequence[Any]) -> Parts:
     slopes = None
     if result.requires_grad:
         (slopes,) = torch.autograd.grad(result.sum(), W, allow_unused=True)
-    return {
-        RESULT: result.detach(),
-        SLOPES: torch.zeros_like(W) if slopes is None else slopes,
-    }
+    return {RESULT: result.detach(), SLOPES: torch.zeros_like(W) if slopes is None else slopes}
 
 
 def _connected(args: Sequence[Any], parts: Parts) -> str:
@@ -473,16 +427,7 @@ _CHARGE = Exercise(
         _charge_case([[1.0, 0.0], [2.0, -1.0]], 0.5, 8),
         _charge_case([[0.5, 2.0, 0.0], [-1.0, 0.0, 1.5], [3.0, 0.25, 0.0]], 2, 10),
         Input(
-            (
-                torch.randn(
-                    5,
-                    5,
-                    generator=torch.Generator().manual_seed(1),
-                    requires_grad=True,
-                ),
-                3,
-                50,
-            ),
+            (torch.randn(5, 5, generator=torch.Generator().manual_seed(1), requires_grad=True), 3, 50),
             "exact_charge(W, 3, 50) where W = torch.randn(5, 5, generator=g, requires_grad=True) "
             "and g = torch.Generator().manual_seed(1)",
         ),
@@ -509,8 +454,7 @@ _CHARGE = Exercise(
             lambda W, k, n: exact_charge(W, k, n) / len(W),
         ),
         Slip(
-            "the sign: surprises are positive, and so is the charge",
-            lambda W, k, n: -exact_charge(W, k, n),
+            "the sign: surprises are positive, and so is the charge", lambda W, k, n: -exact_charge(W, k, n)
         ),
         Slip(
             "the softmax goes down the columns; each row is a distribution of its own",

@@ -156,9 +156,7 @@ _RATIOS = Exercise(
     slips=(
         Slip(
             "those are natural logarithms; the base is 10",
-            _ratios_with(
-                lambda old, new: (norm(new - old) / norm(old)).log().item()
-            ),
+            _ratios_with(lambda old, new: (norm(new - old) / norm(old)).log().item()),
         ),
         Slip(
             "those are the ratios themselves; their logarithms are asked for",
@@ -176,14 +174,9 @@ _RATIOS = Exercise(
         Slip(
             "each number was divided by its own weight, and the root mean square taken of that; divide one size "
             "of the whole by the other",
-            _ratios_with(
-                lambda old, new: _log10(((new - old) / old).square().mean().sqrt())
-            ),
+            _ratios_with(lambda old, new: _log10(((new - old) / old).square().mean().sqrt())),
         ),
-        Slip(
-            "the vectors are there too; they are left out",
-            _ratios_with(_right, lambda old: True),
-        ),
+        Slip("the vectors are there too; they are left out", _ratios_with(_right, lambda old: True)),
         Slip(
             "a tensor with more than two axes is left out; it counts as a matrix does",
             _ratios_with(_right, lambda old: old.ndim == 2),
@@ -191,37 +184,23 @@ _RATIOS = Exercise(
         Slip(
             "those are standard deviations, with the means taken off; a change of all weights by the same amount "
             "would not be seen",
-            _ratios_with(
-                lambda old, new: _log10(
-                    (new - old).std(correction=0) / old.std(correction=0)
-                )
-            ),
+            _ratios_with(lambda old, new: _log10((new - old).std(correction=0) / old.std(correction=0))),
         ),
         Slip(
             "those are standard deviations of the change, over root mean squares of the weights; the mean of the "
             "change belongs to it",
-            _ratios_with(
-                lambda old, new: _log10(
-                    (new - old).std(correction=0) / old.square().mean().sqrt()
-                )
-            ),
+            _ratios_with(lambda old, new: _log10((new - old).std(correction=0) / old.square().mean().sqrt())),
         ),
         Slip(
             "those are root mean squares of the change over standard deviations of the weights, which leave out "
             "their mean",
-            _ratios_with(
-                lambda old, new: _log10(
-                    (new - old).square().mean().sqrt() / old.std(correction=0)
-                )
-            ),
+            _ratios_with(lambda old, new: _log10((new - old).square().mean().sqrt() / old.std(correction=0))),
         ),
         Slip(
-            "the largest change is divided by the largest weight; all of them count",
-            _ratios_with(_largest),
+            "the largest change is divided by the largest weight; all of them count", _ratios_with(_largest)
         ),
         Slip(
-            "those are means of absolute values; square, average and take the root",
-            _ratios_with(_mean_sizes),
+            "those are means of absolute values; square, average and take the root", _ratios_with(_mean_sizes)
         ),
         Slip(
             "those are mean squares, without the root, which makes the logarithms twice as large",
@@ -233,33 +212,22 @@ _RATIOS = Exercise(
         ),
         Slip(
             "that is the change itself, which is not yet compared with anything",
-            _ratios_with(
-                lambda old, new: _log10((new - old).square().mean().sqrt())
-            ),
+            _ratios_with(lambda old, new: _log10((new - old).square().mean().sqrt())),
         ),
         Slip(
             "the difference of the sizes was taken for the size of the difference: weights can turn without "
             "growing",
-            _ratios_with(
-                lambda old, new: _log10((norm(new) - norm(old)).abs() / norm(old))
-            ),
+            _ratios_with(lambda old, new: _log10((norm(new) - norm(old)).abs() / norm(old))),
         ),
         Slip(
             "a matrix that did not change has a ratio of 0, and math.log10 refuses it; the answer there is -inf",
-            _ratios_with(
-                lambda old, new: math.log10((norm(new - old) / norm(old)).item())
-            ),
+            _ratios_with(lambda old, new: math.log10((norm(new - old) / norm(old)).item())),
         ),
         Slip(
             "a small number was added so that a change of 0 has a logarithm; what is asked for there is -inf",
-            _ratios_with(
-                lambda old, new: max(_right(old, new), -12.0),
-            ),
+            _ratios_with(lambda old, new: max(_right(old, new), -12.0)),
         ),
-        Slip(
-            "a matrix that did not change is left out; its entry is -inf",
-            _changed_only,
-        ),
+        Slip("a matrix that did not change is left out; its entry is -inf", _changed_only),
     ),
     drive=_by_name,
     properties=(_infinite,),
@@ -336,10 +304,7 @@ _FACTOR = Exercise(
             "the factor for all layers is divided by their transitions, where a root should be taken",
             lambda stds: stds[0] / stds[-1] / (len(stds) - 1),
         ),
-        Slip(
-            "that is the logarithm of the factor",
-            lambda stds: math.log(factor_per_layer(stds)),
-        ),
+        Slip("that is the logarithm of the factor", lambda stds: math.log(factor_per_layer(stds))),
         Slip(
             "a square root is taken, however many layers there are",
             lambda stds: math.sqrt(stds[0] / stds[-1]),
@@ -381,9 +346,7 @@ def _tuples(rows: Tensor) -> list[tuple[float, ...]]:
     return [tuple(row) for row in rows.tolist()]
 
 
-def _twins_by(
-    key: Callable[[Tensor, Tensor, Tensor], Tensor],
-) -> Callable[[Tensor, Tensor, Tensor], _Groups]:
+def _twins_by(key: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor, Tensor], _Groups]:
     """Return an answer that compares other numbers, given in a row for each unit."""
 
     def groups(W1: Tensor, b1: Tensor, W2: Tensor) -> _Groups:
@@ -407,9 +370,7 @@ def _pairs(W1: Tensor, b1: Tensor, W2: Tensor) -> _Groups:
 
 
 def _from_each(W1: Tensor, b1: Tensor, W2: Tensor) -> _Groups:
-    return sorted(
-        group[i:] for group in twins(W1, b1, W2) for i in range(len(group) - 1)
-    )
+    return sorted(group[i:] for group in twins(W1, b1, W2) for i in range(len(group) - 1))
 
 
 def _neighbours(W1: Tensor, b1: Tensor, W2: Tensor) -> _Groups:
@@ -472,27 +433,19 @@ _TWINS = Exercise(
             [1.0, 1.0, 1.0, 1.0],
             [[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [2.0, 1.000001]],
         ),
-        _twins_case(
-            [[0.0, 0.0, 0.0]], [0.0, 0.0, 0.0], [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
-        ),
+        _twins_case([[0.0, 0.0, 0.0]], [0.0, 0.0, 0.0], [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
     ),
     slips=(
         Slip(
             "outgoing weights are not looked at; units that differ in these get different slopes, and part",
             _twins_by(lambda W1, b1, W2: torch.cat([W1.T, b1[:, None]], dim=1)),
         ),
-        Slip(
-            "the biases are not looked at",
-            _twins_by(lambda W1, b1, W2: torch.cat([W1.T, W2], dim=1)),
-        ),
+        Slip("the biases are not looked at", _twins_by(lambda W1, b1, W2: torch.cat([W1.T, W2], dim=1))),
         Slip(
             "only the weights that come in are looked at, without biases and outgoing weights",
             _twins_by(lambda W1, b1, W2: W1.T),
         ),
-        Slip(
-            "only the weights that go out are looked at",
-            _twins_by(lambda W1, b1, W2: W2),
-        ),
+        Slip("only the weights that go out are looked at", _twins_by(lambda W1, b1, W2: W2)),
         Slip(
             "rows and columns are exchanged: what comes into a unit is a column of W1, and what leaves it a row "
             "of W2",
@@ -502,37 +455,23 @@ _TWINS = Exercise(
             "rows of W1 are compared; those belong to its inputs, and its columns to the units",
             _twins_by(lambda W1, b1, W2: W1),
         ),
-        Slip(
-            "units without a twin are there as well, in groups of one",
-            _with_single_ones,
-        ),
-        Slip(
-            "those are pairs; three units that are equal make one group",
-            _pairs,
-        ),
+        Slip("units without a twin are there as well, in groups of one", _with_single_ones),
+        Slip("those are pairs; three units that are equal make one group", _pairs),
         Slip(
             "a group comes once for each of its units; once is enough",
-            lambda W1, b1, W2: sorted(
-                group for group in twins(W1, b1, W2) for _ in group
-            ),
+            lambda W1, b1, W2: sorted(group for group in twins(W1, b1, W2) for _ in group),
         ),
         Slip(
-            "a group comes again without its first unit; each unit belongs to one group at most",
-            _from_each,
+            "a group comes again without its first unit; each unit belongs to one group at most", _from_each
         ),
-        Slip(
-            "only neighbours are compared; twins may have others between them",
-            _neighbours,
-        ),
+        Slip("only neighbours are compared; twins may have others between them", _neighbours),
         Slip(
             "units that are nearly equal are taken for twins; their slopes differ, and they will part",
             _twins_by(lambda W1, b1, W2: _all_weights(W1, b1, W2).mul(1e4).round()),
         ),
         Slip(
             "the sums of the weights are compared; different weights can have the same sum",
-            _twins_by(
-                lambda W1, b1, W2: _all_weights(W1, b1, W2).sum(1, keepdim=True)
-            ),
+            _twins_by(lambda W1, b1, W2: _all_weights(W1, b1, W2).sum(1, keepdim=True)),
         ),
         Slip(
             "the groups are in the order of their weights; the one with the first unit comes first",
@@ -568,10 +507,7 @@ def _doctor(
 
 def _typical(of: Callable[[Sequence[float]], float]) -> Callable[..., str]:
     """Return an answer that judges the ratios by another number than the median."""
-    return _doctor(
-        small=lambda ratios: of(ratios) < 1e-4,
-        large=lambda ratios: of(ratios) > 1e-2,
-    )
+    return _doctor(small=lambda ratios: of(ratios) < 1e-4, large=lambda ratios: of(ratios) > 1e-2)
 
 
 def _known(args: Sequence[Any], parts: Parts) -> str:
@@ -628,17 +564,10 @@ _DIAGNOSE = Exercise(
     ),
     slips=(
         Slip(
-            "saturation was asked about before the vanishing signal, which comes first",
-            _doctor((1, 0, 2, 3)),
+            "saturation was asked about before the vanishing signal, which comes first", _doctor((1, 0, 2, 3))
         ),
-        Slip(
-            "the rate was asked about before the activations, which come first",
-            _doctor((2, 3, 0, 1)),
-        ),
-        Slip(
-            "that is the last finding that fits; the first one is asked for",
-            _doctor((3, 2, 1, 0)),
-        ),
+        Slip("the rate was asked about before the activations, which come first", _doctor((2, 3, 0, 1))),
+        Slip("that is the last finding that fits; the first one is asked for", _doctor((3, 2, 1, 0))),
         Slip(
             "the mean of the ratios was taken, which one large ratio can move far; take the median",
             _typical(fmean),
@@ -653,10 +582,7 @@ _DIAGNOSE = Exercise(
         ),
         Slip(
             "a single ratio that is out of bounds was taken for a finding; the median is what counts",
-            _doctor(
-                small=lambda ratios: min(ratios) < 1e-4,
-                large=lambda ratios: max(ratios) > 1e-2,
-            ),
+            _doctor(small=lambda ratios: min(ratios) < 1e-4, large=lambda ratios: max(ratios) > 1e-2),
         ),
         Slip(
             "the logarithm of the median was compared with bounds that are plain numbers",
@@ -664,10 +590,7 @@ _DIAGNOSE = Exercise(
         ),
         Slip(
             "the bounds are those of logarithms, and the ratios are plain numbers",
-            _doctor(
-                small=lambda ratios: median(ratios) < -4,
-                large=lambda ratios: median(ratios) > -2,
-            ),
+            _doctor(small=lambda ratios: median(ratios) < -4, large=lambda ratios: median(ratios) > -2),
         ),
         Slip(
             "a ratio below a thousandth was called too small; the bound is a tenth of that, 1e-4",
@@ -677,14 +600,8 @@ _DIAGNOSE = Exercise(
             "a ratio above a thousandth was called too large; the bound is ten times that, 1e-2",
             _doctor(large=lambda ratios: median(ratios) > 1e-3),
         ),
-        Slip(
-            "the vanishing signal is not asked about",
-            _doctor((1, 2, 3)),
-        ),
-        Slip(
-            "saturation is not asked about",
-            _doctor((0, 2, 3)),
-        ),
+        Slip("the vanishing signal is not asked about", _doctor((1, 2, 3))),
+        Slip("saturation is not asked about", _doctor((0, 2, 3))),
         Slip(
             "saturation was looked for in the last layer alone; it may be in any of them",
             _doctor(saturated=lambda stds: stds[-1] > 0.9),

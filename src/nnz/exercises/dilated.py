@@ -228,21 +228,14 @@ _CONV = Exercise(
             "there are zeros on both sides, all of them on each, and the result is longer than x",
             _padded(lambda reach: (reach, reach)),
         ),
-        Slip(
-            "no zeros were put before x, and the result is shorter",
-            _padded(lambda reach: (0, 0)),
-        ),
+        Slip("no zeros were put before x, and the result is shorter", _padded(lambda reach: (0, 0))),
         Slip(
             "there are K - 1 zeros; a dilated layer looks that many dilations back",
             _padded(lambda reach: (reach, 0), reach=lambda K, dilation: K - 1),
         ),
         Slip(
             "the layer is not dilated: it looks at neighbours, whatever dilation is",
-            _padded(
-                lambda reach: (reach, 0),
-                reach=lambda K, dilation: K - 1,
-                dilated=False,
-            ),
+            _padded(lambda reach: (reach, 0), reach=lambda K, dilation: K - 1, dilated=False),
         ),
         Slip(
             "the zeros are those of a dilated layer and conv1d was not told of the dilation",
@@ -250,9 +243,7 @@ _CONV = Exercise(
         ),
         Slip(
             "there are K * dilation zeros, one dilation too many: the last slice meets the position itself",
-            _padded(
-                lambda reach: (reach, 0), reach=lambda K, dilation: K * dilation
-            ),
+            _padded(lambda reach: (reach, 0), reach=lambda K, dilation: K * dilation),
         ),
         Slip(
             "each position is made of those before it alone, as if it must not see itself",
@@ -264,24 +255,14 @@ _CONV = Exercise(
         ),
         Slip(
             "the slices of the weight are the wrong way round: the last one meets the position itself",
-            lambda x, weight, bias, dilation: causal_conv(
-                x, weight.flip(2), bias, dilation
-            ),
+            lambda x, weight, bias, dilation: causal_conv(x, weight.flip(2), bias, dilation),
         ),
         Slip(
             "the bias is left out",
-            lambda x, weight, bias, dilation: causal_conv(
-                x, weight, torch.zeros_like(bias), dilation
-            ),
+            lambda x, weight, bias, dilation: causal_conv(x, weight, torch.zeros_like(bias), dilation),
         ),
-        Slip(
-            "left of position 0 there is the first column of x again; it should be 0",
-            _with_edge,
-        ),
-        Slip(
-            "left of position 0 there is the end of x, which is the future; it should be 0",
-            _around,
-        ),
+        Slip("left of position 0 there is the first column of x again; it should be 0", _with_edge),
+        Slip("left of position 0 there is the end of x, which is the future; it should be 0", _around),
     ),
     properties=(_where_off,),
     tolerance=1e-5,
@@ -341,40 +322,26 @@ _PLACES = Exercise(
         ),
         Slip(
             "that is how many letters come after; those before are asked for",
-            lambda lengths: (
-                lengths.repeat_interleave(lengths) - 1 - packed_places(lengths)
-            ),
+            lambda lengths: lengths.repeat_interleave(lengths) - 1 - packed_places(lengths),
         ),
-        Slip(
-            "the end tokens have rows, too; here there are only letters",
-            _with_ends,
-        ),
+        Slip("the end tokens have rows, too; here there are only letters", _with_ends),
         Slip(
             "there is a row of padding before the first name; here there is none",
             lambda lengths: F.pad(packed_places(lengths), (1, 0)),
         ),
         Slip(
             "where a name ends was taken off, not where it begins, so the places are negative",
-            lambda lengths: (
-                torch.arange(int(lengths.sum()))
-                - lengths.cumsum(0).repeat_interleave(lengths)
-            ),
+            lambda lengths: torch.arange(int(lengths.sum())) - lengths.cumsum(0).repeat_interleave(lengths),
         ),
-        Slip(
-            "there is a row for each name, as long as the longest; the names should be end to end",
-            _table,
-        ),
+        Slip("there is a row for each name, as long as the longest; the names should be end to end", _table),
         Slip(
             "those are the places where the names begin; say of every row how far it is from there",
-            lambda lengths: (lengths.cumsum(0) - lengths).repeat_interleave(
-                lengths
-            ),
+            lambda lengths: (lengths.cumsum(0) - lengths).repeat_interleave(lengths),
         ),
         Slip(
             "the length of the name before was taken off, not that of all names before",
             lambda lengths: (
-                torch.arange(int(lengths.sum()))
-                - F.pad(lengths, (1, 0))[:-1].repeat_interleave(lengths)
+                torch.arange(int(lengths.sum())) - F.pad(lengths, (1, 0))[:-1].repeat_interleave(lengths)
             ),
         ),
         Slip(
@@ -395,9 +362,7 @@ Dilations = Callable[[int, Sequence[int]], object]
 
 def _stacks(repeats: Callable[[int, int], float]) -> Dilations:
     """Return an answer with another number of stacks, from the length and the sum of one."""
-    return lambda length, stack: (
-        list(stack) * max(1, math.ceil(repeats(length, sum(stack))))
-    )
+    return lambda length, stack: list(stack) * max(1, math.ceil(repeats(length, sum(stack))))
 
 
 def _cut_short(length: int, stack: Sequence[int]) -> list[int]:
@@ -478,14 +443,8 @@ _STACKS = Exercise(
             "stacks that see 8 see 15",
             _stacks(lambda length, total: length / (total + 1)),
         ),
-        Slip(
-            "it stops within a stack, as soon as the field is large enough; stacks are whole",
-            _cut_short,
-        ),
-        Slip(
-            "the dilations went on doubling; the stack is repeated",
-            _doubling,
-        ),
+        Slip("it stops within a stack, as soon as the field is large enough; stacks are whole", _cut_short),
+        Slip("the dilations went on doubling; the stack is repeated", _doubling),
         Slip(
             "each layer is repeated before the next; the whole stack is done, and then the whole stack again",
             _layer_by_layer,
@@ -493,18 +452,14 @@ _STACKS = Exercise(
         Slip(
             "that is one list for each stack; put all dilations into one",
             lambda length, stack: [
-                list(stack)
-                for _ in range(len(dilations_for(length, stack)) // len(stack))
+                list(stack) for _ in range(len(dilations_for(length, stack)) // len(stack))
             ],
         ),
         Slip(
             "that is how many stacks there are; the dilations themselves are asked for",
             lambda length, stack: len(dilations_for(length, stack)) // len(stack),
         ),
-        Slip(
-            "that is one stack, however many characters are to be seen",
-            lambda length, stack: [*stack],
-        ),
+        Slip("that is one stack, however many characters are to be seen", lambda length, stack: [*stack]),
     ),
     properties=(_wide_enough,),
     tolerance=1e-12,
@@ -515,13 +470,9 @@ Unit = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 def _unit(
-    act: Callable[[Tensor, Tensor], Tensor] = lambda a, b: (
-        torch.tanh(a) * torch.sigmoid(b)
-    ),
+    act: Callable[[Tensor, Tensor], Tensor] = lambda a, b: torch.tanh(a) * torch.sigmoid(b),
     *,
-    join: Callable[[Tensor, Tensor], Tensor] = lambda left, now: torch.cat(
-        [left, now], dim=-1
-    ),
+    join: Callable[[Tensor, Tensor], Tensor] = lambda left, now: torch.cat([left, now], dim=-1),
     halves: Callable[[Tensor], Sequence[Tensor]] = lambda both: both.chunk(2, -1),
     with_bias: bool = True,
 ) -> Unit:
@@ -535,9 +486,7 @@ def _unit(
     return unit
 
 
-def _half_of_each(
-    left: Tensor, now: Tensor, weight: Tensor, bias: Tensor
-) -> Tensor:
+def _half_of_each(left: Tensor, now: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     C = left.shape[-1]
     half = weight.shape[1] // 2
     filtered = left @ weight[:C, :half] + bias[:half]
@@ -553,13 +502,9 @@ def _within_one(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _gate_case(
-    left: Any, now: Any, weight: list[list[float]], bias: list[float]
-) -> Input:
+def _gate_case(left: Any, now: Any, weight: list[list[float]], bias: list[float]) -> Input:
     tensors = tuple(torch.tensor(given) for given in (left, now, weight, bias))
-    shown = ", ".join(
-        f"torch.tensor({given})" for given in (left, now, weight, bias)
-    )
+    shown = ", ".join(f"torch.tensor({given})" for given in (left, now, weight, bias))
     return Input(tensors, f"gated({shown})")
 
 
@@ -586,12 +531,7 @@ _GATED = Exercise(
         _gate_case(
             [[0.5, -1.0], [1.5, 0.0]],
             [[1.0, 0.25], [-0.5, 2.0]],
-            [
-                [0.5, -1.0, 0.25, 1.0],
-                [1.0, 0.5, -0.5, 0.0],
-                [-0.25, 0.75, 1.0, -1.5],
-                [0.5, 0.25, 0.75, 0.5],
-            ],
+            [[0.5, -1.0, 0.25, 1.0], [1.0, 0.5, -0.5, 0.0], [-0.25, 0.75, 1.0, -1.5], [0.5, 0.25, 0.75, 0.5]],
             [0.5, -0.25, 0.0, 1.0],
         ),
         Input(
@@ -618,18 +558,9 @@ _GATED = Exercise(
             "both halves go through tanh; the last goes through the logistic function",
             _unit(lambda a, b: torch.tanh(a) * torch.tanh(b)),
         ),
-        Slip(
-            "the two are added; a gate multiplies",
-            _unit(lambda a, b: torch.tanh(a) + torch.sigmoid(b)),
-        ),
-        Slip(
-            "there is no tanh: that is the gated linear unit",
-            _unit(lambda a, b: a * torch.sigmoid(b)),
-        ),
-        Slip(
-            "there is no gate: the last half is not used",
-            _unit(lambda a, b: torch.tanh(a)),
-        ),
+        Slip("the two are added; a gate multiplies", _unit(lambda a, b: torch.tanh(a) + torch.sigmoid(b))),
+        Slip("there is no tanh: that is the gated linear unit", _unit(lambda a, b: a * torch.sigmoid(b))),
+        Slip("there is no gate: the last half is not used", _unit(lambda a, b: torch.tanh(a))),
         Slip(
             "tanh and gate stand side by side; multiply them",
             _unit(lambda a, b: torch.cat([torch.tanh(a), torch.sigmoid(b)], -1)),
@@ -642,18 +573,12 @@ _GATED = Exercise(
             "now stands before left; it is the other way round",
             _unit(join=lambda left, now: torch.cat([now, left], dim=-1)),
         ),
-        Slip(
-            "left makes the first half alone, and now the last; both make both",
-            _half_of_each,
-        ),
+        Slip("left makes the first half alone, and now the last; both make both", _half_of_each),
         Slip(
             "every second number goes through tanh; it should be the first half of them",
             _unit(halves=lambda both: (both[..., ::2], both[..., 1::2])),
         ),
-        Slip(
-            "the bias is left out",
-            _unit(with_bias=False),
-        ),
+        Slip("the bias is left out", _unit(with_bias=False)),
     ),
     properties=(_within_one,),
     tolerance=1e-5,
@@ -667,9 +592,7 @@ def _kept(
     keep: Callable[[Tensor, Tensor, float], Tensor],
     *,
     descending: bool = True,
-    finish: Callable[[Tensor], Tensor] = lambda kept: (
-        kept / kept.sum(dim=1, keepdim=True)
-    ),
+    finish: Callable[[Tensor], Tensor] = lambda kept: kept / kept.sum(dim=1, keepdim=True),
 ) -> Nucleus:
     """Return an answer that keeps others: `keep` is given the sorted rows, their sums so far, and p."""
 
@@ -693,9 +616,7 @@ def _still_sorted(probs: Tensor, p: float) -> Tensor:
 
 def _same_for_all(probs: Tensor, p: float) -> Tensor:
     mean, order = probs.mean(dim=0).sort(descending=True)
-    chosen = torch.zeros_like(mean).scatter(
-        0, order, (mean.cumsum(0) - mean < p) * 1.0
-    )
+    chosen = torch.zeros_like(mean).scatter(0, order, (mean.cumsum(0) - mean < p) * 1.0)
     kept = probs * chosen
     return kept / kept.sum(dim=1, keepdim=True)
 
@@ -715,9 +636,7 @@ def _which_kept(args: Sequence[Any], parts: Parts) -> str:
     yours: Any = parts[RESULT]
     for i, row in enumerate(yours.detach().to(probs.dtype)):
         if not abs(row.sum().item() - 1) < 1e-5:
-            return (
-                f"row {i} sums to {row.sum().item():.6g}; every row should sum to 1"
-            )
+            return f"row {i} sums to {row.sum().item():.6g}; every row should sum to 1"
         kept = probs[i][row > 0]
         total = kept.sum().item()
         if total < p - 1e-6:
@@ -770,9 +689,7 @@ _NUCLEUS = Exercise(
         ),
         Slip(
             "the character with which the sum passes p was left out, except where it is the likeliest",
-            _kept(
-                lambda ordered, sums, p: (sums <= p) | (ordered == sums),
-            ),
+            _kept(lambda ordered, sums, p: (sums <= p) | (ordered == sums)),
         ),
         Slip(
             "the character with which the sum reaches p was left out; only those before it are there, or nothing "
@@ -783,10 +700,7 @@ _NUCLEUS = Exercise(
             "where the sum is p already, one character more was kept; at least p is enough",
             _kept(lambda ordered, sums, p: sums - ordered <= p),
         ),
-        Slip(
-            "the rows were not scaled: they should sum to 1",
-            _kept(_crossing, finish=lambda kept: kept),
-        ),
+        Slip("the rows were not scaled: they should sum to 1", _kept(_crossing, finish=lambda kept: kept)),
         Slip(
             "what was dropped was shared out equally among those that stay; they should keep their proportions",
             _kept(_crossing, finish=_shared),
@@ -805,25 +719,12 @@ _NUCLEUS = Exercise(
             "reaches p",
             _kept(lambda ordered, sums, p: ordered >= p * ordered[:, :1]),
         ),
-        Slip(
-            "the least likely were kept: sort in descending order",
-            _kept(_crossing, descending=False),
-        ),
-        Slip(
-            "the rows are still sorted; the characters should be where they were",
-            _still_sorted,
-        ),
-        Slip(
-            "all rows keep the same characters; each has a nucleus of its own",
-            _same_for_all,
-        ),
+        Slip("the least likely were kept: sort in descending order", _kept(_crossing, descending=False)),
+        Slip("the rows are still sorted; the characters should be where they were", _still_sorted),
+        Slip("all rows keep the same characters; each has a nucleus of its own", _same_for_all),
         Slip(
             "that share of the alphabet was kept, however likely it is; the probabilities are to sum to p",
-            _kept(
-                lambda ordered, sums, p: (
-                    torch.arange(ordered.shape[1]) < math.ceil(p * ordered.shape[1])
-                ),
-            ),
+            _kept(lambda ordered, sums, p: torch.arange(ordered.shape[1]) < math.ceil(p * ordered.shape[1])),
         ),
         Slip(
             "the likeliest one alone was kept, whatever p is",

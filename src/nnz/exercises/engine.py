@@ -23,7 +23,9 @@ def gradient(a: float, b: float, c: float) -> list[float]:
 
 
 def forward_difference(
-    f: Callable[..., float], point: Sequence[float], h: float
+    f: Callable[..., float],
+    point: Sequence[float],
+    h: float,
 ) -> list[float]:
     """Return the slope of f at the point along each number in turn, measured by one step of h forward."""
     here = f(*point)
@@ -35,7 +37,9 @@ def forward_difference(
 
 
 def symmetric_difference(
-    f: Callable[..., float], point: Sequence[float], h: float
+    f: Callable[..., float],
+    point: Sequence[float],
+    h: float,
 ) -> list[float]:
     """Return the slope of f at the point along each number in turn, measured by h to either side."""
     slopes = []
@@ -125,14 +129,8 @@ _GRADIENT = Exercise(
 
 _SQUARE = Formula("f(x) = x * x", lambda x: x * x)
 _PRODUCT = Formula("f(x, y) = x * y * y", lambda x, y: x * y * y)
-_LECTURE = Formula(
-    "f(a, b, c) = -a**3 + sin(3*b) - 1/c + b**2.5 - a**0.5", _lecture
-)
-_POINTS = (
-    call(_SQUARE, [3.0], 0.5),
-    call(_PRODUCT, [2.0, -1.5], 0.5),
-    call(_LECTURE, [2.0, 3.0, 4.0], 0.01),
-)
+_LECTURE = Formula("f(a, b, c) = -a**3 + sin(3*b) - 1/c + b**2.5 - a**0.5", _lecture)
+_POINTS = (call(_SQUARE, [3.0], 0.5), call(_PRODUCT, [2.0, -1.5], 0.5), call(_LECTURE, [2.0, 3.0, 4.0], 0.01))
 _Function = Callable[..., float]
 
 
@@ -143,22 +141,14 @@ def _moved(point: Sequence[float], i: int, step: float) -> list[float]:
 def _forward_times(
     factor: Callable[[float], float],
 ) -> Callable[[_Function, Sequence[float], float], list[float]]:
-    return lambda f, point, h: [
-        slope * factor(h) for slope in forward_difference(f, point, h)
-    ]
+    return lambda f, point, h: [slope * factor(h) for slope in forward_difference(f, point, h)]
 
 
-def _symmetric_times(
-    factor: float,
-) -> Callable[[_Function, Sequence[float], float], list[float]]:
-    return lambda f, point, h: [
-        slope * factor for slope in symmetric_difference(f, point, h)
-    ]
+def _symmetric_times(factor: float) -> Callable[[_Function, Sequence[float], float], list[float]]:
+    return lambda f, point, h: [slope * factor for slope in symmetric_difference(f, point, h)]
 
 
-def _backward_difference(
-    f: _Function, point: Sequence[float], h: float
-) -> list[float]:
+def _backward_difference(f: _Function, point: Sequence[float], h: float) -> list[float]:
     return forward_difference(f, point, -h)
 
 
@@ -201,26 +191,17 @@ _FORWARD = Exercise(
     ),
     inputs=_POINTS,
     slips=(
-        Slip(
-            "that is how much f grows; a slope is growth per unit of h",
-            _forward_times(lambda h: h),
-        ),
+        Slip("that is how much f grows; a slope is growth per unit of h", _forward_times(lambda h: h)),
         Slip(
             "each number keeps its step while the next ones are moved; move one at a time, from the same point",
             _forward_drifting,
         ),
-        Slip(
-            "the list point itself is moved and not moved back; work on a copy",
-            _forward_in_place,
-        ),
+        Slip("the list point itself is moved and not moved back; work on a copy", _forward_in_place),
         Slip(
             "that is the symmetric difference, which steps to both sides; here one step forward is asked for",
             symmetric_difference,
         ),
-        Slip(
-            "that steps backward; the step should be forward",
-            _backward_difference,
-        ),
+        Slip("that steps backward; the step should be forward", _backward_difference),
         Slip(
             "the sign: it is the value after the step less the value before it",
             _forward_times(lambda h: -1.0),
@@ -244,22 +225,13 @@ _SYMMETRIC = Exercise(
             "the two places are further apart than h, so the slopes are twice too large",
             _symmetric_times(2.0),
         ),
-        Slip(
-            "that is the forward difference; look to both sides of the point",
-            forward_difference,
-        ),
-        Slip(
-            "the sign: it is the value ahead less the value behind",
-            _symmetric_times(-1.0),
-        ),
+        Slip("that is the forward difference; look to both sides of the point", forward_difference),
+        Slip("the sign: it is the value ahead less the value behind", _symmetric_times(-1.0)),
         Slip(
             "each number keeps its step while the next ones are moved; move one at a time, from the same point",
             _symmetric_drifting,
         ),
-        Slip(
-            "the list point itself is moved and not moved back; work on a copy",
-            _symmetric_in_place,
-        ),
+        Slip("the list point itself is moved and not moved back; work on a copy", _symmetric_in_place),
     ),
 )
 
@@ -331,20 +303,15 @@ _SOFTMAX = Exercise(
             lambda logits, target: softmax_nll(logits, target) / math.log(10),
         ),
         Slip(
-            "the calculation leaves the graph, as it does where .data is taken: do it with Values",
-            _cut_nll,
+            "the calculation leaves the graph, as it does where .data is taken: do it with Values", _cut_nll
         ),
         Slip(
             "that is the probability itself, before the negative logarithm",
             lambda logits, target: (-softmax_nll(logits, target)).exp(),
         ),
+        Slip("the sum below leaves the target out; it goes over all logits", _loss_without_target_below),
         Slip(
-            "the sum below leaves the target out; it goes over all logits",
-            _loss_without_target_below,
-        ),
-        Slip(
-            "that is the average over all possible targets; only the target's probability counts",
-            _mean_nll,
+            "that is the average over all possible targets; only the target's probability counts", _mean_nll
         ),
         Slip(
             "exp of a large logit is larger than any float; make the logits smaller first, all by the same "
@@ -392,8 +359,7 @@ _MAXIMUM = Exercise(
             _sharing_maximum,
         ),
         Slip(
-            "the gradient goes to the smaller of the two; the result moves with the larger",
-            _swapped_maximum,
+            "the gradient goes to the smaller of the two; the result moves with the larger", _swapped_maximum
         ),
         Slip(
             "a Value made of a plain number has no operands; new_node is told them",
@@ -409,9 +375,7 @@ _MAXIMUM = Exercise(
 )
 
 
-def _second_times(
-    factor: Callable[[float], float],
-) -> Callable[[_Function, float, float], float]:
+def _second_times(factor: Callable[[float], float]) -> Callable[[_Function, float, float], float]:
     return lambda f, x, h: second_derivative(f, x, h) * factor(h)
 
 
@@ -428,11 +392,7 @@ _SECOND = Exercise(
     inputs=(
         call(_SQUARE, 3.0, 0.5),
         call(Formula("f(x) = x**3 - 2 * x", lambda x: x**3 - 2 * x), -1.5, 0.25),
-        call(
-            Formula("f(x) = exp(x) * sin(x)", lambda x: math.exp(x) * math.sin(x)),
-            0.7,
-            0.01,
-        ),
+        call(Formula("f(x) = exp(x) * sin(x)", lambda x: math.exp(x) * math.sin(x)), 0.7, 0.01),
     ),
     slips=(
         Slip(
@@ -443,18 +403,12 @@ _SECOND = Exercise(
             "the value in the middle counts for two, once for each slope",
             lambda f, x, h: (f(x + h) - f(x) + f(x - h)) / h**2,
         ),
-        Slip(
-            "it is divided by 2 h, as in the symmetric first derivative",
-            _second_times(lambda h: h / 2),
-        ),
+        Slip("it is divided by 2 h, as in the symmetric first derivative", _second_times(lambda h: h / 2)),
         Slip(
             "that is the first derivative: the value in the middle is missing",
             lambda f, x, h: (f(x + h) - f(x - h)) / (2 * h),
         ),
-        Slip(
-            "the sign: the value in the middle is what is taken away",
-            _second_times(lambda h: -1.0),
-        ),
+        Slip("the sign: the value in the middle is what is taken away", _second_times(lambda h: -1.0)),
     ),
 )
 

@@ -12,13 +12,7 @@ from torch import Tensor
 from nnz.bigram import BigramCounts, Uniform, UnigramCounts
 from nnz.contract import LanguageModel
 from nnz.data import Vocabulary, split_names, windows
-from nnz.evaluate import (
-    bits_per_character,
-    by_name,
-    by_position,
-    nll,
-    surprises,
-)
+from nnz.evaluate import bits_per_character, by_name, by_position, nll, surprises
 from nnz.exercises._observe import RESULT, Parts
 from nnz.exercises.exercise import Exercise, Slip
 from nnz.exercises.inputs import Input, call
@@ -68,9 +62,7 @@ _ACCENTED = (
 )
 
 
-def _judging(
-    name: str, model: tuple[str, LanguageModel], given: str | list[str]
-) -> Input:
+def _judging(name: str, model: tuple[str, LanguageModel], given: str | list[str]) -> Input:
     shown, fitted = model
     return Input((fitted, given), f"{name}(model, {given!r}) where model = {shown}")
 
@@ -90,9 +82,7 @@ def _divided_by_fewer(model: LanguageModel, names: list[str]) -> float:
     return nll(model, names) * N / (N - len(names))
 
 
-def _where_context(
-    told: Callable[[Tensor], Tensor],
-) -> Callable[[LanguageModel, list[str]], float]:
+def _where_context(told: Callable[[Tensor], Tensor]) -> Callable[[LanguageModel, list[str]], float]:
     """Average the surprises of the characters whose contexts are told not to be a beginning."""
 
     def loss(model: LanguageModel, names: list[str]) -> float:
@@ -129,18 +119,12 @@ _FIRST = Exercise(
         _judging("loss_without_first", _ACCENTED, ["cléo", "hé", "léë"]),
     ),
     slips=(
-        Slip(
-            "nothing was left out: that is nll",
-            nll,
-        ),
+        Slip("nothing was left out: that is nll", nll),
         Slip(
             "only the first character of the whole list was left out; each name has a first one",
             lambda model, names: surprises(model, names)[1:].mean().item(),
         ),
-        Slip(
-            "the end tokens were left out; they count, and the first characters do not",
-            _without_ends,
-        ),
+        Slip("the end tokens were left out; they count, and the first characters do not", _without_ends),
         Slip(
             "the sum was divided by the number of all characters; divide by the number of those that are in it",
             _divided_by_all,
@@ -198,8 +182,7 @@ _BITS = Exercise(
     ),
     slips=(
         Slip(
-            "that is in nats; a bit is log 2 nats",
-            lambda model, name: surprises(model, [name]).sum().item(),
+            "that is in nats; a bit is log 2 nats", lambda model, name: surprises(model, [name]).sum().item()
         ),
         Slip(
             "the nats were multiplied by what they should be divided by",
@@ -215,15 +198,11 @@ _BITS = Exercise(
         ),
         Slip(
             "the end token was left out; without it nobody knows that the name is over",
-            lambda model, name: (
-                surprises(model, [name])[:-1].sum().item() / math.log(2)
-            ),
+            lambda model, name: surprises(model, [name])[:-1].sum().item() / math.log(2),
         ),
         Slip(
             "the first character was left out; it has to be sent too",
-            lambda model, name: (
-                surprises(model, [name])[1:].sum().item() / math.log(2)
-            ),
+            lambda model, name: surprises(model, [name])[1:].sum().item() / math.log(2),
         ),
         Slip(
             "that is rounded up to whole bits; leave the fraction, which an ideal code does not waste",
@@ -236,9 +215,7 @@ _BITS = Exercise(
         ),
         Slip(
             "each letter was taken for a name of its own; the list has one name",
-            lambda model, name: (
-                surprises(model, list(name)).sum().item() / math.log(2)
-            ),
+            lambda model, name: surprises(model, list(name)).sum().item() / math.log(2),
         ),
     ),
 )
@@ -255,9 +232,7 @@ def _around_mean_of_ratios(totals: Tensor, lengths: Tensor) -> float:
 
 def _scaled(power: float) -> Callable[[Tensor, Tensor], float]:
     """Multiply the right answer by that power of n."""
-    return lambda totals, lengths: (
-        standard_error(totals, lengths) * len(totals) ** power
-    )
+    return lambda totals, lengths: standard_error(totals, lengths) * len(totals) ** power
 
 
 def _without_correction(totals: Tensor, lengths: Tensor) -> float:
@@ -298,17 +273,10 @@ _ERROR = Exercise(
         "under the root.",
     ),
     inputs=(
+        call(torch.tensor([9.0, 14.5], dtype=torch.float64), torch.tensor([3, 7])),
+        call(torch.tensor([8.5, 21.0, 12.0], dtype=torch.float64), torch.tensor([4, 8, 5])),
         call(
-            torch.tensor([9.0, 14.5], dtype=torch.float64),
-            torch.tensor([3, 7]),
-        ),
-        call(
-            torch.tensor([8.5, 21.0, 12.0], dtype=torch.float64),
-            torch.tensor([4, 8, 5]),
-        ),
-        call(
-            torch.tensor([10.25, 7.5, 30.0, 16.0, 11.5], dtype=torch.float64),
-            torch.tensor([5, 3, 9, 7, 6]),
+            torch.tensor([10.25, 7.5, 30.0, 16.0, 11.5], dtype=torch.float64), torch.tensor([5, 3, 9, 7, 6])
         ),
         _by_name_case("jo", "hanna", "noa", "johanna", "max", "ann"),
     ),
@@ -327,19 +295,14 @@ _ERROR = Exercise(
             "the lengths were ignored above the line: that is how the totals vary around their mean",
             _of_totals,
         ),
-        Slip(
-            "the square root was not taken",
-            _without_root,
-        ),
+        Slip("the square root was not taken", _without_root),
         Slip(
             "that is the square of the standard error, its variance",
             lambda totals, lengths: standard_error(totals, lengths) ** 2,
         ),
         Slip(
             "that is in nats per name: the standard error of the mean rest, not yet divided by the mean length",
-            lambda totals, lengths: (
-                standard_error(totals, lengths) * lengths.double().mean().item()
-            ),
+            lambda totals, lengths: standard_error(totals, lengths) * lengths.double().mean().item(),
         ),
         Slip(
             "that is n times too much: the root of the sum was divided by the mean length, not by the sum of "
@@ -364,10 +327,7 @@ _ERROR = Exercise(
             "the variance was taken with the divisor n; it is n - 1, since r was found from the same names",
             _without_correction,
         ),
-        Slip(
-            "the rests were added before they were squared, and they sum to 0",
-            lambda totals, lengths: 0.0,
-        ),
+        Slip("the rests were added before they were squared, and they sum to 0", lambda totals, lengths: 0.0),
     ),
 )
 
@@ -375,9 +335,7 @@ _ERROR = Exercise(
 def _rounded(
     rounding: Callable[[float], int], factor: float = 2, power: float = 2
 ) -> Callable[[float, int, float], int]:
-    return lambda error, n, difference: rounding(
-        n * (factor * error / difference) ** power
-    )
+    return lambda error, n, difference: rounding(n * (factor * error / difference) ** power)
 
 
 def _just_enough(args: Sequence[Any], parts: Parts) -> str:
@@ -407,12 +365,7 @@ _NEEDED = Exercise(
         "The number grows as the square of that c, and is seldom whole: the next whole number is the first "
         "that is enough.",
     ),
-    inputs=(
-        call(0.1, 10, 0.07),
-        call(0.02, 50, 0.13),
-        call(0.011, 30, 0.01),
-        call(0.5, 16, 0.125),
-    ),
+    inputs=(call(0.1, 10, 0.07), call(0.02, 50, 0.13), call(0.011, 30, 0.01), call(0.5, 16, 0.125)),
     slips=(
         Slip(
             "not squared: the error falls as the root of the number, so to halve it takes four times as many",
@@ -424,26 +377,15 @@ _NEEDED = Exercise(
         ),
         Slip(
             "the 2 was not squared: two standard errors are squared together",
-            lambda error, n, difference: math.ceil(
-                2 * n * (error / difference) ** 2
-            ),
+            lambda error, n, difference: math.ceil(2 * n * (error / difference) ** 2),
         ),
         Slip(
             "that is how many times as many names; it was not multiplied by n",
             lambda error, n, difference: names_needed(error, 1, difference),
         ),
-        Slip(
-            "upside down: a smaller difference takes more names, not fewer",
-            _rounded(math.ceil, power=-2),
-        ),
-        Slip(
-            "rounded down, and that is one name too few",
-            _rounded(math.floor),
-        ),
-        Slip(
-            "rounded to the nearest whole number, which may be one name too few",
-            _rounded(round),
-        ),
+        Slip("upside down: a smaller difference takes more names, not fewer", _rounded(math.ceil, power=-2)),
+        Slip("rounded down, and that is one name too few", _rounded(math.floor)),
+        Slip("rounded to the nearest whole number, which may be one name too few", _rounded(round)),
         Slip(
             "one name is added even where the number is whole already",
             _rounded(lambda number: math.floor(number) + 1),
@@ -513,10 +455,7 @@ _LEAK = Exercise(
         ),
     ),
     slips=(
-        Slip(
-            "nothing was removed",
-            split_names,
-        ),
+        Slip("nothing was removed", split_names),
         Slip(
             "the list was split first, and the repetitions removed within each part: a name can still stand "
             "in two parts",

@@ -9,14 +9,7 @@ from dataclasses import dataclass, field
 
 from nnz.exercises._calling import random_state_kept
 from nnz.exercises._examine import examine
-from nnz.exercises._observe import (
-    Answer,
-    Drive,
-    Outcome,
-    Parts,
-    observe,
-    returned,
-)
+from nnz.exercises._observe import Answer, Drive, Outcome, Parts, observe, returned
 from nnz.exercises.contents import CONTENTS
 from nnz.exercises.inputs import Input
 from nnz.exercises.result import Result, Text
@@ -115,9 +108,7 @@ class Exercise:
         if self._hints_shown <= len(self.hints):
             return self.numbered_hint(self._hints_shown)
         self._hints_shown = 0
-        return Text(
-            f"No more hints; the next call begins again. ex.{self.name}.solution() shows an answer."
-        )
+        return Text(f"No more hints; the next call begins again. ex.{self.name}.solution() shows an answer.")
 
     def numbered_hint(self, number: int) -> Text:
         """Return one of the hints, counted from 1.
@@ -150,10 +141,6 @@ class Exercise:
         return self._known[place]
 
     def __repr__(self) -> str:
-        verbs = " ".join(
-            f"ex.{self.name}.{verb}" for verb in ("check(answer)", "hint()")
-        )
-        head = (
-            f"{self.title} (chapter {self.chapter})\n\n{textwrap.fill(self.task)}"
-        )
+        verbs = " ".join(f"ex.{self.name}.{verb}" for verb in ("check(answer)", "hint()"))
+        head = f"{self.title} (chapter {self.chapter})\n\n{textwrap.fill(self.task)}"
         return f"{head}\n\n{self.stub}\n{verbs} ex.{self.name}.solution()"

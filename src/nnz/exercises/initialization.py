@@ -25,7 +25,9 @@ Activation = Callable[[Tensor], Tensor]
 
 
 def moving_weights(
-    params: Mapping[str, Tensor], contexts: Tensor, targets: Tensor
+    params: Mapping[str, Tensor],
+    contexts: Tensor,
+    targets: Tensor,
 ) -> list[str]:
     """Return the names of the weights that a first step of descent would move."""
     own = {name: p.detach().requires_grad_() for name, p in params.items()}
@@ -81,9 +83,7 @@ def _left_alone(answer: Answer, args: Sequence[Any]) -> Parts:
 _Moving = Callable[[dict[str, Tensor], Tensor, Tensor], list[str]]
 
 
-def _slopes(
-    params: Mapping[str, Tensor], contexts: Tensor, targets: Tensor
-) -> dict[str, Tensor]:
+def _slopes(params: Mapping[str, Tensor], contexts: Tensor, targets: Tensor) -> dict[str, Tensor]:
     own = {name: p.detach().requires_grad_() for name, p in params.items()}
     loss = F.cross_entropy(scores(own, contexts), targets)
     slopes = torch.autograd.grad(loss, list(own.values()))
@@ -92,38 +92,28 @@ def _slopes(
 
 def _moving_if(moves: Callable[[Tensor], object]) -> _Moving:
     """Return an answer that decides by each gradient whether the weight moves."""
-    return lambda *given: sorted(
-        name for name, slope in _slopes(*given).items() if moves(slope)
-    )
+    return lambda *given: sorted(name for name, slope in _slopes(*given).items() if moves(slope))
 
 
-def _in_given_order(
-    params: dict[str, Tensor], contexts: Tensor, targets: Tensor
-) -> list[str]:
+def _in_given_order(params: dict[str, Tensor], contexts: Tensor, targets: Tensor) -> list[str]:
     names = moving_weights(params, contexts, targets)
     return [name for name in params if name in names]
 
 
-def _in_two_steps(
-    params: dict[str, Tensor], contexts: Tensor, targets: Tensor
-) -> list[str]:
+def _in_two_steps(params: dict[str, Tensor], contexts: Tensor, targets: Tensor) -> list[str]:
     first = _slopes(params, contexts, targets)
     moved = {name: p - 0.1 * first[name] for name, p in params.items()}
     names = moving_weights(params, contexts, targets)
     return sorted({*names, *moving_weights(moved, contexts, targets)})
 
 
-def _asking(
-    params: dict[str, Tensor], contexts: Tensor, targets: Tensor
-) -> list[str]:
+def _asking(params: dict[str, Tensor], contexts: Tensor, targets: Tensor) -> list[str]:
     for p in params.values():
         p.requires_grad_()
     return moving_weights(params, contexts, targets)
 
 
-def _stepping(
-    params: dict[str, Tensor], contexts: Tensor, targets: Tensor
-) -> list[str]:
+def _stepping(params: dict[str, Tensor], contexts: Tensor, targets: Tensor) -> list[str]:
     slopes = _slopes(params, contexts, targets)
     for name, p in params.items():
         p.sub_(slopes[name])
@@ -138,17 +128,10 @@ def _network_case(
     sizes: tuple[int, int, int] = (2, 2, 3),
     letters: str = "abc",
 ) -> Input:
-    model = BengioMLP(
-        *sizes,
-        generator=torch.Generator().manual_seed(1),
-        vocabulary=Vocabulary(letters),
-    )
+    model = BengioMLP(*sizes, generator=torch.Generator().manual_seed(1), vocabulary=Vocabulary(letters))
     params = model.state_dict()
     shapes = {name: tuple(params[name].shape) for name in zero}
-    made = [
-        f"{name!r}: torch.zeros({str(shape).strip('(,)')})"
-        for name, shape in shapes.items()
-    ]
+    made = [f"{name!r}: torch.zeros({str(shape).strip('(,)')})" for name, shape in shapes.items()]
     params |= {name: torch.zeros(shape) for name, shape in shapes.items()}
     if tiny:
         params["W2"] = 1e-9 * params["W2"]
@@ -184,9 +167,7 @@ _MOVING = Exercise(
     ),
     inputs=(
         # Two characters and two units, so that the sums of gradients are 0 to the last bit.
-        _network_case(
-            [[0, 1]], [1], "C", "W1", "b1", "W2", "b2", sizes=(2, 2, 2), letters="a"
-        ),
+        _network_case([[0, 1]], [1], "C", "W1", "b1", "W2", "b2", sizes=(2, 2, 2), letters="a"),
         _network_case([[0, 1]], [1], "C", "W2", "b2", sizes=(2, 2, 2), letters="a"),
         _network_case([[0, 1], [1, 3]], [1, 3], "W2"),
         _network_case([[0, 1], [1, 3], [0, 0]], [1, 3, 2], "W1", "b1"),
@@ -207,9 +188,7 @@ _MOVING = Exercise(
         ),
         Slip(
             "those are the weights that are not zero themselves; the question is whether their gradients are",
-            lambda params, contexts, targets: sorted(
-                name for name, p in params.items() if p.any()
-            ),
+            lambda params, contexts, targets: sorted(name for name, p in params.items() if p.any()),
         ),
         Slip(
             "a weight is left out if any entry of its gradient is zero; it moves if any entry is not",
@@ -231,17 +210,10 @@ _MOVING = Exercise(
             "those are the weights that have moved after more than one step; the first step alone is meant",
             _in_two_steps,
         ),
+        Slip("the names stand in the order of the dict; sort them", _in_given_order),
+        Slip("the given tensors were made to ask for gradients; ask that of tensors of your own", _asking),
         Slip(
-            "the names stand in the order of the dict; sort them",
-            _in_given_order,
-        ),
-        Slip(
-            "the given tensors were made to ask for gradients; ask that of tensors of your own",
-            _asking,
-        ),
-        Slip(
-            "the step was taken on the given tensors; no step is needed, the gradients say enough",
-            _stepping,
+            "the step was taken on the given tensors; no step is needed, the gradients say enough", _stepping
         ),
     ),
     drive=_left_alone,
@@ -272,10 +244,7 @@ def _in_range(args: Sequence[Any], parts: Parts) -> str:
     if yours < -1e-6:
         return "no loss is below 0, since no probability is above 1"
     if yours > math.log(V) + 1e-5:
-        return (
-            f"a bias of 0 gives log V, {math.log(V):.4f}, already; the lowest loss is not above "
-            "that"
-        )
+        return f"a bias of 0 gives log V, {math.log(V):.4f}, already; the lowest loss is not above that"
     if 1e-5 < abs(yours - unigram_floor(targets, V)) < 0.01:
         return "that is near, but not exact: train nothing, and add nothing to the shares"
     return ""
@@ -302,10 +271,7 @@ _FLOOR = Exercise(
         call(torch.tensor([2, 0, 1, 1, 0, 1]), 3),
         call(torch.tensor([4, 0, 4, 1, 4, 0]), 6),
         call(torch.tensor([3, 3, 3]), 5),
-        Input(
-            (torch.arange(200) ** 2 % 27, 27),
-            "unigram_floor(torch.arange(200) ** 2 % 27, 27)",
-        ),
+        Input((torch.arange(200) ** 2 % 27, 27), "unigram_floor(torch.arange(200) ** 2 % 27, 27)"),
     ),
     slips=(
         Slip(
@@ -323,10 +289,7 @@ _FLOOR = Exercise(
         Slip(
             "the counts were smoothed: shares that are not those of the targets cost more",
             _floor_with(
-                lambda shares, counts: (
-                    -((counts - 1) / (counts - 1).sum() * shares.log()).sum()
-                ),
-                smoothing=1,
+                lambda shares, counts: -((counts - 1) / (counts - 1).sum() * shares.log()).sum(), smoothing=1
             ),
         ),
         Slip(
@@ -457,14 +420,8 @@ _STACK = Exercise(
         _stack_case("sigmoid", "2.0", 10),
     ),
     slips=(
-        Slip(
-            "the gain counts in the first layer only; all layers have weights of that size",
-            _gain_once,
-        ),
-        Slip(
-            "the gain is left out",
-            lambda f, gain, depth: stack_std(f, 1.0, depth),
-        ),
+        Slip("the gain counts in the first layer only; all layers have weights of that size", _gain_once),
+        Slip("the gain is left out", lambda f, gain, depth: stack_std(f, 1.0, depth)),
         Slip(
             "those are the sizes of what enters f; what leaves it is asked for",
             _remade(lambda sizes, gain: [gain * s for s in [1.0, *sizes[:-1]]]),
@@ -529,7 +486,9 @@ def _spreads(args: Sequence[Any], parts: Parts) -> str:
     if yours <= 0:
         return "a is above 0: the numbers lie between -a and a"
     if not math.isclose(has, should, rel_tol=1e-6):
-        return f"numbers drawn evenly from (-a, a) have standard deviation {has:.6g}; it should be {should:.6g}"
+        return (
+            f"numbers drawn evenly from (-a, a) have standard deviation {has:.6g}; it should be {should:.6g}"
+        )
     return ""
 
 
@@ -567,27 +526,20 @@ _UNIFORM = Exercise(
             "that is the width of the whole stretch, from -a to a; a is half of it",
             lambda n_in, gain: 2 * uniform_bound(n_in, gain),
         ),
-        Slip(
-            "the gain is left out",
-            lambda n_in, gain: uniform_bound(n_in, 1.0),
-        ),
+        Slip("the gain is left out", lambda n_in, gain: uniform_bound(n_in, 1.0)),
         Slip(
             "the gain went under the root; it is a factor of the standard deviation and not of the variance",
             lambda n_in, gain: uniform_bound(n_in, math.sqrt(gain)),
         ),
         Slip(
-            "the gain was squared, and no root taken of that",
-            lambda n_in, gain: uniform_bound(n_in, gain**2),
+            "the gain was squared, and no root taken of that", lambda n_in, gain: uniform_bound(n_in, gain**2)
         ),
         Slip(
             "that is the root of 2 too large: formulas with a 6 have the gain of ReLU in them already, or two "
             "sizes in the divisor",
             lambda n_in, gain: math.sqrt(2) * uniform_bound(n_in, gain),
         ),
-        Slip(
-            "the divisor is n_in, where its root belongs",
-            lambda n_in, gain: gain * math.sqrt(3) / n_in,
-        ),
+        Slip("the divisor is n_in, where its root belongs", lambda n_in, gain: gain * math.sqrt(3) / n_in),
         Slip(
             "the variance is a² / 3, so a is larger than the standard deviation by the root of 3, and not by 3",
             lambda n_in, gain: gain * 3 / math.sqrt(n_in),
@@ -596,10 +548,7 @@ _UNIFORM = Exercise(
             "the root of 3 is upside down: a is larger than the standard deviation, not smaller",
             lambda n_in, gain: uniform_bound(n_in, gain) / 3,
         ),
-        Slip(
-            "that is a²; its root is asked for",
-            lambda n_in, gain: uniform_bound(n_in, gain) ** 2,
-        ),
+        Slip("that is a²; its root is asked for", lambda n_in, gain: uniform_bound(n_in, gain) ** 2),
     ),
     properties=(_spreads,),
 )
@@ -645,9 +594,7 @@ _DEAD = Exercise(
     inputs=(
         call(torch.tensor([[-1.0, 2.0], [-3.0, -0.5]])),
         call(torch.tensor([[-1.0, 1.0, -2.0], [-4.0, -5.0, 3.0]])),
-        call(
-            torch.tensor([[0.0, -2.0, 0.0], [-1.0, -2.0, 0.5], [0.0, -1.0, -3.0]])
-        ),
+        call(torch.tensor([[0.0, -2.0, 0.0], [-1.0, -2.0, 0.5], [0.0, -1.0, -3.0]])),
         call(torch.tensor([[-1.0, 0.25, -1.5, 1.0]])),
         Input(
             (torch.arange(60.0).view(20, 3).sin() - torch.tensor([0.5, 1.5, 0.9]),),
@@ -671,10 +618,7 @@ _DEAD = Exercise(
             "a unit that is exactly at 0 gets no gradient either; it has to be above",
             lambda pre: (pre < 0).all(dim=0),
         ),
-        Slip(
-            "those are the units that are alive; True is for the dead",
-            lambda pre: (pre > 0).any(dim=0),
-        ),
+        Slip("those are the units that are alive; True is for the dead", lambda pre: (pre > 0).any(dim=0)),
         Slip(
             "those are the units that are on for every example; True is for those that are on for none",
             lambda pre: (pre > 0).all(dim=0),
@@ -683,18 +627,12 @@ _DEAD = Exercise(
             "those are the indices of the dead units; return a truth value for each unit",
             lambda pre: dead_units(pre).nonzero().flatten(),
         ),
-        Slip(
-            "those are 0s and 1s; return truth values",
-            lambda pre: dead_units(pre).long(),
-        ),
+        Slip("those are 0s and 1s; return truth values", lambda pre: dead_units(pre).long()),
         Slip(
             "that is how many examples each unit is off for, as a share; it is dead if the share is 1",
             lambda pre: (pre <= 0).float().mean(dim=0),
         ),
-        Slip(
-            "that is one answer for the whole layer; each unit has its own",
-            lambda pre: (pre <= 0).all(),
-        ),
+        Slip("that is one answer for the whole layer; each unit has its own", lambda pre: (pre <= 0).all()),
         Slip(
             "that says of every single number whether it is off; a unit is dead if all in its column are",
             lambda pre: pre <= 0,

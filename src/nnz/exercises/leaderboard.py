@@ -16,11 +16,7 @@ from nnz.bigram import BigramCounts, BigramNet, Uniform
 from nnz.contract import LanguageModel
 from nnz.data import load_names, split_names, windows
 from nnz.evaluate import Estimate, by_name, nll, resample, surprises
-from nnz.exercises._calling import (
-    exception_text,
-    random_state_kept,
-    reader_lines,
-)
+from nnz.exercises._calling import exception_text, random_state_kept, reader_lines
 from nnz.exercises._compare import describe, is_tensor, kind
 from nnz.exercises._observe import RESULT, Answer, Outcome, Parts
 from nnz.exercises.exercise import Exercise, Slip
@@ -66,7 +62,12 @@ def beat(names: Sequence[str]) -> LanguageModel:
 
 
 def gru_step(
-    x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor
+    x: Tensor,
+    h: Tensor,
+    W: Tensor,
+    U: Tensor,
+    b: Tensor,
+    c: Tensor,
 ) -> Tensor:
     """Return the state of a gated recurrent unit after it has read x in the state h."""
     ours, past = (x @ W + b).chunk(3, dim=1), (h @ U + c).chunk(3, dim=1)
@@ -81,9 +82,8 @@ def pareto_front(sizes: Sequence[int], losses: Sequence[float]) -> list[int]:
     models = list(zip(sizes, losses, strict=True))
 
     def dominated(size: int, loss: float) -> bool:
-        return any(
-            s <= size and x <= loss and (s, x) != (size, loss) for s, x in models
-        )
+        as_good = [m for m in models if m[0] <= size and m[1] <= loss]
+        return any(m != (size, loss) for m in as_good)
 
     return [i for i, model in enumerate(models) if not dominated(*model)]
 
@@ -207,9 +207,7 @@ def _check_answer(model: Any, contexts: Tensor) -> None:
     answer = model.log_probs(given)
     wanted = (len(contexts), len(model.vocabulary))
     if not is_tensor(answer) or answer.shape != wanted:
-        shown = (
-            f"shape {tuple(answer.shape)}" if is_tensor(answer) else kind(answer)
-        )
+        shown = f"shape {tuple(answer.shape)}" if is_tensor(answer) else kind(answer)
         raise Breach(MISSHAPEN, f"log_probs gave {shown}; expected shape {wanted}")
     if not answer.is_floating_point():
         raise Breach(MISSHAPEN, f"log_probs gave {answer.dtype}; expected floats")
@@ -225,18 +223,14 @@ def _check_answer(model: Any, contexts: Tensor) -> None:
     if bool(((rows.sum(dim=1) - 1).abs() < 1e-4).all()) and bool((rows >= 0).all()):
         raise Breach(PROBABILITIES, "the answers themselves sum to 1")
     worst = sums[(sums - 1).abs().nan_to_num(torch.inf).argmax()].item()
-    raise Breach(
-        UNNORMALISED, f"the probabilities of one context sum to {worst:.4g}"
-    )
+    raise Breach(UNNORMALISED, f"the probabilities of one context sum to {worst:.4g}")
 
 
 def _check_modes(model: Any, contexts: Tensor) -> None:
     """See that the answer is the same each time, in whatever mode, and that the mode stays."""
     first = model.log_probs(contexts)
     if not _close(first, model.log_probs(contexts)):
-        raise Breach(
-            RANDOM, "the same contexts were answered otherwise a second time"
-        )
+        raise Breach(RANDOM, "the same contexts were answered otherwise a second time")
     if not _modes(model) or not callable(getattr(model, "train", None)):
         return
     answers = []
@@ -246,13 +240,9 @@ def _check_modes(model: Any, contexts: Tensor) -> None:
         answers.append(model.log_probs(contexts))
         if any(module.training != was for module, was in before):
             name = "training" if mode else "evaluation"
-            raise Breach(
-                FORGETFUL, f"it was in {name} mode, and after log_probs not"
-            )
+            raise Breach(FORGETFUL, f"it was in {name} mode, and after log_probs not")
     if not _close(*answers):
-        raise Breach(
-            TRAINING, "in training mode it answers otherwise than in evaluation"
-        )
+        raise Breach(TRAINING, "in training mode it answers otherwise than in evaluation")
 
 
 def _check_rows_apart(model: Any, contexts: Tensor) -> None:
@@ -260,9 +250,7 @@ def _check_rows_apart(model: Any, contexts: Tensor) -> None:
     together = model.log_probs(contexts)
     for i in (0, len(contexts) // 2, len(contexts) - 1):
         if not _close(model.log_probs(contexts[i : i + 1]), together[i : i + 1]):
-            raise Breach(
-                COUPLED, f"alone, context {i} of a batch is answered otherwise"
-            )
+            raise Breach(COUPLED, f"alone, context {i} of a batch is answered otherwise")
 
 
 def _check_refusals(model: Any, contexts: Tensor) -> None:
@@ -381,10 +369,7 @@ class Scoreboard(Exercise):
         return self._latest
 
     def score(
-        self,
-        model: object,
-        train: Sequence[str] | None = None,
-        dev: Sequence[str] | None = None,
+        self, model: object, train: Sequence[str] | None = None, dev: Sequence[str] | None = None
     ) -> Result:
         """Judge a model by its dev loss; right if it keeps to the contract and beats the Kneser-Ney table.
 
@@ -457,11 +442,7 @@ class _Spoiled:
 
     block_size = 1
 
-    def __init__(
-        self,
-        names: Sequence[str],
-        answer: Callable[[BigramCounts, Tensor], Any],
-    ) -> None:
+    def __init__(self, names: Sequence[str], answer: Callable[[BigramCounts, Tensor], Any]) -> None:
         self.table = BigramCounts(k=0.1).fit(names)
         self.vocabulary, self.answer = self.table.vocabulary, answer
 
@@ -469,9 +450,7 @@ class _Spoiled:
         return self.answer(self.table, contexts)
 
 
-def _spoiled(
-    answer: Callable[[BigramCounts, Tensor], Any],
-) -> Callable[[list[str]], Any]:
+def _spoiled(answer: Callable[[BigramCounts, Tensor], Any]) -> Callable[[list[str]], Any]:
     return lambda names: _Spoiled(names, answer)
 
 
@@ -519,9 +498,7 @@ class _InTraining(LayeredModel):
     @torch.no_grad()
     def log_probs(self, contexts: Tensor) -> Tensor:
         averages = [m for m in self.modules() if isinstance(m, BatchNorm1d)]
-        kept = [
-            (m, m.running_mean.clone(), m.running_var.clone()) for m in averages
-        ]
+        kept = [(m, m.running_mean.clone(), m.running_var.clone()) for m in averages]
         answer = self.logits(contexts).log_softmax(dim=1)
         for module, mean, var in kept:  # so that it says the same twice
             module.running_mean, module.running_var = mean, var
@@ -607,14 +584,8 @@ _BEAT = Scoreboard(
             "log_probs records gradients, which costs memory and time for nothing: torch.no_grad() is missing",
             _recording,
         ),
-        Slip(
-            "log_probs writes into the contexts; work on a copy",
-            _spoiled(_overwritten),
-        ),
-        Slip(
-            "there is chance in the answers, as with dropout that is not switched off",
-            _Unsteady,
-        ),
+        Slip("log_probs writes into the contexts; work on a copy", _spoiled(_overwritten)),
+        Slip("there is chance in the answers, as with dropout that is not switched off", _Unsteady),
         Slip(
             "log_probs answers in training mode: batch norm or dropout do there what they do in training",
             lambda names: _InTraining(),
@@ -646,8 +617,7 @@ _BEAT = Scoreboard(
             lambda names: Uniform(),
         ),
         Slip(
-            "it is the table itself, or the same in other words",
-            lambda names: KneserNey(6, 0.85).fit(names),
+            "it is the table itself, or the same in other words", lambda names: KneserNey(6, 0.85).fit(names)
         ),
         Slip(
             "it knows the names that it was given by heart and others less well than the table: too large, "
@@ -672,18 +642,12 @@ def _unit(
     *,
     parts: tuple[int, int, int] = (0, 1, 2),
     gate: Callable[[Tensor], Tensor] = torch.sigmoid,
-    propose: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda x, r, h: (
-        torch.tanh(x + r * h)
-    ),
-    blend: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda z, h, n: (
-        z * h + (1 - z) * n
-    ),
+    propose: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda x, r, h: torch.tanh(x + r * h),
+    blend: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda z, h, n: z * h + (1 - z) * n,
 ) -> Gru:
     """Return an answer with one thing or another done differently."""
 
-    def step(
-        x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor
-    ) -> Tensor:
+    def step(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor) -> Tensor:
         ours, past = (x @ W + b).chunk(3, dim=1), (h @ U + c).chunk(3, dim=1)
         r, z, n = parts
         reset, update = gate(ours[r] + past[r]), gate(ours[z] + past[z])
@@ -692,9 +656,7 @@ def _unit(
     return step
 
 
-def _reset_before(
-    x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor
-) -> Tensor:
+def _reset_before(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor) -> Tensor:
     """As in Cho et al. (2014): the reset gate is applied to h, before U."""
     H = h.shape[1]
     ours = x @ W + b + c
@@ -703,9 +665,7 @@ def _reset_before(
     return update * h + (1 - update) * proposed
 
 
-def _bias_outside(
-    x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor
-) -> Tensor:
+def _bias_outside(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor) -> Tensor:
     return gru_step(x, h, W, U, b + c, torch.zeros_like(c))
 
 
@@ -724,9 +684,7 @@ def _within(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _gru_case(
-    B: int, n_in: int, n_hidden: int, seed: int, dtype: torch.dtype
-) -> Input:
+def _gru_case(B: int, n_in: int, n_hidden: int, seed: int, dtype: torch.dtype) -> Input:
     g = torch.Generator().manual_seed(seed)
     H = n_hidden
     shapes = [(B, n_in), (B, H), (n_in, 3 * H), (H, 3 * H), (3 * H,), (3 * H,)]
@@ -736,9 +694,7 @@ def _gru_case(
         shown = ", ".join(f"torch.tensor({arg.tolist()})" for arg in rounded)
         return Input(rounded, f"gru_step({shown})")
     sizes = f"x {(B, n_in)}, h {(B, H)}, W {shapes[2]}, U {shapes[3]}, b and c {shapes[4]}"
-    return Input(
-        rounded, f"gru_step(x, h, W, U, b, c) where the shapes are {sizes}"
-    )
+    return Input(rounded, f"gru_step(x, h, W, U, b, c) where the shapes are {sizes}")
 
 
 _GRU = Exercise(
@@ -780,10 +736,7 @@ _GRU = Exercise(
             "the bias c of the proposal stands outside of the reset gate; it belongs to what the gate multiplies",
             _bias_outside,
         ),
-        Slip(
-            "there is no reset gate in the proposal",
-            _unit(propose=lambda x, r, h: torch.tanh(x + h)),
-        ),
+        Slip("there is no reset gate in the proposal", _unit(propose=lambda x, r, h: torch.tanh(x + h))),
         Slip(
             "the reset gate multiplies all of the proposal's sum; it multiplies what comes from the state alone",
             _unit(propose=lambda x, r, h: torch.tanh(r * (x + h))),
@@ -797,10 +750,7 @@ _GRU = Exercise(
             "round",
             _unit(parts=(1, 0, 2)),
         ),
-        Slip(
-            "the first third is taken for the proposal; it comes last",
-            _unit(parts=(1, 2, 0)),
-        ),
+        Slip("the first third is taken for the proposal; it comes last", _unit(parts=(1, 2, 0))),
         Slip(
             "the gates go through tanh; they are shares, which the logistic function gives",
             _unit(gate=torch.tanh),
@@ -819,9 +769,7 @@ _GRU = Exercise(
         ),
         Slip(
             "the biases are left out",
-            lambda x, h, W, U, b, c: gru_step(
-                x, h, W, U, torch.zeros_like(b), torch.zeros_like(c)
-            ),
+            lambda x, h, W, U, b, c: gru_step(x, h, W, U, torch.zeros_like(b), torch.zeros_like(c)),
         ),
         Slip(
             "the bias c is left out; there are two",
@@ -853,15 +801,11 @@ def _front(beats: Callable[[Point, Point], bool]) -> Front:
 
 def _changed(change: Callable[[list[int], Sequence[Any]], object]) -> Front:
     """Return an answer that makes something else of the right indices."""
-    return lambda sizes, losses: change(
-        pareto_front(sizes, losses), (sizes, losses)
-    )
+    return lambda sizes, losses: change(pareto_front(sizes, losses), (sizes, losses))
 
 
 def _as_listed(sizes: Sequence[int], losses: Sequence[float]) -> list[int]:
-    return [
-        i for i, loss in enumerate(losses) if loss < min([math.inf, *losses[:i]])
-    ]
+    return [i for i, loss in enumerate(losses) if loss < min([math.inf, *losses[:i]])]
 
 
 def _first_of_equals(sizes: Sequence[int], losses: Sequence[float]) -> list[int]:
@@ -892,10 +836,7 @@ def _who_dominates(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-_LECTURES = (
-    [729, 11897, 22097, 76579, 76579, 0],
-    [2.46, 2.17, 2.06, 1.99, 2.02, 3.3],
-)
+_LECTURES = ([729, 11897, 22097, 76579, 76579, 0], [2.46, 2.17, 2.06, 1.99, 2.02, 3.3])
 
 _FRONT = Exercise(
     label="leaderboard-ex-front",
@@ -933,10 +874,7 @@ _FRONT = Exercise(
             "two equal models drove each other out; neither dominates the other",
             _front(lambda a, b: a[0] <= b[0] and a[1] <= b[1]),
         ),
-        Slip(
-            "of two equal models the second is missing; neither dominates the other",
-            _first_of_equals,
-        ),
+        Slip("of two equal models the second is missing; neither dominates the other", _first_of_equals),
         Slip(
             "a model was left out if another is better in one respect, whatever the other respect",
             _front(lambda a, b: a[0] < b[0] or a[1] < b[1]),
@@ -945,10 +883,7 @@ _FRONT = Exercise(
             "that is the best model of all; a smaller one may be the best of its size",
             _front(lambda a, b: a[1] < b[1]),
         ),
-        Slip(
-            "that is the smallest model; a larger one may be better",
-            _front(lambda a, b: a[0] < b[0]),
-        ),
+        Slip("that is the smallest model; a larger one may be better", _front(lambda a, b: a[0] < b[0])),
         Slip(
             "only models of the same size were compared; a smaller one dominates, too, if it is no worse",
             _front(lambda a, b: a[0] == b[0] and a[1] < b[1]),
@@ -968,11 +903,7 @@ _FRONT = Exercise(
         ),
         Slip(
             "those are the models that are dominated; the others are asked for",
-            _changed(
-                lambda found, args: [
-                    i for i in range(len(args[0])) if i not in found
-                ]
-            ),
+            _changed(lambda found, args: [i for i in range(len(args[0])) if i not in found]),
         ),
         Slip(
             "those are sizes and losses; the indices are asked for",
@@ -982,10 +913,7 @@ _FRONT = Exercise(
             "there is a truth value for each model; the indices of those that are True are asked for",
             _changed(lambda found, args: [i in found for i in range(len(args[0]))]),
         ),
-        Slip(
-            "the indices are in the order of the sizes; put them in ascending order",
-            _changed(_by_size),
-        ),
+        Slip("the indices are in the order of the sizes; put them in ascending order", _changed(_by_size)),
     ),
     properties=(_who_dominates,),
     tolerance=1e-12,
@@ -1075,15 +1003,9 @@ _PAIRED = Exercise(
     inputs=(
         _pair_case([10.0, 14.0], [9.0, 14.5], [5, 6]),
         _pair_case([12.0, 7.5, 20.0], [11.0, 8.0, 18.5], [6, 4, 8]),
+        _pair_case([13.0, 9.25, 17.5, 8.0, 21.5], [13.5, 8.0, 17.0, 8.25, 18.0], [6, 5, 8, 4, 10]),
         _pair_case(
-            [13.0, 9.25, 17.5, 8.0, 21.5],
-            [13.5, 8.0, 17.0, 8.25, 18.0],
-            [6, 5, 8, 4, 10],
-        ),
-        _pair_case(
-            [13.0, 9.25, 17.5, 8.0, 21.5, 12.0],
-            [15.5, 12.0, 20.0, 9.25, 27.0, 14.25],
-            [6, 5, 8, 4, 10, 7],
+            [13.0, 9.25, 17.5, 8.0, 21.5, 12.0], [15.5, 12.0, 20.0, 9.25, 27.0, 14.25], [6, 5, 8, 4, 10, 7]
         ),
     ),
     slips=(
@@ -1131,10 +1053,7 @@ _PAIRED = Exercise(
             "that is the error of the first model's loss; the second does not count in it",
             lambda a, b, lengths: _ratio_error(a, lengths),
         ),
-        Slip(
-            "that is the difference itself; its standard error is asked for",
-            _difference,
-        ),
+        Slip("that is the difference itself; its standard error is asked for", _difference),
         Slip(
             "that is the variance; the standard error is its root",
             lambda a, b, lengths: paired_error(a, b, lengths) ** 2,

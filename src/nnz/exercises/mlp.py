@@ -24,9 +24,7 @@ VERDICT = "the verdict"
 NEAR = 0.05  # nats from log V
 SATURATED = 0.99  # what a hidden activation is beyond if it can hardly learn
 FEW = 0.2  # the share of the hidden activations that may be
-SPREAD = (
-    0.3  # the least standard deviation of a hidden unit, averaged over the units
-)
+SPREAD = 0.3  # the least standard deviation of a hidden unit, averaged over the units
 
 
 def embed(C: Tensor, contexts: Tensor) -> Tensor:
@@ -36,7 +34,11 @@ def embed(C: Tensor, contexts: Tensor) -> Tensor:
 
 
 def bengio_parameters(
-    V: int, block_size: int, n_embd: int, n_hidden: int, direct: bool
+    V: int,
+    block_size: int,
+    n_embd: int,
+    n_hidden: int,
+    direct: bool,
 ) -> int:
     """Return how many weights a BengioMLP has that knows V characters."""
     n_in = block_size * n_embd
@@ -88,14 +90,8 @@ _EMBED = Exercise(
         "Take the sizes from the shapes: other networks read more characters, or have longer rows.",
     ),
     inputs=(
-        call(
-            torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
-            torch.tensor([[0, 2, 1]]),
-        ),
-        call(
-            torch.tensor([[0.5, -1.0], [0.25, 2.0], [1.5, 0.0]]),
-            torch.tensor([[0, 1], [1, 2]]),
-        ),
+        call(torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), torch.tensor([[0, 2, 1]])),
+        call(torch.tensor([[0.5, -1.0], [0.25, 2.0], [1.5, 0.0]]), torch.tensor([[0, 1], [1, 2]])),
         call(
             torch.tensor([[0.5, -1.0, 2.0], [0.25, 1.0, 0.0]]),
             torch.tensor([[0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 0]]),
@@ -141,10 +137,7 @@ _EMBED = Exercise(
             "those are the indices of the characters as numbers; each should be replaced by its row of C",
             lambda C, contexts: contexts.float(),
         ),
-        Slip(
-            "only the last character of each context is there",
-            lambda C, contexts: C[contexts[:, -1]],
-        ),
+        Slip("only the last character of each context is there", lambda C, contexts: C[contexts[:, -1]]),
         Slip(
             "three positions are looked up, whatever the context; there are block_size of them",
             lambda C, contexts: torch.cat([C[contexts[:, i]] for i in range(3)], 1),
@@ -163,9 +156,7 @@ def _as_built(args: Sequence[Any], parts: Parts) -> str:
     if V > 27:
         return ""  # there are no more letters, and large ones take long to build
     model = BengioMLP(
-        *sizes,
-        generator=torch.Generator().manual_seed(0),
-        vocabulary=Vocabulary(ascii_lowercase[: V - 1]),
+        *sizes, generator=torch.Generator().manual_seed(0), vocabulary=Vocabulary(ascii_lowercase[: V - 1])
     )
     yours: Any = parts[RESULT]
     off = yours - sum(p.numel() for p in model.parameters())
@@ -217,14 +208,8 @@ _PARAMETERS = Exercise(
             "the biases are left out, those of the hidden units and those of the outputs",
             _counted_with(lambda V, n, m, h, direct: -h - V),
         ),
-        Slip(
-            "the biases of the hidden units are left out",
-            _counted_with(lambda V, n, m, h, direct: -h),
-        ),
-        Slip(
-            "the biases of the outputs are left out",
-            _counted_with(lambda V, n, m, h, direct: -V),
-        ),
+        Slip("the biases of the hidden units are left out", _counted_with(lambda V, n, m, h, direct: -h)),
+        Slip("the biases of the outputs are left out", _counted_with(lambda V, n, m, h, direct: -V)),
         Slip(
             "there is one bias for each unit, not one for each layer",
             _counted_with(lambda V, n, m, h, direct: 2 - h - V),
@@ -344,10 +329,7 @@ def _started(answer: Answer, args: Sequence[Any]) -> Parts:
         return {RESULT: result}
     shapes = {name: _in_short(thing) for name, thing in result.items()}
     if not same(freeze(params), before):
-        return {
-            RESULT: shapes,
-            VERDICT: "the given dict, or a tensor in it, was changed",
-        }
+        return {RESULT: shapes, VERDICT: "the given dict, or a tensor in it, was changed"}
     if result is params:
         return {RESULT: shapes, VERDICT: "that is the given dict, not a new one"}
     if problem := _malformed(result, given):
@@ -368,7 +350,9 @@ def _starts_well(args: Sequence[Any], parts: Parts) -> str:
     if (share := measured["saturated"]) > FEW:
         return f"{share:.0%} of the hidden activations are beyond ±{SATURATED}; at most {FEW:.0%} may be"
     if (spread := measured["spread"]) < SPREAD:
-        return f"a hidden unit's standard deviation is {spread:.4f} on average; it should be at least {SPREAD}"
+        return (
+            f"a hidden unit's standard deviation is {spread:.4f} on average; it should be at least {SPREAD}"
+        )
     return ""
 
 
@@ -399,9 +383,7 @@ def _in_place(params: dict[str, Tensor]) -> dict[str, Tensor]:
     return params
 
 
-def _start_case(
-    block_size: int, n_embd: int, n_hidden: int, seed: int, letters: str = ""
-) -> Input:
+def _start_case(block_size: int, n_embd: int, n_hidden: int, seed: int, letters: str = "") -> Input:
     model = BengioMLP(
         block_size,
         n_embd,
@@ -412,9 +394,7 @@ def _start_case(
     own = f", vocabulary=Vocabulary({letters!r})" if letters else ""
     shown = f"generator=torch.Generator().manual_seed({seed}){own}"
     made = f"BengioMLP({block_size}, {n_embd}, {n_hidden}, {shown}).state_dict()"
-    return Input(
-        (model.state_dict(),), f"quiet_start(params) where params = {made}"
-    )
+    return Input((model.state_dict(),), f"quiet_start(params) where params = {made}")
 
 
 _QUIET = Exercise(
@@ -478,8 +458,7 @@ _QUIET = Exercise(
             _scaled(_always(0.01), _always(0.01), b1=0.01, b2=0.01, C=0.01),
         ),
         Slip(
-            "b2 was left as it was: it alone makes some characters much likelier than others",
-            _scaled(b2=1),
+            "b2 was left as it was: it alone makes some characters much likelier than others", _scaled(b2=1)
         ),
         Slip(
             "W2 is still too large: a logit is the sum of n_hidden terms, and should be near 0",
@@ -489,10 +468,7 @@ _QUIET = Exercise(
             "the hidden layer is fine, but W2 and b2 are still too large: the logits are far from equal",
             _scaled(W2=_always(1), b2=1),
         ),
-        Slip(
-            "the given tensors were overwritten; make new ones",
-            _in_place,
-        ),
+        Slip("the given tensors were overwritten; make new ones", _in_place),
         Slip(
             "W1 was divided by n_in, which is too much: a sum of n_in such numbers grows only as the root of n_in",
             _scaled(lambda n_in, n_hidden: 1 / n_in),
@@ -546,10 +522,7 @@ _BATCH = Exercise(
         call(torch.tensor([0.0, 1.0]), 1),
         call(torch.tensor([1.0, 2.5, 4.0, 0.5]), 2),
         call(torch.tensor([2.0, 0.5, 3.25, 2.75, 1.0]), 4),
-        Input(
-            (torch.arange(100.0) / 20, 32),
-            "batch_error(torch.arange(100.0) / 20, 32)",
-        ),
+        Input((torch.arange(100.0) / 20, 32), "batch_error(torch.arange(100.0) / 20, 32)"),
     ),
     slips=(
         Slip(
@@ -579,9 +552,7 @@ _BATCH = Exercise(
         ),
         Slip(
             "the distances from the mean are averaged as they are, where their squares should be",
-            lambda losses, batch_size: (
-                (losses - losses.mean()).abs().mean().item() / math.sqrt(batch_size)
-            ),
+            lambda losses, batch_size: (losses - losses.mean()).abs().mean().item() / math.sqrt(batch_size),
         ),
         Slip(
             "that is for batches in which no example comes twice; here each is drawn from all N",
@@ -730,10 +701,7 @@ _MIXTURE = Exercise(
             "that is the share of the second model; the share of the first is asked for",
             _changed(lambda share, loss, first: (1 - share, loss)),
         ),
-        Slip(
-            "that is the share with the largest loss, not the least",
-            _least(choose=torch.argmax),
-        ),
+        Slip("that is the share with the largest loss, not the least", _least(choose=torch.argmax)),
         Slip(
             "a probability below the smallest float became 0, and its surprise infinite; stay with logarithms",
             _least(_log_of_each),
@@ -762,18 +730,11 @@ _MIXTURE = Exercise(
             "the loss stands first; the share comes before it",
             _changed(lambda share, loss, first: (loss, share)),
         ),
+        Slip("the shares go by tenths; go by hundredths", _least(grid=range(0, 101, 10))),
         Slip(
-            "the shares go by tenths; go by hundredths",
-            _least(grid=range(0, 101, 10)),
+            "the shares 0 and 1 were not tried, where one model alone may be best", _least(grid=range(1, 100))
         ),
-        Slip(
-            "the shares 0 and 1 were not tried, where one model alone may be best",
-            _least(grid=range(1, 100)),
-        ),
-        Slip(
-            "the share 1 was not tried; the last hundredth counts too",
-            _least(grid=range(100)),
-        ),
+        Slip("the share 1 was not tried; the last hundredth counts too", _least(grid=range(100))),
     ),
     properties=(_in_hundredths,),
 )

@@ -80,13 +80,7 @@ _COUNT = Exercise(
         "How many numbers does one neuron hold that reads n inputs?",
         "What one layer returns is what the next one reads.",
     ),
-    inputs=(
-        call(1, [1]),
-        call(2, [3]),
-        call(2, [16, 16, 1]),
-        call(3, [4, 5, 2]),
-        call(784, [1000, 100, 10]),
-    ),
+    inputs=(call(1, [1]), call(2, [3]), call(2, [16, 16, 1]), call(3, [4, 5, 2]), call(784, [1000, 100, 10])),
     slips=(
         Slip(
             "each neuron has a bias beside its weights",
@@ -96,19 +90,14 @@ _COUNT = Exercise(
             "only the first layer reads the network's inputs; the others read the layer before",
             lambda n_in, n_outs: sum((n_in + 1) * n for n in n_outs),
         ),
-        Slip(
-            "the last layer is left out",
-            lambda n_in, n_outs: count_parameters(n_in, n_outs[:-1]),
-        ),
+        Slip("the last layer is left out", lambda n_in, n_outs: count_parameters(n_in, n_outs[:-1])),
         Slip(
             "the first layer is left out; it reads the network's inputs",
             lambda n_in, n_outs: count_parameters(n_outs[0], n_outs[1:]),
         ),
         Slip(
             "there is one bias for each neuron, not one for each layer",
-            lambda n_in, n_outs: sum(
-                a * b + 1 for a, b in pairwise([n_in, *n_outs])
-            ),
+            lambda n_in, n_outs: sum(a * b + 1 for a, b in pairwise([n_in, *n_outs])),
         ),
     ),
     properties=(_as_built,),
@@ -148,22 +137,17 @@ _XOR = Exercise(
         "The output should rise with the first hidden neuron, and fall with the second more than it rose.",
     ),
     inputs=tuple(
-        Input(corner, f"xor()([{corner[0]}, {corner[1]}])")
-        for corner in ((0, 0), (0, 1), (1, 0), (1, 1))
+        Input(corner, f"xor()([{corner[0]}, {corner[1]}])") for corner in ((0, 0), (0, 1), (1, 0), (1, 1))
     ),
     slips=(
         Slip(
-            "that is AND: positive only where both inputs are 1",
-            _network_with(1, 1, 0, 1, 1, -1, 0, 1, -0.5),
+            "that is AND: positive only where both inputs are 1", _network_with(1, 1, 0, 1, 1, -1, 0, 1, -0.5)
         ),
         Slip(
             "that is OR: positive where both inputs are 1 as well",
             _network_with(1, 1, 0, 1, 1, -1, 1, 0, -0.5),
         ),
-        Slip(
-            "that is its opposite: every sign is reversed",
-            _network_with(1, 1, 0, 1, 1, -1, -1, 2, 0.5),
-        ),
+        Slip("that is its opposite: every sign is reversed", _network_with(1, 1, 0, 1, 1, -1, -1, 2, 0.5)),
         Slip(
             "the output is 0 everywhere, as it is while weights and bias of the last neuron are 0",
             _network_with(*[0] * 9),
@@ -194,9 +178,7 @@ def _three_steps(answer: Answer, args: Sequence[Any]) -> Parts:
     return parts
 
 
-def _step_case(
-    parameters: list[float], velocities: list[float], rate: float, momentum: float
-) -> Input:
+def _step_case(parameters: list[float], velocities: list[float], rate: float, momentum: float) -> Input:
     squares = " + ".join(f"p{i}**2" for i in range(len(parameters)))
     return Input(
         ([Value(p) for p in parameters], velocities, rate, momentum),
@@ -210,26 +192,16 @@ def _step_with(
 ) -> Callable[[Sequence[Value], list[float], float, float], None]:
     """Return a step whose velocity and change are `new(velocity, gradient, rate, momentum)`."""
 
-    def step(
-        parameters: Sequence[Value],
-        velocities: list[float],
-        rate: float,
-        momentum: float,
-    ) -> None:
+    def step(parameters: Sequence[Value], velocities: list[float], rate: float, momentum: float) -> None:
         for i, parameter in enumerate(parameters):
-            velocities[i], change = new(
-                velocities[i], parameter.grad, rate, momentum
-            )
+            velocities[i], change = new(velocities[i], parameter.grad, rate, momentum)
             parameter.data += change
 
     return step
 
 
 def _step_with_lost_velocities(
-    parameters: Sequence[Value],
-    velocities: list[float],
-    rate: float,
-    momentum: float,
+    parameters: Sequence[Value], velocities: list[float], rate: float, momentum: float
 ) -> None:
     momentum_step(parameters, list(velocities), rate, momentum)
 
@@ -261,12 +233,7 @@ _MOMENTUM = Exercise(
         ),
         Slip(
             "the gradient is weighted by 1 - momentum, as in an average; torch adds it in full",
-            _step_with(
-                lambda v, g, r, m: (
-                    m * v + (1 - m) * g,
-                    -r * (m * v + (1 - m) * g),
-                )
-            ),
+            _step_with(lambda v, g, r, m: (m * v + (1 - m) * g, -r * (m * v + (1 - m) * g))),
         ),
         Slip(
             "the new velocities are in a list of their own; put them into the one that was given",
@@ -349,20 +316,15 @@ _LOGISTIC = Exercise(
             lambda scores, targets: Value(logistic_loss(scores, targets).data),
         ),
         Slip(
-            "that is the hinge loss, max(0, 1 - y s), of which the logistic loss is a smooth relative",
-            _hinge,
+            "that is the hinge loss, max(0, 1 - y s), of which the logistic loss is a smooth relative", _hinge
         ),
         Slip(
             "the logarithm is to base 2; the natural one is asked for",
             lambda scores, targets: logistic_loss(scores, targets) / math.log(2),
         ),
+        Slip("exp of a large number is larger than any float; give it only negative ones", _naive_logistic),
         Slip(
-            "exp of a large number is larger than any float; give it only negative ones",
-            _naive_logistic,
-        ),
-        Slip(
-            "the sigmoid of a large negative margin is rounded to 0, which has no logarithm",
-            _log_of_sigmoid,
+            "the sigmoid of a large negative margin is rounded to 0, which has no logarithm", _log_of_sigmoid
         ),
     ),
     drive=with_gradients,

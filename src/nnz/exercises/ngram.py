@@ -30,14 +30,19 @@ def trigram_loss(names: Sequence[str]) -> float:
 
 
 def best_k(
-    train: Sequence[str], dev: Sequence[str], order: int, ks: Sequence[float]
+    train: Sequence[str],
+    dev: Sequence[str],
+    order: int,
+    ks: Sequence[float],
 ) -> float:
     """Return the k with which n-grams of `train` have the least loss on `dev`."""
     return min(ks, key=lambda k: nll(NGramCounts(order, k).fit(train), dev))
 
 
 def discounted_row(
-    counts: Sequence[int], lower: Sequence[float], discount: float
+    counts: Sequence[int],
+    lower: Sequence[float],
+    discount: float,
 ) -> list[float]:
     """Return the probabilities after a context, by absolute discounting."""
     total, kinds = sum(counts), sum(count > 0 for count in counts)
@@ -121,11 +126,7 @@ _TRIGRAM = Exercise(
         "A trigram that occurs n times is predicted n times, so its surprise enters n times. At the end divide "
         "by the number of predictions.",
     ),
-    inputs=(
-        call(["ab", "ac"]),
-        call(["an", "ana", "nan"]),
-        call(["emma", "ava", "eva", "mia", "ave"]),
-    ),
+    inputs=(call(["ab", "ac"]), call(["an", "ana", "nan"]), call(["emma", "ava", "eva", "mia", "ave"])),
     slips=(
         Slip(
             "the first letters are not predicted: each name needs two start tokens before it",
@@ -135,14 +136,8 @@ _TRIGRAM = Exercise(
             "the ends of the names are not predicted; each is a character like the others",
             _loss_with("..", "", 3),
         ),
-        Slip(
-            "those are pairs; each character is predicted from the two before it",
-            _loss_with(".", ".", 2),
-        ),
-        Slip(
-            "that is the sum over all characters; the average is asked for",
-            _sum_with_ends,
-        ),
+        Slip("those are pairs; each character is predicted from the two before it", _loss_with(".", ".", 2)),
+        Slip("that is the sum over all characters; the average is asked for", _sum_with_ends),
         Slip(
             "the sum is divided by the number of names, not by that of the characters",
             lambda names: _sum_with_ends(names) / len(names),
@@ -167,10 +162,7 @@ _TRIGRAM = Exercise(
             "the names are joined, so that some trigrams reach from one into the next; take each by itself",
             _joined_loss,
         ),
-        Slip(
-            "each different trigram enters the average once, however often it occurs",
-            _mean_of_kinds,
-        ),
+        Slip("each different trigram enters the average once, however often it occurs", _mean_of_kinds),
     ),
 )
 
@@ -182,15 +174,11 @@ def _is_one_of_them(args: Sequence[Any], parts: Parts) -> str:
     return f"it is not one of the ks, which are {args[3]}"
 
 
-def _losses(
-    train: list[str], dev: list[str], order: int, ks: list[float]
-) -> list[float]:
+def _losses(train: list[str], dev: list[str], order: int, ks: list[float]) -> list[float]:
     return [nll(NGramCounts(order, k).fit(train), dev) for k in ks]
 
 
-def _largest(
-    train: list[str], dev: list[str], order: int, ks: list[float]
-) -> float:
+def _largest(train: list[str], dev: list[str], order: int, ks: list[float]) -> float:
     losses = _losses(train, dev, order, ks)
     return ks[losses.index(max(losses))]
 
@@ -217,12 +205,7 @@ _SMOOTHING = Exercise(
         call(["ava", "eva", "ada"], ["ade"], 2, [0.01, 0.1, 10]),
         call(["anna", "nan", "hanna"], ["anan"], 3, [1, 0.1, 0.03, 0.01, 0.003]),
         call([ascii_lowercase], ["emma"], 1, [1, 0.5]),
-        call(
-            ["emma", "ava", "mia", "emmy"],
-            ["mya", "eva"],
-            4,
-            [2, 0, 0.5, 0.1, 0.01],
-        ),
+        call(["emma", "ava", "mia", "emmy"], ["mya", "eva"], 4, [2, 0, 0.5, 0.1, 0.01]),
     ),
     slips=(
         Slip(
@@ -235,14 +218,8 @@ _SMOOTHING = Exercise(
             lambda train, dev, order, ks: best_k(dev, train, order, ks),
         ),
         Slip("that is the k with the largest loss", _largest),
-        Slip(
-            "that is the smallest loss, not the k that it belongs to",
-            lambda *args: min(_losses(*args)),
-        ),
-        Slip(
-            "that is the place of the k in ks, not the k itself",
-            _index,
-        ),
+        Slip("that is the smallest loss, not the k that it belongs to", lambda *args: min(_losses(*args))),
+        Slip("that is the place of the k in ks, not the k itself", _index),
         Slip(
             "the models are bigrams, whatever order is given",
             lambda train, dev, order, ks: best_k(train, dev, 2, ks),
@@ -270,9 +247,7 @@ _Row = Callable[[list[int], list[float], float], list[float]]
 
 
 def _unless_empty(row: _Row) -> _Row:
-    return lambda counts, lower, D: (
-        row(counts, lower, D) if any(counts) else list(lower)
-    )
+    return lambda counts, lower, D: row(counts, lower, D) if any(counts) else list(lower)
 
 
 def _kept(counts: list[int], discount: float) -> list[float]:
@@ -292,32 +267,24 @@ def _zeros_alone(counts: list[int], lower: list[float]) -> list[float]:
     return [0.0 if n else share for n, share in zip(counts, lower, strict=True)]
 
 
-def _backed_off(
-    counts: list[int], lower: list[float], discount: float
-) -> list[float]:
+def _backed_off(counts: list[int], lower: list[float], discount: float) -> list[float]:
     zeros = _zeros_alone(counts, lower)
     shares = [share / (sum(zeros) or 1) for share in zeros]
     return _plus(_kept(counts, discount), _freed(counts, discount), shares)
 
 
-def _left_rescaled(
-    counts: list[int], lower: list[float], discount: float
-) -> list[float]:
+def _left_rescaled(counts: list[int], lower: list[float], discount: float) -> list[float]:
     left = [max(count - discount, 0) for count in counts]
     shares = [count / (sum(left) or 1) for count in left]
     return _plus(shares, _freed(counts, discount), lower)
 
 
-def _not_clamped(
-    counts: list[int], lower: list[float], discount: float
-) -> list[float]:
+def _not_clamped(counts: list[int], lower: list[float], discount: float) -> list[float]:
     row = [(count - discount) / sum(counts) for count in counts]
     return _plus(row, _freed(counts, discount), lower)
 
 
-def _divides_by_zero(
-    counts: list[int], lower: list[float], discount: float
-) -> list[float]:
+def _divides_by_zero(counts: list[int], lower: list[float], discount: float) -> list[float]:
     return _plus(_kept(counts, discount), _freed(counts, discount), lower)
 
 
@@ -352,35 +319,25 @@ _DISCOUNT = Exercise(
             "what was taken is handed on in equal parts, where lower should say who gets how much",
             _unless_empty(
                 lambda counts, lower, D: _plus(
-                    _kept(counts, D),
-                    _freed(counts, D),
-                    [1 / len(lower)] * len(lower),
+                    _kept(counts, D), _freed(counts, D), [1 / len(lower)] * len(lower)
                 )
             ),
         ),
         Slip(
             "only one D is handed on, and each character with a count above 0 gave one up",
-            _unless_empty(
-                lambda counts, lower, D: _plus(
-                    _kept(counts, D), D / sum(counts), lower
-                )
-            ),
+            _unless_empty(lambda counts, lower, D: _plus(_kept(counts, D), D / sum(counts), lower)),
         ),
         Slip(
             "the counts of 0 are among the kinds, and those gave nothing up",
             _unless_empty(
-                lambda counts, lower, D: _plus(
-                    _kept(counts, D), D * len(counts) / sum(counts), lower
-                )
+                lambda counts, lower, D: _plus(_kept(counts, D), D * len(counts) / sum(counts), lower)
             ),
         ),
         Slip(
             "only the characters with count 0 get their part of what was taken, and the rest of it is lost",
             _unless_empty(
                 lambda counts, lower, D: _plus(
-                    _kept(counts, D),
-                    _freed(counts, D),
-                    _zeros_alone(counts, lower),
+                    _kept(counts, D), _freed(counts, D), _zeros_alone(counts, lower)
                 )
             ),
         ),
@@ -393,21 +350,13 @@ _DISCOUNT = Exercise(
             "what is left of the counts is divided by its own sum; divide by the sum of the counts as they were",
             _unless_empty(_left_rescaled),
         ),
+        Slip("a count of 0 cannot give anything, and yet it is lowered below 0", _unless_empty(_not_clamped)),
         Slip(
-            "a count of 0 cannot give anything, and yet it is lowered below 0",
-            _unless_empty(_not_clamped),
-        ),
-        Slip(
-            "a context that never occurred has total 0; nothing but lower is known about it",
-            _divides_by_zero,
+            "a context that never occurred has total 0; nothing but lower is known about it", _divides_by_zero
         ),
         Slip(
             "a context that never occurred gets zeros, which are no probabilities; lower is what is known",
-            lambda counts, lower, D: (
-                discounted_row(counts, lower, D)
-                if any(counts)
-                else [0.0] * len(lower)
-            ),
+            lambda counts, lower, D: discounted_row(counts, lower, D) if any(counts) else [0.0] * len(lower),
         ),
     ),
     properties=(_sums_to_one,),
@@ -426,9 +375,7 @@ def _entry_by_entry(answer: Answer, args: Sequence[Any]) -> Parts:
 
 
 def _neighbours(
-    before: str = ".",
-    after: str = ".",
-    counts: Callable[[str, str], bool] = lambda a, b: True,
+    before: str = ".", after: str = ".", counts: Callable[[str, str], bool] = lambda a, b: True
 ) -> Callable[[list[str]], dict[str, int]]:
     def neighbours(names: list[str]) -> dict[str, int]:
         pairs = {p for name in names for p in pairwise(before + name + after)}
@@ -476,21 +423,14 @@ _CONTINUATION = Exercise(
     ),
     slips=(
         Slip(
-            "that is how often each character occurs; a neighbour that returns counts only once",
-            _occurrences,
+            "that is how often each character occurs; a neighbour that returns counts only once", _occurrences
         ),
-        Slip(
-            "those are the neighbours after each character; count the ones before it",
-            _characters_after,
-        ),
+        Slip("those are the neighbours after each character; count the ones before it", _characters_after),
         Slip(
             "the ends are left out: the '.' before the first letter and the one after the last are neighbours too",
             _neighbours("", ""),
         ),
-        Slip(
-            "the '.' before each name is left out; a first letter follows it",
-            _neighbours(before=""),
-        ),
+        Slip("the '.' before each name is left out; a first letter follows it", _neighbours(before="")),
         Slip(
             "the '.' after each name is left out; it follows the last letter and has an entry of its own",
             _neighbours(after=""),
@@ -544,14 +484,8 @@ _ESTIMATE = Exercise(
         ),
     ),
     slips=(
-        Slip(
-            "n2 is not doubled",
-            _half_weighted,
-        ),
-        Slip(
-            "2 n2 stands above the line, where n1 belongs",
-            lambda counts: 1 - estimated_discount(counts),
-        ),
+        Slip("n2 is not doubled", _half_weighted),
+        Slip("2 n2 stands above the line, where n1 belongs", lambda counts: 1 - estimated_discount(counts)),
         Slip(
             "those are the numbers of 0s and of 1s; n1 is how many entries are 1, and n2 how many are 2",
             lambda counts: _ratio_of(counts == 0, counts == 1),
@@ -586,9 +520,7 @@ def _impossible_in_both(args: Sequence[Any], parts: Parts) -> str:
     wrong = (both & (result != -math.inf)).nonzero().tolist()
     if not wrong:
         return ""
-    return (
-        f"at index {tuple(wrong[0])} both models have -inf, and the mixture has not"
-    )
+    return f"at index {tuple(wrong[0])} both models have -inf, and the mixture has not"
 
 
 def _mixture(a: Tensor, b: Tensor, weight: float) -> Tensor:
@@ -610,9 +542,7 @@ def _mix_case(a: list[list[float]], b: list[list[float]], weight: float) -> Inpu
 
 
 def _bigram_case(first: str, second: str, weight: float) -> Input:
-    a, b = (
-        f"BigramCounts().fit([{name!r}]).probs().log()" for name in (first, second)
-    )
+    a, b = (f"BigramCounts().fit([{name!r}]).probs().log()" for name in (first, second))
     probs = [BigramCounts().fit([name]).probs().log() for name in (first, second)]
     return Input((*probs, weight), f"mixed_log_probs({a}, {b}, {weight})")
 
@@ -634,27 +564,17 @@ _MIX = Exercise(
     ),
     inputs=(
         _mix_case([[0.5, 0.5]], [[0.9, 0.1]], 0.25),
-        _mix_case(
-            [[0.5, 0.5, 0.0], [0.1, 0.2, 0.7]],
-            [[1.0, 0.0, 0.0], [0.6, 0.4, 0.0]],
-            0.75,
-        ),
+        _mix_case([[0.5, 0.5, 0.0], [0.1, 0.2, 0.7]], [[1.0, 0.0, 0.0], [0.6, 0.4, 0.0]], 0.75),
         _bigram_case("ava", "eva", 0.6),
     ),
     slips=(
-        Slip(
-            "the logarithms are averaged, where the probabilities should be",
-            _average,
-        ),
+        Slip("the logarithms are averaged, where the probabilities should be", _average),
         Slip(
             "the logarithms are averaged and the rows then made to sum to 1, which is another mixture: what one "
             "model thinks impossible stays so",
             lambda a, b, weight: _average(a, b, weight).log_softmax(dim=1),
         ),
-        Slip(
-            "those are the probabilities; return their logarithms",
-            _mixture,
-        ),
+        Slip("those are the probabilities; return their logarithms", _mixture),
         Slip(
             "the weight is given to the second model; it is the share of the first",
             lambda a, b, weight: _mixture(b, a, weight).log(),
@@ -664,8 +584,7 @@ _MIX = Exercise(
             lambda a, b, weight: (a.exp() + b.exp()).log(),
         ),
         Slip(
-            "both models count the same, whatever the weight",
-            lambda a, b, weight: _mixture(a, b, 0.5).log(),
+            "both models count the same, whatever the weight", lambda a, b, weight: _mixture(a, b, 0.5).log()
         ),
         Slip(
             "the logarithms are multiplied by the weights, which belong to the probabilities",
@@ -680,11 +599,4 @@ _MIX = Exercise(
     tolerance=1e-5,
 )
 
-EXERCISES = [
-    _TRIGRAM,
-    _SMOOTHING,
-    _DISCOUNT,
-    _CONTINUATION,
-    _ESTIMATE,
-    _MIX,
-]
+EXERCISES = [_TRIGRAM, _SMOOTHING, _DISCOUNT, _CONTINUATION, _ESTIMATE, _MIX]

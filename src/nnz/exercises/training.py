@@ -52,7 +52,10 @@ def adamw_step(
 
 
 def log_uniform(
-    low: float, high: float, n: int, generator: torch.Generator
+    low: float,
+    high: float,
+    n: int,
+    generator: torch.Generator,
 ) -> Tensor:
     """Return n numbers whose logarithms are uniform between those of low and high."""
     shares = torch.rand(n, generator=generator, dtype=torch.float64)
@@ -82,9 +85,7 @@ def _wave(share: float) -> float:
 def _then(falls: Rate) -> Rate:
     """Warm up as asked for, and then fall otherwise."""
     return lambda step, steps, highest, warmup: (
-        warm_cosine(step, steps, highest, warmup)
-        if step < warmup
-        else falls(step, steps, highest, warmup)
+        warm_cosine(step, steps, highest, warmup) if step < warmup else falls(step, steps, highest, warmup)
     )
 
 
@@ -155,25 +156,17 @@ _WARM = Exercise(
         ),
         Slip(
             "the wave begins at step 0, so the rate jumps down where the climb ends; the wave begins there",
-            _then(
-                lambda step, steps, highest, warmup: highest * _wave(step / steps)
-            ),
+            _then(lambda step, steps, highest, warmup: highest * _wave(step / steps)),
         ),
         Slip(
             "the fall is one step ahead: at step warmup the wave is still at highest",
             _then(
-                lambda step, steps, highest, warmup: (
-                    highest * _wave((step + 1 - warmup) / (steps - warmup))
-                )
+                lambda step, steps, highest, warmup: highest * _wave((step + 1 - warmup) / (steps - warmup))
             ),
         ),
         Slip(
             "highest plays no part in the fall; the wave is a share of it",
-            _then(
-                lambda step, steps, highest, warmup: _wave(
-                    (step - warmup) / (steps - warmup)
-                )
-            ),
+            _then(lambda step, steps, highest, warmup: _wave((step - warmup) / (steps - warmup))),
         ),
         Slip(
             "the climb and a wave over all steps are multiplied; the fall begins only where the climb ends",
@@ -182,26 +175,19 @@ _WARM = Exercise(
         Slip(
             "the wave begins where it should but is too long, so it ends above 0: the steps of the climb are not "
             "part of it",
-            _then(
-                lambda step, steps, highest, warmup: (
-                    highest * _wave((step - warmup) / steps)
-                )
-            ),
+            _then(lambda step, steps, highest, warmup: highest * _wave((step - warmup) / steps)),
         ),
         Slip(
             "that is a whole wave, which comes up again; half of one has an angle from 0 to pi",
             _then(
-                lambda step, steps, highest, warmup: (
-                    highest * _wave(2 * (step - warmup) / (steps - warmup))
-                )
+                lambda step, steps, highest, warmup: highest * _wave(2 * (step - warmup) / (steps - warmup))
             ),
         ),
         Slip(
             "the angle is in degrees, and math.cos takes radians: half a turn is pi",
             _then(
                 lambda step, steps, highest, warmup: (
-                    highest
-                    * _wave(180 / math.pi * (step - warmup) / (steps - warmup))
+                    highest * _wave(180 / math.pi * (step - warmup) / (steps - warmup))
                 )
             ),
         ),
@@ -221,31 +207,21 @@ _WARM = Exercise(
             "that is a quarter of a wave, steep at its end; half a wave is flat at both ends",
             _then(
                 lambda step, steps, highest, warmup: (
-                    highest
-                    * math.cos(math.pi / 2 * (step - warmup) / (steps - warmup))
+                    highest * math.cos(math.pi / 2 * (step - warmup) / (steps - warmup))
                 )
             ),
         ),
         Slip(
             "the rate falls in a straight line; a cosine wave is flat at both ends",
-            _then(
-                lambda step, steps, highest, warmup: (
-                    highest * (steps - step) / (steps - warmup)
-                )
-            ),
+            _then(lambda step, steps, highest, warmup: highest * (steps - step) / (steps - warmup)),
         ),
         Slip(
             "the last step has 0, and is lost; the wave would be at 0 one step later, at step steps",
             _then(
-                lambda step, steps, highest, warmup: (
-                    highest * _wave((step - warmup) / (steps - 1 - warmup))
-                )
+                lambda step, steps, highest, warmup: highest * _wave((step - warmup) / (steps - 1 - warmup))
             ),
         ),
-        Slip(
-            "warmup may be 0, and was divided by",
-            _smaller_of_both,
-        ),
+        Slip("warmup may be 0, and was divided by", _smaller_of_both),
     ),
     properties=(_above_zero,),
     tolerance=1e-9,
@@ -265,15 +241,7 @@ def _adamw(
 ) -> Callable[..., Step]:
     """Return a step of AdamW with one thing or another done differently."""
 
-    def step(
-        p: Tensor,
-        slope: Tensor,
-        m: Tensor,
-        v: Tensor,
-        t: int,
-        rate: float,
-        decay: float,
-    ) -> Step:
+    def step(p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float) -> Step:
         b, c = betas
         m = b * m + (1 - b) * slope
         v = c * v + (1 - c) * squared(slope, m)
@@ -284,65 +252,29 @@ def _adamw(
     return step
 
 
-def _charged(
-    p: Tensor,
-    slope: Tensor,
-    m: Tensor,
-    v: Tensor,
-    t: int,
-    rate: float,
-    decay: float,
-) -> Step:
+def _charged(p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float) -> Step:
     return adamw_step(p, slope + decay * p, m, v, t, rate, 0.0)
 
 
-def _decayed_after(
-    p: Tensor,
-    slope: Tensor,
-    m: Tensor,
-    v: Tensor,
-    t: int,
-    rate: float,
-    decay: float,
-) -> Step:
+def _decayed_after(p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float) -> Step:
     moved, m, v = adamw_step(p, slope, m, v, t, rate, 0.0)
     return moved * (1 - rate * decay), m, v
 
 
 def _decayed_without_rate(
-    p: Tensor,
-    slope: Tensor,
-    m: Tensor,
-    v: Tensor,
-    t: int,
-    rate: float,
-    decay: float,
+    p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float
 ) -> Step:
     return adamw_step(p, slope, m, v, t, rate, decay / rate)
 
 
-def _eps_first(
-    p: Tensor,
-    slope: Tensor,
-    m: Tensor,
-    v: Tensor,
-    t: int,
-    rate: float,
-    decay: float,
-) -> Step:
+def _eps_first(p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float) -> Step:
     _, m, v = adamw_step(p, slope, m, v, t, rate, decay)
     size = rate * math.sqrt(1 - 0.99**t) / (1 - 0.9**t)
     return p * (1 - rate * decay) - size * m / (v.sqrt() + 1e-8), m, v
 
 
 def _corrected_returned(
-    p: Tensor,
-    slope: Tensor,
-    m: Tensor,
-    v: Tensor,
-    t: int,
-    rate: float,
-    decay: float,
+    p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float
 ) -> Step:
     p, m, v = adamw_step(p, slope, m, v, t, rate, decay)
     return p, m / (1 - 0.9**t), v / (1 - 0.99**t)
@@ -410,15 +342,7 @@ _ADAMW = Exercise(
             decay=0.1,
         ),
         _step_case([1.0, 0.0, 2.0], [1e-6, -1e-7, 0.0], t=1, rate=0.1, decay=0.5),
-        _step_case(
-            [4.0, -3.0],
-            [0.25, 2.0],
-            [-0.5, 1.5],
-            [1.0, 3.0],
-            t=100,
-            rate=0.02,
-            decay=2.0,
-        ),
+        _step_case([4.0, -3.0], [0.25, 2.0], [-0.5, 1.5], [1.0, 3.0], t=100, rate=0.02, decay=2.0),
     ),
     slips=(
         Slip(
@@ -434,10 +358,7 @@ _ADAMW = Exercise(
             "the share that the decay takes off p is decay alone; it is rate times decay",
             _decayed_without_rate,
         ),
-        Slip(
-            "the decay is taken off p after the step; it is a share of p as it was before",
-            _decayed_after,
-        ),
+        Slip("the decay is taken off p after the step; it is a share of p as it was before", _decayed_after),
         Slip(
             "eps is added under the root, where 1e-8 is as much as a slope of 1e-4; it is added to the root",
             _adamw(root=lambda square: (square + 1e-8).sqrt()),
@@ -463,17 +384,10 @@ _ADAMW = Exercise(
             "added to the root of the corrected one",
             _eps_first,
         ),
-        Slip(
-            "only p is returned; the next step needs the new m and v",
-            lambda *args: adamw_step(*args)[0],
-        ),
+        Slip("only p is returned; the next step needs the new m and v", lambda *args: adamw_step(*args)[0]),
         Slip(
             "m and v are returned as they were; the next step begins from the new ones",
-            lambda p, slope, m, v, t, rate, decay: (
-                adamw_step(p, slope, m, v, t, rate, decay)[0],
-                m,
-                v,
-            ),
+            lambda p, slope, m, v, t, rate, decay: (adamw_step(p, slope, m, v, t, rate, decay)[0], m, v),
         ),
         Slip(
             "the corrected means are returned; those are for this step alone, and the next one begins from the "
@@ -522,9 +436,7 @@ def _drawn_as(finish: Callable[[Tensor, float, float], Tensor]) -> Draw:
     )
 
 
-def _in_single_precision(
-    low: float, high: float, n: int, generator: torch.Generator
-) -> Tensor:
+def _in_single_precision(low: float, high: float, n: int, generator: torch.Generator) -> Tensor:
     return low * (high / low) ** torch.rand(n, generator=generator)
 
 
@@ -565,11 +477,7 @@ _LOG = Exercise(
         ),
         Slip(
             "those are still logarithms; the numbers are asked for",
-            _drawn_as(
-                lambda shares, low, high: (
-                    math.log(low) + shares * math.log(high / low)
-                )
-            ),
+            _drawn_as(lambda shares, low, high: math.log(low) + shares * math.log(high / low)),
         ),
         Slip(
             "low and high are exchanged: a share of 0 gives high",
@@ -581,9 +489,7 @@ _LOG = Exercise(
         ),
         Slip(
             "low and high are taken for logarithms already; they are the limits of the numbers themselves",
-            _drawn_as(
-                lambda shares, low, high: (low + shares * (high - low)).exp()
-            ),
+            _drawn_as(lambda shares, low, high: (low + shares * (high - low)).exp()),
         ),
         Slip(
             "those are equal factors from low to high, a grid; the numbers are to be random",
@@ -593,9 +499,7 @@ _LOG = Exercise(
         ),
         Slip(
             "that is a grid of equal distances from low to high, neither random nor on a scale of factors",
-            lambda low, high, n, generator: torch.linspace(
-                low, high, n, dtype=torch.float64
-            ),
+            lambda low, high, n, generator: torch.linspace(low, high, n, dtype=torch.float64),
         ),
         Slip(
             "the shares were drawn as float32, which gives other numbers; the task says float64",
@@ -603,9 +507,7 @@ _LOG = Exercise(
         ),
         Slip(
             "the numbers were sorted; leave them in the order in which they were drawn",
-            lambda low, high, n, generator: (
-                log_uniform(low, high, n, generator).sort().values
-            ),
+            lambda low, high, n, generator: log_uniform(low, high, n, generator).sort().values,
         ),
     ),
     drive=_with_generator,
@@ -657,10 +559,7 @@ _AVERAGE = Exercise(
     inputs=(
         _models_case([[0.5, 0.5]], [[0.25, 0.75]]),
         _models_case([[0.5, 0.25, 0.25]], [[0.2, 0.4, 0.4]], [[0.1, 0.1, 0.8]]),
-        _models_case(
-            [[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]],
-            [[0.1, 0.8, 0.1], [0.6, 0.3, 0.1]],
-        ),
+        _models_case([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]], [[0.1, 0.8, 0.1], [0.6, 0.3, 0.1]]),
         _logs_case([[0.0, -1000.0]], [[0.0, -1001.0]]),
         _logs_case(
             [[0.0, -1000.0], [-1000.0, 0.0]],
@@ -696,9 +595,7 @@ _AVERAGE = Exercise(
         ),
         Slip(
             "the mean is over the contexts of each model; it should be over the models in each context",
-            _of_stack(
-                lambda stack: stack.logsumexp(dim=1) - math.log(stack.shape[1])
-            ),
+            _of_stack(lambda stack: stack.logsumexp(dim=1) - math.log(stack.shape[1])),
         ),
         Slip(
             "that is whichever model gives most, character by character; together these are more than 1",
@@ -750,9 +647,7 @@ class _Judged:
 @cache
 def _thresholds(names: tuple[str, ...]) -> tuple[float, float]:
     """Return the losses of the best add-k table and of a model without context, fitted to the names."""
-    tables = [
-        NGramCounts(order, k) for order in (2, 3, 4) for k in (0.03, 0.1, 0.3, 1)
-    ]
+    tables = [NGramCounts(order, k) for order in (2, 3, 4) for k in (0.03, 0.1, 0.3, 1)]
     best = min(nll(table.fit(names), _SET_ASIDE) for table in tables)
     return best, nll(UnigramCounts().fit(names), _SET_ASIDE)
 
@@ -760,9 +655,7 @@ def _thresholds(names: tuple[str, ...]) -> tuple[float, float]:
 def _judged(model: Any, names: Sequence[str]) -> _Judged:
     needed = ("vocabulary", "block_size", "log_probs", "parameters")
     if missing := [name for name in needed if not hasattr(model, name)]:
-        return _Judged(
-            describe(model), NO_MODEL, f"it has no {' and no '.join(missing)}"
-        )
+        return _Judged(describe(model), NO_MODEL, f"it has no {' and no '.join(missing)}")
     count = sum(parameter.numel() for parameter in model.parameters())
     loss = nll(model, _SET_ASIDE)
     table, _ = _thresholds(tuple(names))
@@ -860,16 +753,7 @@ _BEAT = Exercise(
         Slip(
             "the network is sure of itself and wrong, as it is with weights that start as standard normal "
             "numbers and too few steps to unlearn them, or with a rate that is far too high",
-            _by(
-                Recipe(
-                    n_embd=8,
-                    n_hidden=60,
-                    steps=8,
-                    quiet=False,
-                    rate=0.03,
-                    decay=0.15,
-                )
-            ),
+            _by(Recipe(n_embd=8, n_hidden=60, steps=8, quiet=False, rate=0.03, decay=0.15)),
         ),
         Slip(
             "the network has too many hidden units or too long embeddings; smaller ones are enough here",
@@ -892,22 +776,11 @@ _BEAT = Exercise(
         Slip(
             "it was trained on a few of the names only, and knows those by heart; all of them are to be learned "
             "from",
-            _by(
-                Recipe(n_embd=8, n_hidden=60, rate=0.1, steps=40, decay=0.15), n=10
-            ),
+            _by(Recipe(n_embd=8, n_hidden=60, rate=0.1, steps=40, decay=0.15), n=10),
         ),
         Slip(
             "it reads more than three characters; block_size is at most 3",
-            _by(
-                Recipe(
-                    block_size=4,
-                    n_embd=4,
-                    n_hidden=40,
-                    steps=3,
-                    rate=0.03,
-                    decay=0.15,
-                )
-            ),
+            _by(Recipe(block_size=4, n_embd=4, n_hidden=40, steps=3, rate=0.03, decay=0.15)),
         ),
         Slip(
             "what was returned is no model with parameters, but a table, a recipe or the history of the training",

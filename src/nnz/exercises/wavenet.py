@@ -144,10 +144,7 @@ _STRIDES = Exercise(
             "x was transposed before it was reshaped, so a row holds one feature of many positions",
             _transposed,
         ),
-        Slip(
-            "with one group left its axis is gone, as in FlattenConsecutive; here it stays",
-            _squeezed,
-        ),
+        Slip("with one group left its axis is gone, as in FlattenConsecutive; here it stays", _squeezed),
         Slip(
             "the slices are one after another along the axis of positions; put them side by side, along the last",
             lambda x, n: torch.cat([x[:, i::n] for i in range(n)], 1),
@@ -162,9 +159,7 @@ _STRIDES = Exercise(
         ),
         Slip(
             "the groups overlap: each begins one position after the one before, not n",
-            lambda x, n: torch.cat(
-                [x[:, i : x.shape[1] - n + 1 + i] for i in range(n)], 2
-            ),
+            lambda x, n: torch.cat([x[:, i : x.shape[1] - n + 1 + i] for i in range(n)], 2),
         ),
         Slip(
             "the positions of a group were added; set them side by side",
@@ -277,11 +272,7 @@ _PARAMETERS = Exercise(
             "each pair of a level has weights of its own; all pairs of a level share theirs",
             _counted_with(
                 lambda V, m, h, T: (
-                    (T // 2 - 1) * 2 * m * h
-                    + sum(T // 2**k - 1 for k in range(2, _depth(T) + 1))
-                    * 2
-                    * h
-                    * h
+                    (T // 2 - 1) * 2 * m * h + sum(T // 2**k - 1 for k in range(2, _depth(T) + 1)) * 2 * h * h
                 )
             ),
         ),
@@ -293,10 +284,7 @@ _PARAMETERS = Exercise(
             "each position has a table of embeddings of its own; all positions share one",
             _counted_with(lambda V, m, h, T: (T - 1) * V * m),
         ),
-        Slip(
-            "the bias of the last layer is left out",
-            _counted_with(lambda V, m, h, T: -V),
-        ),
+        Slip("the bias of the last layer is left out", _counted_with(lambda V, m, h, T: -V)),
         Slip(
             "the first level reads all embeddings at once, and there are no others: that is the network with one "
             "hidden layer",
@@ -383,42 +371,29 @@ _WIDTH = Exercise(
             "the width was rounded to the nearest whole number, which may be too large; round down",
             lambda *sizes: round(_root(*sizes)),
         ),
-        Slip(
-            "the width is not a whole number; round down",
-            lambda *sizes: _root(*sizes),
-        ),
+        Slip("the width is not a whole number; round down", lambda *sizes: _root(*sizes)),
         Slip(
             "only the squares of n_hidden were counted; the first level, batch norm, the last layer and the "
             "embeddings cost something too",
             _by_square,
         ),
-        Slip(
-            "only powers of two were tried",
-            _power_of_two,
-        ),
+        Slip("only powers of two were tried", _power_of_two),
         Slip(
             "the levels' linear layers were counted with biases, which they do not have",
             lambda budget, V, n_embd, block_size: max(
                 h
                 for h in range(1, 400)
-                if tree_parameters(V, n_embd, h, block_size)
-                + _depth(block_size) * h
-                <= budget
+                if tree_parameters(V, n_embd, h, block_size) + _depth(block_size) * h <= budget
             ),
         ),
         Slip(
             "the table of embeddings was left out of the count",
-            lambda budget, V, n_embd, block_size: width_for(
-                budget + V * n_embd, V, n_embd, block_size
-            ),
+            lambda budget, V, n_embd, block_size: width_for(budget + V * n_embd, V, n_embd, block_size),
         ),
         Slip(
             "that is how many weights there are, not how many features",
             lambda budget, V, n_embd, block_size: tree_parameters(
-                V,
-                n_embd,
-                width_for(budget, V, n_embd, block_size),
-                block_size,
+                V, n_embd, width_for(budget, V, n_embd, block_size), block_size
             ),
         ),
     ),
@@ -459,10 +434,7 @@ _SMOOTHED = Exercise(
         call(torch.tensor([3.25, 3.0, 2.0, 2.25, 1.0, 1.5, 0.5, 0.25]), 3),
         call(torch.tensor([2.0, 1.0]), 5),
         call(torch.tensor([2.5, 0.5, 1.0]), 1),
-        Input(
-            (torch.arange(103.0) ** 2 % 17, 10),
-            "smoothed(torch.arange(103.0) ** 2 % 17, 10)",
-        ),
+        Input((torch.arange(103.0) ** 2 % 17, 10), "smoothed(torch.arange(103.0) ** 2 % 17, 10)"),
     ),
     slips=(
         Slip(
@@ -472,18 +444,10 @@ _SMOOTHED = Exercise(
         ),
         Slip(
             "the last group, which is shorter, was dropped; it is averaged too",
-            lambda losses, size: (
-                losses[: len(losses) // size * size].view(-1, size).mean(dim=1)
-            ),
+            lambda losses, size: losses[: len(losses) // size * size].view(-1, size).mean(dim=1),
         ),
-        Slip(
-            "the sum of the last group was divided by size; it has fewer losses",
-            _padded,
-        ),
-        Slip(
-            "that is a running mean, with groups that overlap; each loss belongs to one group",
-            _running,
-        ),
+        Slip("the sum of the last group was divided by size; it has fewer losses", _padded),
+        Slip("that is a running mean, with groups that overlap; each loss belongs to one group", _running),
         Slip(
             "that is a running mean over the last size losses at each step; each loss belongs to one group",
             _shrinking,
@@ -498,27 +462,19 @@ _SMOOTHED = Exercise(
         ),
         Slip(
             "there are size groups; there should be size losses in each group",
-            lambda losses, size: torch.stack(
-                [g.mean() for g in losses.chunk(size)]
-            ),
+            lambda losses, size: torch.stack([g.mean() for g in losses.chunk(size)]),
         ),
         Slip(
             "those are medians; the means are asked for",
-            lambda losses, size: torch.stack(
-                [g.median() for g in losses.split(size)]
-            ),
+            lambda losses, size: torch.stack([g.median() for g in losses.split(size)]),
         ),
         Slip(
             "losses that stand size apart were averaged; a group is size losses in a row",
-            lambda losses, size: torch.stack(
-                [losses[i::size].mean() for i in range(min(size, len(losses)))]
-            ),
+            lambda losses, size: torch.stack([losses[i::size].mean() for i in range(min(size, len(losses)))]),
         ),
         Slip(
             "each mean is repeated for every loss of its group; there is one number for each group",
-            lambda losses, size: torch.cat(
-                [g.mean().expand(len(g)) for g in losses.split(size)]
-            ),
+            lambda losses, size: torch.cat([g.mean().expand(len(g)) for g in losses.split(size)]),
         ),
     ),
     tolerance=1e-5,
@@ -541,50 +497,33 @@ def _divergence(P: Tensor, Q: Tensor) -> Tensor:
 
 
 def _measured(
-    measure: Callable[[Tensor, Tensor], Tensor] = _divergence,
-    replace: Replace = _replaced,
+    measure: Callable[[Tensor, Tensor], Tensor] = _divergence, replace: Replace = _replaced
 ) -> Importance:
     """Return an answer that compares P and Q, or replaces, otherwise."""
 
-    def importance(
-        log_probs: Question,
-        contexts: Tensor,
-        positions: Sequence[int],
-        order: Tensor,
-    ) -> float:
+    def importance(log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor) -> float:
         P = log_probs(contexts)
         return measure(P, log_probs(replace(contexts, positions, order))).item()
 
     return importance
 
 
-def _in_place(
-    log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor
-) -> float:
+def _in_place(log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor) -> float:
     P = log_probs(contexts)
     contexts.copy_(_replaced(contexts, positions, order))
     return _divergence(P, log_probs(contexts)).item()
 
 
-def _both_changed(
-    log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor
-) -> float:
+def _both_changed(log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor) -> float:
     changed = _replaced(contexts, positions, order)
     return _divergence(log_probs(changed), log_probs(changed)).item()
 
 
-def _one_by_one(
-    log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor
-) -> float:
-    return sum(
-        joint_importance(log_probs, contexts, [position], order)
-        for position in positions
-    )
+def _one_by_one(log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor) -> float:
+    return sum(joint_importance(log_probs, contexts, [position], order) for position in positions)
 
 
-def _from_right(
-    contexts: Tensor, positions: Sequence[int], order: Tensor
-) -> Tensor:
+def _from_right(contexts: Tensor, positions: Sequence[int], order: Tensor) -> Tensor:
     last = contexts.shape[1] - 1
     return _replaced(contexts, [last - position for position in positions], order)
 
@@ -604,9 +543,7 @@ def _scattered(contexts: Tensor, positions: Sequence[int], order: Tensor) -> Ten
     return _replaced(contexts, positions, order.argsort())
 
 
-def _paired_indices(
-    contexts: Tensor, positions: Sequence[int], order: Tensor
-) -> Tensor:
+def _paired_indices(contexts: Tensor, positions: Sequence[int], order: Tensor) -> Tensor:
     changed = contexts.clone()
     changed[:, list(positions)] = contexts[order, list(positions)]
     return changed
@@ -625,23 +562,12 @@ def _weighted(weights: list[float], V: int) -> Question:
 
 
 def _importance_case(
-    weights: list[float],
-    V: int,
-    contexts: list[list[int]],
-    positions: list[int],
-    order: list[int],
+    weights: list[float], V: int, contexts: list[list[int]], positions: list[int], order: list[int]
 ) -> Input:
     text = f"joint_importance(log_probs, torch.tensor({contexts}), {positions}, torch.tensor({order}))"
-    model = (
-        f"log_probs = a small model of {V} characters and {len(weights)} positions"
-    )
+    model = f"log_probs = a small model of {V} characters and {len(weights)} positions"
     return Input(
-        (
-            _weighted(weights, V),
-            torch.tensor(contexts),
-            positions,
-            torch.tensor(order),
-        ),
+        (_weighted(weights, V), torch.tensor(contexts), positions, torch.tensor(order)),
         f"{text} where {model}",
     )
 
@@ -677,15 +603,9 @@ _IMPORTANCE = Exercise(
     ),
     inputs=(
         _importance_case([1.0, 2.0], 3, [[0, 1], [2, 0], [1, 2]], [1], [1, 2, 0]),
-        _importance_case(
-            [1.5, 0.5, 2.5, 1.0], 4, _CONTEXTS, [0, 1], [2, 4, 3, 0, 1]
-        ),
-        _importance_case(
-            [0.5, 2.0, 1.0, 1.5], 4, _CONTEXTS, [3, 1, 0], [1, 2, 4, 0, 3]
-        ),
-        _importance_case(
-            [1.0, 0.0, 1.0, 0.5], 4, _CONTEXTS, [1, 2], [4, 3, 2, 1, 0]
-        ),
+        _importance_case([1.5, 0.5, 2.5, 1.0], 4, _CONTEXTS, [0, 1], [2, 4, 3, 0, 1]),
+        _importance_case([0.5, 2.0, 1.0, 1.5], 4, _CONTEXTS, [3, 1, 0], [1, 2, 4, 0, 3]),
+        _importance_case([1.0, 0.0, 1.0, 0.5], 4, _CONTEXTS, [1, 2], [4, 3, 2, 1, 0]),
     ),
     slips=(
         Slip(
@@ -706,20 +626,13 @@ _IMPORTANCE = Exercise(
         ),
         Slip(
             "only the first of the positions was changed",
-            _measured(
-                replace=lambda contexts, positions, order: _replaced(
-                    contexts, positions[:1], order
-                )
-            ),
+            _measured(replace=lambda contexts, positions, order: _replaced(contexts, positions[:1], order)),
         ),
         Slip(
             "whole contexts were exchanged; the other positions stay as they are",
             _measured(replace=lambda contexts, positions, order: contexts[order]),
         ),
-        Slip(
-            "all other positions were changed, and those that are given stayed",
-            _measured(replace=_others),
-        ),
+        Slip("all other positions were changed, and those that are given stayed", _measured(replace=_others)),
         Slip(
             "the positions were counted from the right; 0 is the first column, the oldest character",
             _measured(replace=_from_right),
@@ -742,10 +655,7 @@ _IMPORTANCE = Exercise(
             "P and Q are for the same contexts, the changed ones, so nothing differs; take P before, or a copy",
             _both_changed,
         ),
-        Slip(
-            "the argument contexts was changed; work on a copy",
-            _in_place,
-        ),
+        Slip("the argument contexts was changed; work on a copy", _in_place),
         Slip(
             "the probabilities that weigh the terms are missing",
             _measured(lambda P, Q: (P - Q).sum(dim=1).mean()),

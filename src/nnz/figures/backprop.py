@@ -8,13 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nnz.figures.style import (
-    FAINT,
-    INK,
-    NORMAL,
-    PALETTE,
-    new_figure,
-)
+from nnz.figures.style import FAINT, INK, NORMAL, PALETTE, new_figure
 
 # Where each tensor stands: column and row. What enters is on the left, what branches off on the right.
 PLACES = {
@@ -127,10 +121,7 @@ def forces(dlogits: Tensor, letters: Sequence[str], target: int) -> Figure:
     """Draw the gradient of one example's logits as bars: what is pushed down, and what is pulled up."""
     figure, axes = new_figure(NORMAL, 3.2)
     values = dlogits.tolist()
-    colours = [
-        PALETTE["orange"] if i == target else PALETTE["blue"]
-        for i in range(len(values))
-    ]
+    colours = [PALETTE["orange"] if i == target else PALETTE["blue"] for i in range(len(values))]
     axes.bar(range(len(values)), values, color=colours)
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set_xticks(range(len(values)), letters)
@@ -144,9 +135,7 @@ def field(dlogits: Tensor, letters: Sequence[str]) -> Figure:
     """Draw the gradients of a batch's logits: a row for each example, a column for each character."""
     figure, axes = new_figure(NORMAL, 4.6)
     most = dlogits.abs().max().item()
-    image = axes.imshow(
-        dlogits.numpy(), cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto"
-    )
+    image = axes.imshow(dlogits.numpy(), cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto")
     axes.set_xticks(range(len(letters)), letters)
     axes.tick_params(axis="x", labelsize=9)
     axes.set_xlabel("next character")
@@ -164,18 +153,10 @@ def paces(parts: Mapping[str, Mapping[str, float]]) -> Figure:
     for name, colour, hatch in zip(names, PALETTE.values(), hatches, strict=False):
         widths = [1e6 * of.get(name, 0.0) for of in parts.values()]
         axes.barh(
-            range(len(parts)),
-            widths,
-            left=left,
-            color=colour,
-            hatch=hatch,
-            edgecolor="white",
-            label=name,
+            range(len(parts)), widths, left=left, color=colour, hatch=hatch, edgecolor="white", label=name
         )
         left = [a + b for a, b in zip(left, widths, strict=True)]
-    axes.set_yticks(
-        range(len(parts)), [name.replace(", ", ",\n") for name in parts]
-    )
+    axes.set_yticks(range(len(parts)), [name.replace(", ", ",\n") for name in parts])
     axes.invert_yaxis()
     axes.set_xlabel("time for a step (µs)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.4, 1.3), ncols=3)
@@ -187,10 +168,7 @@ def curves(losses: Mapping[str, Sequence[float]], window: int) -> Figure:
     figure, (top, bottom) = new_figure(NORMAL, 5.2, nrows=2, sharex=True)
     pair = list(losses.values())
     for (name, values), style in zip(losses.items(), ("-", "--"), strict=True):
-        smooth = [
-            sum(values[i : i + window]) / window
-            for i in range(0, len(values) - window + 1, window)
-        ]
+        smooth = [sum(values[i : i + window]) / window for i in range(0, len(values) - window + 1, window)]
         steps = [window * (i + 0.5) for i in range(len(smooth))]
         top.plot(steps, smooth, style, label=name)
     gaps = [abs(a - b) for a, b in zip(*pair, strict=True)]

@@ -43,25 +43,13 @@ def noise(sizes: Sequence[int], spreads: Sequence[float]) -> Figure:
     return figure
 
 
-def running(
-    logs: Mapping[str, Sequence[tuple[float, float]]], every: int
-) -> Figure:
+def running(logs: Mapping[str, Sequence[tuple[float, float]]], every: int) -> Figure:
     """Draw running and exact means of a unit over the steps, a plot for each momentum."""
-    figure, rows = new_figure(
-        NORMAL, 4.6, nrows=len(logs), sharex=True, sharey=True
-    )
+    figure, rows = new_figure(NORMAL, 4.6, nrows=len(logs), sharex=True, sharey=True)
     for axes, (name, log) in zip(rows, logs.items(), strict=True):
         steps = [every * (i + 1) for i in range(len(log))]
-        axes.plot(
-            steps,
-            [r for r, _ in log],
-            color=PALETTE["blue"],
-            linewidth=1.2,
-            label="running",
-        )
-        axes.plot(
-            steps, [e for _, e in log], "--", color=PALETTE["orange"], label="exact"
-        )
+        axes.plot(steps, [r for r, _ in log], color=PALETTE["blue"], linewidth=1.2, label="running")
+        axes.plot(steps, [e for _, e in log], "--", color=PALETTE["orange"], label="exact")
         axes.set_title(name)
         axes.set_ylabel("mean of the unit")
     rows[0].legend(loc="lower left", ncols=2)
@@ -69,9 +57,7 @@ def running(
     return figure
 
 
-def robust(
-    *plots: tuple[Sequence[float], _Losses, _Losses],
-) -> Figure:
+def robust(*plots: tuple[Sequence[float], _Losses, _Losses]) -> Figure:
     """Draw dev losses over the learning rate and, below, over the scale of the first weights.
 
     Args:
@@ -79,18 +65,14 @@ def robust(
     """
     figure, both = new_figure(NORMAL, 5.6, nrows=2)
     for axes, (x, means, single) in zip(both, plots, strict=True):
-        for (name, losses), (dash, colour, marker) in zip(
-            means.items(), LINES, strict=False
-        ):
+        for (name, losses), (dash, colour, marker) in zip(means.items(), LINES, strict=False):
             style = {"color": PALETTE[colour], "label": name}
             axes.plot(x, losses, linestyle=dash, **style)
             axes.plot(x, single[name], marker, color=PALETTE[colour], mfc="none")
         axes.set_xscale("log")
         axes.set_ylabel("dev loss (nats)")
     low = min(min(losses) for losses in plots[0][1].values())
-    both[0].set_ylim(
-        low - 0.02, low + 0.35
-    )  # what is worse than that leaves the plot
+    both[0].set_ylim(low - 0.02, low + 0.35)  # what is worse than that leaves the plot
     both[0].set_xlabel("learning rate")
     both[1].set_xlabel("factor on the first weights")
     both[0].legend(loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.25))

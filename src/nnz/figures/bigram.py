@@ -10,15 +10,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nnz.figures.style import (
-    FAINT,
-    HEAT,
-    INK,
-    NORMAL,
-    PALETTE,
-    WIDE,
-    new_figure,
-)
+from nnz.figures.style import FAINT, HEAT, INK, NORMAL, PALETTE, WIDE, new_figure
 
 
 def _alphabet_axes(axes: Axes, chars: Sequence[str], size: float) -> None:
@@ -45,24 +37,8 @@ def count_table(counts: Tensor, chars: Sequence[str]) -> Figure:
             red, green, blue, _ = colours(norm(count))
             dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
             ink = "white" if dark else FAINT if count == 0 else INK
-            axes.text(
-                j,
-                i - 0.2,
-                chars[i] + chars[j],
-                ha="center",
-                va="center",
-                color=ink,
-                fontsize=7,
-            )
-            axes.text(
-                j,
-                i + 0.22,
-                str(count),
-                ha="center",
-                va="center",
-                color=ink,
-                fontsize=7,
-            )
+            axes.text(j, i - 0.2, chars[i] + chars[j], ha="center", va="center", color=ink, fontsize=7)
+            axes.text(j, i + 0.22, str(count), ha="center", va="center", color=ink, fontsize=7)
     _alphabet_axes(axes, chars, 11)
     return figure
 
@@ -70,33 +46,21 @@ def count_table(counts: Tensor, chars: Sequence[str]) -> Figure:
 def probability_heat(probs: Tensor, chars: Sequence[str]) -> Figure:
     """Draw the probability of each next character, a row for each previous one; every row sums to 1."""
     figure, axes = new_figure(NORMAL, NORMAL)
-    image = axes.imshow(
-        probs.numpy(),
-        cmap=HEAT,
-        norm=PowerNorm(0.5, vmin=0, vmax=float(probs.max())),
-    )
+    image = axes.imshow(probs.numpy(), cmap=HEAT, norm=PowerNorm(0.5, vmin=0, vmax=float(probs.max())))
     _alphabet_axes(axes, chars, 10)
-    bar = figure.colorbar(
-        image, ax=axes, orientation="horizontal", shrink=0.7, aspect=40, pad=0.02
-    )
+    bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.7, aspect=40, pad=0.02)
     bar.set_label("probability of the next character, given the previous one")
     bar.outline.set_visible(False)
     return figure
 
 
-def surprise_steps(
-    names: Sequence[str], surprises: Sequence[Sequence[float]], uniform: float
-) -> Figure:
+def surprise_steps(names: Sequence[str], surprises: Sequence[Sequence[float]], uniform: float) -> Figure:
     """Draw, for each name, what each of its characters cost in nats; the last bar is the end token."""
-    figure, row = new_figure(
-        NORMAL, 2.7, ncols=len(names), sharey=True, squeeze=False
-    )
+    figure, row = new_figure(NORMAL, 2.7, ncols=len(names), sharey=True, squeeze=False)
     for axes, name, surprise in zip(row[0], names, surprises, strict=True):
         labels = [*name, "."]
         axes.bar(range(len(labels)), surprise, color=PALETTE["blue"], width=0.75)
-        axes.axhline(
-            uniform, color=PALETTE["orange"], linewidth=1.5, linestyle="--"
-        )
+        axes.axhline(uniform, color=PALETTE["orange"], linewidth=1.5, linestyle="--")
         axes.set_xticks(range(len(labels)), labels, fontsize=10)
         axes.set_title(name)
         axes.tick_params(length=0)
@@ -109,13 +73,8 @@ def lengths(groups: dict[str, Sequence[str]]) -> Figure:
     figure, axes = new_figure(NORMAL, 3.0)
     for (label, names), marker in zip(groups.items(), "os^D", strict=False):
         longest = min(max(map(len, names)), 24)
-        shares = [
-            sum(len(name) == n for name in names) / len(names)
-            for n in range(longest + 1)
-        ]
-        axes.plot(
-            range(longest + 1), shares, marker=marker, markersize=5, label=label
-        )
+        shares = [sum(len(name) == n for name in names) / len(names) for n in range(longest + 1)]
+        axes.plot(range(longest + 1), shares, marker=marker, markersize=5, label=label)
     axes.set_xlabel("length of the name (characters)")
     axes.set_ylabel("share of names")
     axes.set_ylim(bottom=0)

@@ -8,21 +8,12 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nnz.figures.style import (
-    HEAT,
-    INK,
-    NORMAL,
-    PALETTE,
-    WIDE,
-    new_figure,
-)
+from nnz.figures.style import HEAT, INK, NORMAL, PALETTE, WIDE, new_figure
 
 DASHES = ["-", "--", "-.", ":"]
 
 
-def descent(
-    curves: Mapping[str, Sequence[float]], floor: float, highest: float
-) -> Figure:
+def descent(curves: Mapping[str, Sequence[float]], floor: float, highest: float) -> Figure:
     """Draw the loss at each step, a line for each run, and the floor that none can go below."""
     figure, axes = new_figure(NORMAL, 3.2)
     for (label, losses), dashes in zip(curves.items(), DASHES, strict=False):
@@ -37,9 +28,7 @@ def descent(
 
 def two_tables(tables: Mapping[str, Tensor], chars: Sequence[str]) -> Figure:
     """Draw tables side by side on one scale, rows the previous character; what is not finite stays white."""
-    figure, row = new_figure(
-        WIDE, 5.0, ncols=len(tables), sharey=True, squeeze=False
-    )
+    figure, row = new_figure(WIDE, 5.0, ncols=len(tables), sharey=True, squeeze=False)
     finite = [table[table.isfinite()] for table in tables.values()]
     low = min(float(values.min()) for values in finite)
     high = max(float(values.max()) for values in finite)
@@ -64,12 +53,8 @@ def smoothing(ks: Sequence[float], curves: Mapping[str, Sequence[float]]) -> Fig
     """Draw the dev loss over the strength of smoothing, a line for each way to smooth."""
     figure, axes = new_figure(NORMAL, 3.2)
     styles = zip(("o-", "s--"), ("blue", "orange"), strict=True)
-    for (label, losses), (style, colour) in zip(
-        curves.items(), styles, strict=True
-    ):
-        axes.plot(
-            ks, losses, style, color=PALETTE[colour], markersize=5, label=label
-        )
+    for (label, losses), (style, colour) in zip(curves.items(), styles, strict=True):
+        axes.plot(ks, losses, style, color=PALETTE[colour], markersize=5, label=label)
     axes.set_xscale("log")
     axes.set_xlabel("k, or the weight decay in units of 1 / 2N")
     axes.set_ylabel("dev loss (nats per character)")

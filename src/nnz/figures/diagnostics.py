@@ -25,9 +25,7 @@ def _hidden(tensors: Tensors) -> list[Tensor]:
     return [tensor for name, tensor in tensors.items() if " " in name]
 
 
-def _density(
-    axes: Any, values: Tensor, edges: Any, number: int, label: str
-) -> None:
+def _density(axes: Any, values: Tensor, edges: Any, number: int, label: str) -> None:
     """Draw how numbers are distributed, as a line."""
     heights, _ = np.histogram(values.flatten().numpy(), edges, density=True)
     middles = (edges[1:] + edges[:-1]) / 2
@@ -37,13 +35,9 @@ def _density(
     axes.plot(middles, seen, color=COLOURS[number % 5], **style)
 
 
-def _by_layer(
-    plots: Mapping[str, list[Tensor]], edges: Any, xlabel: str, most: float
-) -> Figure:
+def _by_layer(plots: Mapping[str, list[Tensor]], edges: Any, xlabel: str, most: float) -> Figure:
     """Draw distributions, a plot for each network and a line for each layer."""
-    figure, rows = new_figure(
-        NORMAL, 1.6 * len(plots) + 0.8, nrows=len(plots), sharex=True
-    )
+    figure, rows = new_figure(NORMAL, 1.6 * len(plots) + 0.8, nrows=len(plots), sharex=True)
     for axes, (name, layers) in zip(rows, plots.items(), strict=True):
         for number, values in enumerate(layers):
             _density(axes, values, edges, number, f"layer {number + 1}")
@@ -53,11 +47,7 @@ def _by_layer(
     rows[-1].xaxis.set_major_locator(MaxNLocator(5))
     rows[-1].ticklabel_format(axis="x", style="sci", scilimits=(-2, 2))
     rows[-1].set_xlabel(xlabel)
-    figure.legend(
-        *rows[0].get_legend_handles_labels(),
-        loc="outside upper center",
-        ncols=3,
-    )
+    figure.legend(*rows[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 
@@ -79,11 +69,7 @@ def by_depth(lines: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the size of the slopes over the layers, relative to the last layer, a line for each network."""
     figure, axes = new_figure(NORMAL, 3.4)
     for number, (name, sizes) in enumerate(lines.items()):
-        style = {
-            "linestyle": STYLES[number],
-            "marker": MARKERS[number],
-            "markersize": 4,
-        }
+        style = {"linestyle": STYLES[number], "marker": MARKERS[number], "markersize": 4}
         layers = range(1, len(sizes) + 1)
         relative = [size / sizes[-1] for size in sizes]
         axes.plot(layers, relative, color=COLOURS[number], label=name, **style)
@@ -115,37 +101,22 @@ def _updates(axes: Any, every: int, lines: Mapping[str, Sequence[float]]) -> Non
     for number, values in enumerate(rows):
         kind = {0: 0, len(rows) - 1: 2}.get(number, 1)
         steps = [every * i for i in range(len(values))]
-        style = {
-            "linestyle": STYLES[kind],
-            "color": COLOURS[kind],
-            "linewidth": 1.5,
-        }
+        style = {"linestyle": STYLES[kind], "color": COLOURS[kind], "linewidth": 1.5}
         named = {"label": ("embedding", "hidden layers", "last layer")[kind]}
-        axes.plot(
-            steps,
-            values,
-            **style,
-            **(named if number in (0, 1, len(rows) - 1) else {}),
-        )
+        axes.plot(steps, values, **style, **(named if number in (0, 1, len(rows) - 1) else {}))
     axes.axhline(-3, color=INK, linewidth=1, linestyle=":")
     axes.set_ylim(-6.5, 0)
     axes.set_ylabel("log10 of update\nover weights")
 
 
-def updates(
-    plots: Mapping[str, tuple[int, Mapping[str, Sequence[float]]]],
-) -> Figure:
+def updates(plots: Mapping[str, tuple[int, Mapping[str, Sequence[float]]]]) -> Figure:
     """Draw update over weights through the steps, a plot for each network and a line for each matrix."""
     figure, rows = new_figure(NORMAL, 6.6, nrows=len(plots), sharex=True)
     for axes, (name, (every, lines)) in zip(rows, plots.items(), strict=True):
         _updates(axes, every, lines)
         axes.set_title(name)
     rows[-1].set_xlabel("step")
-    figure.legend(
-        *rows[0].get_legend_handles_labels(),
-        loc="outside upper center",
-        ncols=3,
-    )
+    figure.legend(*rows[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 
@@ -170,13 +141,7 @@ def dead(lines: Mapping[str, Sequence[float]], every: int) -> Figure:
     figure, axes = new_figure(NORMAL, 3.0)
     for number, (name, shares) in enumerate(lines.items()):
         steps = [every * i for i in range(len(shares))]
-        axes.plot(
-            steps,
-            shares,
-            color=COLOURS[number],
-            linestyle=STYLES[number],
-            label=name,
-        )
+        axes.plot(steps, shares, color=COLOURS[number], linestyle=STYLES[number], label=name)
     axes.set_ylim(0, 1)
     axes.set_xlabel("step")
     axes.set_ylabel("share of dead units")
@@ -187,29 +152,16 @@ def dead(lines: Mapping[str, Sequence[float]], every: int) -> Figure:
 def vitals(probe: Probe, lines: Mapping[str, Sequence[float]]) -> Figure:
     """Draw vital signs: activations and slopes by layer at the last reading, updates over the steps."""
     figure, (top, middle, bottom) = new_figure(NORMAL, 6.8, nrows=3)
-    first, last = (
-        [*r.signals.values()] for r in (probe.readings[0], probe.readings[-1])
-    )
+    first, last = ([*r.signals.values()] for r in (probe.readings[0], probe.readings[-1]))
     layers = range(1, len(last) + 1)
     blue, green = PALETTE["blue"], PALETTE["green"]
-    top.plot(
-        layers, [s.std for s in first], "o:", color=blue, mfc="none", label="first"
-    )
+    top.plot(layers, [s.std for s in first], "o:", color=blue, mfc="none", label="first")
     top.plot(layers, [s.std for s in last], "o-", color=blue, label="last")
     shares = [s.saturated for s in last]
-    top.plot(
-        layers, shares, "s--", color=PALETTE["orange"], label="saturated, last"
-    )
+    top.plot(layers, shares, "s--", color=PALETTE["orange"], label="saturated, last")
     top.set_ylim(0, 1.05)
     top.set_ylabel("activations")
-    middle.plot(
-        layers,
-        [s.slope for s in first],
-        "^:",
-        color=green,
-        mfc="none",
-        label="first",
-    )
+    middle.plot(layers, [s.slope for s in first], "^:", color=green, mfc="none", label="first")
     middle.plot(layers, [s.slope for s in last], "^-", color=green, label="last")
     middle.set_yscale("log")
     middle.set_ylim(1e-6, 2e-2)
@@ -225,10 +177,7 @@ def vitals(probe: Probe, lines: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def outcome(
-    gains: Sequence[str],
-    kinds: Mapping[str, Sequence[tuple[Sequence[float], float]]],
-) -> Figure:
+def outcome(gains: Sequence[str], kinds: Mapping[str, Sequence[tuple[Sequence[float], float]]]) -> Figure:
     """Draw dev losses over the gain for each kind of network: recorded seeds open, this page's filled."""
     figure, axes = new_figure(NORMAL, 3.2)
     for number, (name, found) in enumerate(kinds.items()):
@@ -238,13 +187,7 @@ def outcome(
         axes.plot(x, means, color=FAINT, linewidth=1)
         for place, (values, _) in zip(x, found, strict=True):
             axes.plot([place] * len(values), values, **style, ls="", mfc="none")
-        axes.plot(
-            [p + 0.1 for p in x],
-            [own for _, own in found],
-            **style,
-            ls="",
-            label=name,
-        )
+        axes.plot([p + 0.1 for p in x], [own for _, own in found], **style, ls="", label=name)
     axes.set_xticks(range(len(gains)), gains)
     axes.set_xlabel("gain")
     axes.set_ylabel("dev loss (nats)")

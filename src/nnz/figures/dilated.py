@@ -60,9 +60,7 @@ def ablation(losses: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def writing(
-    lengths: Sequence[float], plain: Sequence[float], cached: Sequence[float]
-) -> Figure:
+def writing(lengths: Sequence[float], plain: Sequence[float], cached: Sequence[float]) -> Figure:
     """Draw the time to write a character over the receptive field, plain and with a cache."""
     figure, axes = new_figure(NORMAL, 3.2)
     axes.plot(lengths, plain, "s--", color=PALETTE["orange"], label="whole context")

@@ -10,9 +10,7 @@ from matplotlib.figure import Figure
 from nnz.figures.style import FAINT, INK, PALETTE, new_figure
 
 
-def secants(
-    f: Callable[[float], float], x: float, steps: Sequence[float]
-) -> Figure:
+def secants(f: Callable[[float], float], x: float, steps: Sequence[float]) -> Figure:
     """Draw a curve and, through its point at `x`, a line for each step to the point that lies so far away."""
     figure, axes = new_figure(height=3.4)
     xs = np.linspace(x - 1.6, x + max(steps) + 0.5, 200)
@@ -34,17 +32,10 @@ def secants(
     return figure
 
 
-def difference_errors(
-    steps: Sequence[float],
-    forward: Sequence[float],
-    symmetric: Sequence[float],
-) -> Figure:
+def difference_errors(steps: Sequence[float], forward: Sequence[float], symmetric: Sequence[float]) -> Figure:
     """Draw the error of two ways of nudging over the size of the nudge, both on scales of powers of ten."""
     figure, axes = new_figure(height=3.6)
-    for errors, name, style in (
-        (forward, "forward", "-"),
-        (symmetric, "symmetric", "--"),
-    ):
+    for errors, name, style in ((forward, "forward", "-"), (symmetric, "symmetric", "--")):
         axes.loglog(steps, errors, style, label=name)
     axes.axhline(np.finfo(float).eps, color=FAINT, linewidth=1, linestyle=":")
     axes.set_xlabel("step h")

@@ -13,17 +13,11 @@ MARKERS = ["o-", "s--", "^-."]
 HATCHES = ["", "////"]
 
 
-def positions(
-    curves: Mapping[str, Sequence[float]], counts: Sequence[int]
-) -> Figure:
+def positions(curves: Mapping[str, Sequence[float]], counts: Sequence[int]) -> Figure:
     """Draw the average surprise at each position of a name, and below it how many names have that position."""
-    figure, (top, bottom) = new_figure(
-        NORMAL, 4.0, nrows=2, sharex=True, height_ratios=[3, 1]
-    )
+    figure, (top, bottom) = new_figure(NORMAL, 4.0, nrows=2, sharex=True, height_ratios=[3, 1])
     for (label, values), style in zip(curves.items(), MARKERS, strict=False):
-        top.plot(
-            range(1, len(values) + 1), values, style, markersize=5, label=label
-        )
+        top.plot(range(1, len(values) + 1), values, style, markersize=5, label=label)
     top.set_ylabel("surprise (nats)")
     top.set_ylim(bottom=0)
     top.legend()
@@ -33,9 +27,7 @@ def positions(
     return figure
 
 
-def resamples(
-    values: Tensor, measured: float, interval: tuple[float, float]
-) -> Figure:
+def resamples(values: Tensor, measured: float, interval: tuple[float, float]) -> Figure:
     """Draw how resampled losses are spread, with the measured one and the interval that holds 95 % of them."""
     figure, axes = new_figure(NORMAL, 3.0)
     axes.hist(values.numpy(), bins=40, color=PALETTE["blue"], alpha=0.8)
@@ -53,17 +45,8 @@ def pair(losses: Mapping[str, Tensor], difference: Tensor) -> Figure:
     """Draw how two losses are spread over resampled lists, and below it how their difference is."""
     figure, (top, bottom) = new_figure(NORMAL, 4.8, nrows=2)
     colours = (PALETTE["blue"], PALETTE["orange"])
-    for (label, values), colour, hatch in zip(
-        losses.items(), colours, HATCHES, strict=True
-    ):
-        top.hist(
-            values.numpy(),
-            bins=30,
-            color=colour,
-            alpha=0.55,
-            hatch=hatch,
-            label=label,
-        )
+    for (label, values), colour, hatch in zip(losses.items(), colours, HATCHES, strict=True):
+        top.hist(values.numpy(), bins=30, color=colour, alpha=0.55, hatch=hatch, label=label)
     top.set_xlabel("loss (nats)")
     top.set_ylabel("resampled lists")
     top.legend(fontsize=9)

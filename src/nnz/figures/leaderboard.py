@@ -13,9 +13,7 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h"]
 LINES = [("-", "blue"), ("--", "orange"), ("-.", "green"), (":", "purple")]
 
 
-def ranking(
-    rows: Mapping[str, tuple[float, float, float]], given: Mapping[str, float]
-) -> Figure:
+def ranking(rows: Mapping[str, tuple[float, float, float]], given: Mapping[str, float]) -> Figure:
     """Draw the test loss of each model with its 95 % interval, the best on top, and numbers of others as crosses.
 
     Args:

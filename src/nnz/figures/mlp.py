@@ -30,15 +30,7 @@ def sliding(rows: Sequence[tuple[str, str]]) -> Figure:
                 edgecolor="none",
             )
             axes.add_patch(box)
-            axes.text(
-                x,
-                -down,
-                char,
-                ha="center",
-                va="center",
-                fontsize=13,
-                color="white" if last else INK,
-            )
+            axes.text(x, -down, char, ha="center", va="center", fontsize=13, color="white" if last else INK)
     axes.set_xlim(-0.6, len(rows) + width + 0.2)
     axes.set_ylim(-len(rows) + 0.45, 0.55)
     axes.set_aspect("equal")
@@ -46,12 +38,7 @@ def sliding(rows: Sequence[tuple[str, str]]) -> Figure:
     return figure
 
 
-def noise(
-    sizes: Sequence[int],
-    spread: Sequence[float],
-    sigma: float,
-    cosines: Sequence[float],
-) -> Figure:
+def noise(sizes: Sequence[int], spread: Sequence[float], sigma: float, cosines: Sequence[float]) -> Figure:
     """Draw how far batch losses spread, and below it how well batch gradients point, over the batch size.
 
     Args:
@@ -92,9 +79,7 @@ def long_run(losses: Tensor, window: int, lines: Mapping[str, float]) -> Figure:
     )
     means = losses[: len(losses) // window * window].view(-1, window).mean(dim=1)
     places = [window * (i + 0.5) for i in range(len(means))]
-    axes.plot(
-        places, means.tolist(), color=PALETTE["blue"], label=f"mean of {window:,}"
-    )
+    axes.plot(places, means.tolist(), color=PALETTE["blue"], label=f"mean of {window:,}")
     styles = zip(("--", ":", "-."), ("orange", "green", "purple"), strict=True)
     for (label, value), (dash, colour) in zip(lines.items(), styles, strict=False):
         axes.axhline(value, linestyle=dash, color=PALETTE[colour], label=label)
@@ -106,9 +91,7 @@ def long_run(losses: Tensor, window: int, lines: Mapping[str, float]) -> Figure:
     return figure
 
 
-def direct(
-    sizes: Sequence[int], losses: Mapping[str, Tensor], difference: Tensor
-) -> Figure:
+def direct(sizes: Sequence[int], losses: Mapping[str, Tensor], difference: Tensor) -> Figure:
     """Draw mean dev losses with standard errors over seeds, and below it the mean difference with its own.
 
     Args:
@@ -118,9 +101,7 @@ def direct(
     """
     figure, (top, bottom) = new_figure(NORMAL, 4.6, nrows=2, sharex=True)
     styles = zip(("o-", "s--"), ("blue", "orange"), strict=True)
-    for (label, values), (style, colour) in zip(
-        losses.items(), styles, strict=True
-    ):
+    for (label, values), (style, colour) in zip(losses.items(), styles, strict=True):
         top.errorbar(
             sizes,
             values.mean(dim=1),
@@ -150,9 +131,7 @@ def direct(
     return figure
 
 
-def points(
-    places: Tensor, chars: Sequence[str], marked: str, labels: tuple[str, str]
-) -> Figure:
+def points(places: Tensor, chars: Sequence[str], marked: str, labels: tuple[str, str]) -> Figure:
     """Draw characters where their two coordinates say, those in `marked` on a disc of another colour.
 
     Args:
@@ -173,13 +152,7 @@ def points(
             alpha=0.95 if stands_out else 0.28,
         )
         axes.text(
-            x,
-            y,
-            char,
-            ha="center",
-            va="center_baseline",
-            fontsize=12,
-            color="white" if stands_out else INK,
+            x, y, char, ha="center", va="center_baseline", fontsize=12, color="white" if stands_out else INK
         )
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])

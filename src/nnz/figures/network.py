@@ -14,13 +14,9 @@ Grid = tuple[Sequence[float], Sequence[float], Sequence[Sequence[float]]]
 KINDS = {1: ("o", PALETTE["blue"]), -1: ("s", PALETTE["orange"])}
 
 
-def _points(
-    axes: Axes, points: Sequence[Sequence[float]], labels: Sequence[int]
-) -> None:
+def _points(axes: Axes, points: Sequence[Sequence[float]], labels: Sequence[int]) -> None:
     for label, (marker, colour) in KINDS.items():
-        chosen = [
-            point for point, of in zip(points, labels, strict=True) if of == label
-        ]
+        chosen = [point for point, of in zip(points, labels, strict=True) if of == label]
         axes.scatter(
             [x for x, _ in chosen],
             [y for _, y in chosen],
@@ -41,30 +37,19 @@ def _boundary(axes: Axes, grid: Grid) -> None:
     xs, ys, scores = grid
     values = np.array(scores)
     axes.contourf(
-        xs,
-        ys,
-        values > 0,
-        levels=[-0.5, 0.5, 1.5],
-        colors=[PALETTE["orange"], PALETTE["blue"]],
-        alpha=0.16,
+        xs, ys, values > 0, levels=[-0.5, 0.5, 1.5], colors=[PALETTE["orange"], PALETTE["blue"]], alpha=0.16
     )
     if values.min() < 0 < values.max():
         axes.contour(xs, ys, values, levels=[0], colors=INK, linewidths=1.4)
 
 
-def regions(
-    points: Sequence[Sequence[float]],
-    labels: Sequence[int],
-    grids: Mapping[str, Grid],
-) -> Figure:
+def regions(points: Sequence[Sequence[float]], labels: Sequence[int], grids: Mapping[str, Grid]) -> Figure:
     """Draw labelled points over what a model says everywhere, a panel for each model.
 
     A grid is the places x1, the places x2, and the scores, a row for each x2.
     """
     width = WIDE if len(grids) > 1 else NORMAL
-    figure, row = new_figure(
-        width, 3.2, ncols=len(grids), squeeze=False, sharey=True
-    )
+    figure, row = new_figure(width, 3.2, ncols=len(grids), squeeze=False, sharey=True)
     for axes, (title, grid) in zip(row[0], grids.items(), strict=True):
         _boundary(axes, grid)
         _points(axes, points, labels)
@@ -77,9 +62,7 @@ def regions(
 def losses(curves: Mapping[str, Sequence[float]], label: str) -> Figure:
     """Draw losses over the steps of training, on a scale of powers of ten, a line for each run."""
     figure, axes = new_figure(NORMAL, 3.2)
-    for (name, curve), style in zip(
-        curves.items(), ("-", "--", "-.", ":"), strict=False
-    ):
+    for (name, curve), style in zip(curves.items(), ("-", "--", "-.", ":"), strict=False):
         axes.semilogy(range(len(curve)), curve, style, label=name)
     axes.set_xlabel("step")
     axes.set_ylabel(label)
@@ -100,12 +83,8 @@ def sizes(results: Mapping[object, Sequence[float]]) -> Figure:
             alpha=0.6,
             markersize=6,
         )
-    means = [
-        100 * sum(accuracies) / len(accuracies) for accuracies in results.values()
-    ]
-    axes.plot(
-        places, means, "_", color=PALETTE["orange"], markersize=22, label="mean"
-    )
+    means = [100 * sum(accuracies) / len(accuracies) for accuracies in results.values()]
+    axes.plot(places, means, "_", color=PALETTE["orange"], markersize=22, label="mean")
     axes.set_xticks(places, [str(n) for n in results])
     axes.set_xlabel("hidden neurons")
     axes.set_ylabel("accuracy on new points (%)")

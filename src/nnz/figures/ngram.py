@@ -31,9 +31,7 @@ def nets(curves: Mapping[str, Sequence[float]], floors: Sequence[float]) -> Figu
 
 
 def over_k(
-    ks: Sequence[float],
-    train: Mapping[str, Sequence[float]],
-    dev: Mapping[str, Sequence[float]],
+    ks: Sequence[float], train: Mapping[str, Sequence[float]], dev: Mapping[str, Sequence[float]]
 ) -> Figure:
     """Draw training (dashed) and dev loss over k, a colour for each order; the best k on dev is marked."""
     figure, axes = new_figure(NORMAL, 4.0)
@@ -42,14 +40,7 @@ def over_k(
         axes.plot(ks, train[label], "--", color=colour, linewidth=1.4)
         axes.plot(ks, dev[label], color=colour)
         best = min(range(len(ks)), key=lambda i: dev[label][i])
-        axes.plot(
-            ks[best],
-            dev[label][best],
-            marker,
-            color=colour,
-            markersize=8,
-            label=label,
-        )
+        axes.plot(ks[best], dev[label][best], marker, color=colour, markersize=8, label=label)
     axes.plot([], [], color=INK, label="dev")
     axes.plot([], [], "--", color=INK, linewidth=1.4, label="training")
     axes.set_xscale("log")
@@ -91,12 +82,8 @@ def held_out(counts: Sequence[int], lines: Mapping[str, Sequence[float]]) -> Fig
     """Draw how often n-grams occur in other names over how often they did in training, a line for each order."""
     figure, axes = new_figure(NORMAL, 3.2)
     axes.plot(counts, counts, color=FAINT, linewidth=1, label="as often")
-    for (label, values), marker, line in zip(
-        lines.items(), MARKERS, LINES, strict=False
-    ):
-        axes.plot(
-            counts, values, marker + line, markersize=5, linewidth=1.2, label=label
-        )
+    for (label, values), marker, line in zip(lines.items(), MARKERS, LINES, strict=False):
+        axes.plot(counts, values, marker + line, markersize=5, linewidth=1.2, label=label)
     axes.set_xlabel("times in the training names")
     axes.set_ylabel("times expected in as many others")
     axes.legend()
@@ -106,9 +93,7 @@ def held_out(counts: Sequence[int], lines: Mapping[str, Sequence[float]]) -> Fig
 def orders(orders: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the dev loss over the order of the n-grams, a line for each way to smooth."""
     figure, axes = new_figure(NORMAL, 3.4)
-    for (label, losses), marker, line in zip(
-        curves.items(), MARKERS, LINES, strict=False
-    ):
+    for (label, losses), marker, line in zip(curves.items(), MARKERS, LINES, strict=False):
         axes.plot(orders, losses, marker + line, markersize=5, label=label)
     last = list(curves.values())[-1]
     axes.axhline(min(last), color=INK, linewidth=0.8, linestyle=":")

@@ -11,13 +11,7 @@ from matplotlib.figure import Figure
 INK = "#1f2328"
 FAINT = "#8a919a"
 # After Okabe and Ito (2008): colours that stay apart for common kinds of colour blindness.
-PALETTE = {
-    "blue": "#0072b2",
-    "orange": "#d55e00",
-    "green": "#009e73",
-    "purple": "#cc79a7",
-    "gold": "#b8860b",
-}
+PALETTE = {"blue": "#0072b2", "orange": "#d55e00", "green": "#009e73", "purple": "#cc79a7", "gold": "#b8860b"}
 # Widths in inches: the column, and what scrolls sideways on a phone.
 NORMAL, WIDE = 5.4, 9.4
 HEAT = "Blues"
@@ -59,9 +53,7 @@ def use_style() -> None:
         set_matplotlib_formats("svg", metadata={"Date": None})
 
 
-def new_figure(
-    width: float = NORMAL, height: float = 3.2, **subplots: Any
-) -> tuple[Figure, Any]:
+def new_figure(width: float = NORMAL, height: float = 3.2, **subplots: Any) -> tuple[Figure, Any]:
     """Return a figure of the book's style with its axes (an array of them, if `subplots` asks for more)."""
     use_style()
     figure = Figure(figsize=(width, height), layout="constrained")

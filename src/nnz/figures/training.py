@@ -10,18 +10,11 @@ from torch import Tensor
 
 from nnz.figures.style import HEAT, INK, NORMAL, PALETTE, new_figure
 
-STYLES = [
-    ("-", "blue"),
-    ("--", "orange"),
-    ("-.", "green"),
-    (":", "purple"),
-]
+STYLES = [("-", "blue"), ("--", "orange"), ("-.", "green"), (":", "purple")]
 MARKERS = ["o-", "s--"]
 
 
-def range_test(
-    rates: Sequence[float], losses: Sequence[float], width: int = 20
-) -> Figure:
+def range_test(rates: Sequence[float], losses: Sequence[float], width: int = 20) -> Figure:
     """Draw the loss of each step over its learning rate, and the mean of `width` steps around it."""
     figure, axes = new_figure(NORMAL, 3.4)
     axes.plot(rates, losses, ".", color=PALETTE["blue"], alpha=0.3, markersize=4)
@@ -39,9 +32,7 @@ def range_test(
 def rates(curves: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the learning rate of each step, a line for each schedule."""
     figure, axes = new_figure(NORMAL, 3.0)
-    for (label, values), (dash, colour) in zip(
-        curves.items(), STYLES, strict=False
-    ):
+    for (label, values), (dash, colour) in zip(curves.items(), STYLES, strict=False):
         axes.plot(values, linestyle=dash, color=PALETTE[colour], label=label)
     axes.set_xlabel("step")
     axes.set_ylabel("learning rate")
@@ -51,20 +42,12 @@ def rates(curves: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def curves(
-    x: Sequence[float],
-    lines: Mapping[str, Sequence[float]],
-    xlabel: str,
-    *,
-    log: bool = True,
+    x: Sequence[float], lines: Mapping[str, Sequence[float]], xlabel: str, *, log: bool = True
 ) -> Figure:
     """Draw losses over something, a line with markers for each kind."""
     figure, axes = new_figure(NORMAL, 3.2)
-    for (label, values), style, colour in zip(
-        lines.items(), MARKERS, ("blue", "orange"), strict=False
-    ):
-        axes.plot(
-            x, values, style, color=PALETTE[colour], markersize=5, label=label
-        )
+    for (label, values), style, colour in zip(lines.items(), MARKERS, ("blue", "orange"), strict=False):
+        axes.plot(x, values, style, color=PALETTE[colour], markersize=5, label=label)
     if log:
         axes.set_xscale("log")
     axes.set_xlabel(xlabel)
@@ -73,9 +56,7 @@ def curves(
     return figure
 
 
-def batch_sizes(
-    sizes: Sequence[int], losses: Sequence[float], seconds: Sequence[float]
-) -> Figure:
+def batch_sizes(sizes: Sequence[int], losses: Sequence[float], seconds: Sequence[float]) -> Figure:
     """Draw the dev loss after equally many windows over the batch size, and below it the time that took."""
     figure, (top, bottom) = new_figure(NORMAL, 4.4, nrows=2, sharex=True)
     top.plot(sizes, losses, "o-", color=PALETTE["blue"], markersize=5)
@@ -89,9 +70,7 @@ def batch_sizes(
     return figure
 
 
-def searched(
-    tried: Mapping[str, tuple[Tensor, Tensor, Tensor]], most: float
-) -> Figure:
+def searched(tried: Mapping[str, tuple[Tensor, Tensor, Tensor]], most: float) -> Figure:
     """Draw rates and decays that were tried, one plot for each way to choose them, shaded by their loss.
 
     Args:
@@ -130,9 +109,7 @@ def study(values: Sequence[float], guided_from: int) -> Figure:
     numbers = range(1, len(values) + 1)
     axes.plot(numbers, values, "o", color=PALETTE["blue"], label="trial")
     best = [min(values[:i]) for i in numbers]
-    axes.step(
-        numbers, best, where="post", color=PALETTE["orange"], label="best so far"
-    )
+    axes.step(numbers, best, where="post", color=PALETTE["orange"], label="best so far")
     axes.axvline(guided_from + 0.5, color=INK, linewidth=1, linestyle=":")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial (at random to the left of the dotted line)")

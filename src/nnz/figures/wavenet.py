@@ -25,9 +25,7 @@ def tree(context: str, widths: Sequence[int]) -> Figure:
     for level, width in enumerate(widths):
         for i, x in enumerate(places):
             corner = (x - 0.38, level - 0.16)
-            axes.add_patch(
-                Rectangle(corner, 0.76, 0.32, facecolor="none", edgecolor=INK)
-            )
+            axes.add_patch(Rectangle(corner, 0.76, 0.32, facecolor="none", edgecolor=INK))
             axes.text(x, level, str(width), ha="center", va="center", fontsize=10)
             if level + 1 < len(widths):
                 above = (places[i - i % 2] + places[i - i % 2 + 1]) / 2
@@ -35,9 +33,7 @@ def tree(context: str, widths: Sequence[int]) -> Figure:
                 axes.plot([x, above], [level + 0.16, level + 0.84], color=colour)
         shape = f"({len(places)}, {width})" if len(places) > 1 else f"({width},)"
         axes.text(T - 0.3, level, shape, va="center", fontsize=10)
-        places = [
-            sum(pair) / 2 for pair in zip(places[::2], places[1::2], strict=False)
-        ]
+        places = [sum(pair) / 2 for pair in zip(places[::2], places[1::2], strict=False)]
     for x, char in enumerate(context):
         axes.text(x, -0.55, char, ha="center", va="center", family="monospace")
     axes.set_xlim(-0.6, T + 1.0)
@@ -46,9 +42,7 @@ def tree(context: str, widths: Sequence[int]) -> Figure:
     return figure
 
 
-def log(
-    losses: Mapping[str, Sequence[float]], theirs: Mapping[str, float]
-) -> Figure:
+def log(losses: Mapping[str, Sequence[float]], theirs: Mapping[str, float]) -> Figure:
     """Draw the dev losses of the seeds of each network as dots, and those of the lecture as crosses."""
     figure, axes = new_figure(NORMAL, 3.6)
     for i, (name, values) in enumerate(losses.items()):
@@ -62,9 +56,7 @@ def log(
     return figure
 
 
-def smoothing(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-) -> Figure:
+def smoothing(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
     """Draw the same losses as they are, and averaged in three ways: steps and losses for each."""
     figure, axes = new_figure(NORMAL, 3.4)
     styles = [
@@ -84,9 +76,7 @@ def smoothing(
 def positions(shares: Mapping[str, Sequence[float]]) -> Figure:
     """Draw how much the prediction changes when one character of the context is another, over its place."""
     figure, axes = new_figure(NORMAL, 3.3)
-    for (name, values), (dash, colour, marker) in zip(
-        shares.items(), LINES, strict=False
-    ):
+    for (name, values), (dash, colour, marker) in zip(shares.items(), LINES, strict=False):
         places = range(-len(values), 0)
         style = {"color": PALETTE[colour], "linestyle": dash, "marker": marker}
         axes.plot(places, values, label=name, markersize=5, **style)

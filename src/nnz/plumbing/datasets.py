@@ -20,7 +20,9 @@ import requests
 from nnz.plumbing.paths import project_root, resource
 
 NAMES_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
-NAMES_URL = "https://raw.githubusercontent.com/karpathy/makemore/8f79bd0126eaef5eb82d346c9f85ae20ea1c476a/names.txt"
+NAMES_URL = (
+    "https://raw.githubusercontent.com/karpathy/makemore/8f79bd0126eaef5eb82d346c9f85ae20ea1c476a/names.txt"
+)
 ENOUGH = 6  # names; fewer cannot be split in three
 TIMEOUT = 10.0  # seconds without a byte before a download is given up
 
@@ -92,9 +94,7 @@ def _own(path: Path, asked_by: str) -> Source:
             f"{asked_by} names the folder {path}; expected a text file with one name on each line."
         )
     if not path.exists():
-        raise FileNotFoundError(
-            f"{asked_by} names {path}, and there is no such file. Check the spelling."
-        )
+        raise FileNotFoundError(f"{asked_by} names {path}, and there is no such file. Check the spelling.")
     return Source(path, "names.txt" if _is_reference(path) else "own")
 
 
@@ -141,23 +141,17 @@ def text_of(path: Path) -> str:
         DataError: it is a folder, cannot be read, or is not text in UTF-8.
     """
     if path.is_dir():
-        raise DataError(
-            f"{path} is a folder; expected a text file with one name on each line."
-        )
+        raise DataError(f"{path} is a folder; expected a text file with one name on each line.")
     try:
         content = path.read_bytes()
         return content.decode("utf-8-sig")
     except FileNotFoundError:
-        raise FileNotFoundError(
-            f"there is no file {path}; check the spelling."
-        ) from None
+        raise FileNotFoundError(f"there is no file {path}; check the spelling.") from None
     except UnicodeDecodeError as error:
         why = f"{error.reason} at byte {error.start}"
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             why += "; it begins as UTF-16 does"
-        raise DataError(
-            f"{path} is not a text file in UTF-8 ({why}); save it as UTF-8."
-        ) from None
+        raise DataError(f"{path} is not a text file in UTF-8 ({why}); save it as UTF-8.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
 
@@ -172,17 +166,10 @@ def read_names(source: Source, alphabet: str) -> list[str]:
         DataError: the file is empty or is not text, or a line has a character outside `alphabet`.
     """
     names = _names_in(
-        source.path,
-        alphabet,
-        "Change the line, or allow more characters: load_names(path, alphabet=...).",
+        source.path, alphabet, "Change the line, or allow more characters: load_names(path, alphabet=...)."
     )
-    if source.notice and not os.environ.get(
-        "NNZ_BUILD"
-    ):  # a built page has a banner
-        print(
-            f"Using the {len(names):,} names of the embedded sample: {source.notice}.",
-            file=sys.stderr,
-        )
+    if source.notice and not os.environ.get("NNZ_BUILD"):  # a built page has a banner
+        print(f"Using the {len(names):,} names of the embedded sample: {source.notice}.", file=sys.stderr)
     return names
 
 
@@ -197,9 +184,7 @@ def book_source() -> Source:
     """
     try:
         source = locate()
-        names = _names_in(
-            source.path, ascii_lowercase, f"{ELSE_TRAIN} {source.path}"
-        )
+        names = _names_in(source.path, ascii_lowercase, f"{ELSE_TRAIN} {source.path}")
         if len(names) < ENOUGH:
             raise DataError(
                 f"{source.path} has {len(names)} names; the book needs {ENOUGH} at least, and thousands to be "
@@ -223,20 +208,11 @@ def _names_in(path: Path, alphabet: str, advice: str) -> list[str]:
         if name:
             names.append(name)
     if not names:
-        raise DataError(
-            f"{path} has no names in it; expected one name on each line."
-        )
+        raise DataError(f"{path} has no names in it; expected one name on each line.")
     return names
 
 
-def _explain(
-    path: Path,
-    number: int,
-    name: str,
-    strange: list[str],
-    alphabet: str,
-    advice: str,
-) -> str:
+def _explain(path: Path, number: int, name: str, strange: list[str], alphabet: str, advice: str) -> str:
     shown = name if len(name) <= 40 else name[:40] + "..."
     return (
         f"Line {number} of {path} is {shown!r}, and {', '.join(map(repr, strange[:5]))} "

@@ -15,13 +15,7 @@ from pathlib import Path
 from nnz.plumbing.paths import PACKAGE
 
 # Modules that cannot change a number: where files are, what a person is shown, how files are kept.
-SILENT = {
-    "plumbing.paths",
-    "plumbing.progress",
-    "app.store",
-    "plumbing.files",
-    "plumbing.datasets",
-}
+SILENT = {"plumbing.paths", "plumbing.progress", "app.store", "plumbing.files", "plumbing.datasets"}
 
 
 def imported(tree: ast.AST, package: Path = PACKAGE) -> Iterator[str]:
@@ -37,9 +31,7 @@ def imported(tree: ast.AST, package: Path = PACKAGE) -> Iterator[str]:
                 continue
             if rest:
                 yield rest
-            for (
-                alias
-            ) in node.names:  # `from nnz.experiments import dilated` names a module
+            for alias in node.names:  # `from nnz.experiments import dilated` names a module
                 name = f"{rest}.{alias.name}".lstrip(".")
                 if module_path(name, package):
                     yield name
@@ -89,9 +81,7 @@ def bare(node: ast.AST) -> str:
         for name in ("body", "orelse", "finalbody"):
             body = getattr(inner, name, None)
             if isinstance(body, list):
-                setattr(
-                    inner, name, [line for line in body if not _says_nothing(line)]
-                )
+                setattr(inner, name, [line for line in body if not _says_nothing(line)])
     return ast.dump(copied)
 
 
@@ -148,11 +138,7 @@ def used_in_module(tree: ast.Module, function: str) -> list[ast.stmt]:
         for statement in owners.get(name, []):
             if statement not in needed:
                 needed.append(statement)
-                left += [
-                    node.id
-                    for node in ast.walk(statement)
-                    if isinstance(node, ast.Name)
-                ]
+                left += [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
     return [statement for statement in tree.body if statement in needed]
 
 
@@ -166,14 +152,8 @@ def code_behind(module: str, name: str, package: Path = PACKAGE) -> list[str]:
     if path is None:
         raise KeyError(module)
     own = used_in_module(parsed(path), name)
-    texts = [
-        bare(node)
-        for node in own
-        if not isinstance(node, ast.Import | ast.ImportFrom)
-    ]
-    return texts + code_of(
-        {found for node in own for found in imported(node, package)}, package
-    )
+    texts = [bare(node) for node in own if not isinstance(node, ast.Import | ast.ImportFrom)]
+    return texts + code_of({found for node in own for found in imported(node, package)}, package)
 
 
 def _defined(statement: ast.stmt) -> Iterator[str]:

@@ -12,11 +12,7 @@ from html import escape
 from typing import Any
 
 BOX_WIDTH, BOX_HEIGHT = 110, 60
-GAP_X, GAP_Y, LANE = (
-    42,
-    16,
-    14,
-)  # between boxes; and the height that a passing arrow takes
+GAP_X, GAP_Y, LANE = (42, 16, 14)  # between boxes; and the height that a passing arrow takes
 MARGIN = 6
 SMALLEST = 0.78  # of its size, to which a picture shrinks before it scrolls
 LONGEST_HEAD = 15  # characters that fit into a box
@@ -85,9 +81,7 @@ class Box:
     head: str
     data: str
     grad: list[str]
-    lit: list[int] = field(
-        default_factory=list
-    )  # the moments at which it stands out
+    lit: list[int] = field(default_factory=list)  # the moments at which it stands out
 
 
 @dataclass
@@ -148,11 +142,7 @@ def layout(
             near[one].append(other)
             near[other].append(one)
         routes.append(route)
-    y = {
-        key: float(index)
-        for keys in columns.values()
-        for index, key in enumerate(keys)
-    }
+    y = {key: float(index) for keys in columns.values() for index, key in enumerate(keys)}
     order = sorted(columns)
     for sweep in range(16):
         for column in order if sweep % 2 else reversed(order):
@@ -168,10 +158,7 @@ def _settle(
 ) -> None:
     """Put one column in order and at its distances."""
     wanted = {
-        key: sum(y[other] for other in near[key]) / len(near[key])
-        if near[key]
-        else y[key]
-        for key in keys
+        key: sum(y[other] for other in near[key]) / len(near[key]) if near[key] else y[key] for key in keys
     }
     keys.sort(key=lambda key: wanted[key])
     sizes = [BOX_HEIGHT if key in boxes else LANE for key in keys]
@@ -180,12 +167,7 @@ def _settle(
     y.update(zip(keys, places, strict=True))
 
 
-def picture(
-    boxes: Mapping[Any, Box],
-    arrows: Sequence[Arrow],
-    text: str,
-    style: str = STYLE,
-) -> str:
+def picture(boxes: Mapping[Any, Box], arrows: Sequence[Arrow], text: str, style: str = STYLE) -> str:
     """Return the SVG of a graph, with its style in it."""
     y, routes = layout(boxes, arrows)
     edges = [y[key] - BOX_HEIGHT / 2 for key in boxes]
@@ -195,10 +177,7 @@ def picture(
     width = (last + 1) * BOX_WIDTH + last * GAP_X + 2 * MARGIN
     height = round(bottom - top + 2 * MARGIN)
     middle = {key: place - top + MARGIN for key, place in y.items()}
-    shapes = [
-        _arrow(arrow, route, boxes, middle)
-        for arrow, route in zip(arrows, routes, strict=True)
-    ]
+    shapes = [_arrow(arrow, route, boxes, middle) for arrow, route in zip(arrows, routes, strict=True)]
     shapes += [_box(box, middle[key]) for key, box in boxes.items()]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -217,19 +196,16 @@ def _lit(moments: Sequence[int]) -> str:
     return "".join(f" lit-{moment}" for moment in moments)
 
 
-def _arrow(
-    arrow: Arrow,
-    route: list[Hashable],
-    boxes: Mapping[Any, Box],
-    y: dict[Hashable, float],
-) -> str:
+def _arrow(arrow: Arrow, route: list[Hashable], boxes: Mapping[Any, Box], y: dict[Hashable, float]) -> str:
     start = boxes[arrow.tail].column
     x = float(_left(start) + BOX_WIDTH)
     line = f"M{x:.0f},{y[arrow.tail]:.1f}"
     for step, key in enumerate(route[1:], start=1):
         end = float(_left(start + step)) - (7 if step == len(route) - 1 else 0)
         half = (end - x) / 2
-        line += f" C{x + half:.0f},{y[route[step - 1]]:.1f} {x + half:.0f},{y[key]:.1f} {end:.0f},{y[key]:.1f}"
+        line += (
+            f" C{x + half:.0f},{y[route[step - 1]]:.1f} {x + half:.0f},{y[key]:.1f} {end:.0f},{y[key]:.1f}"
+        )
         if step < len(route) - 1:
             end += BOX_WIDTH
             line += f" H{end:.0f}"
@@ -255,11 +231,7 @@ def _box(box: Box, y: float) -> str:
         f'<text class="grad" x="{x + 8}" y="{top + 52:.1f}">grad</text>'
     )
     for reading, moments in _readings(box.grad):
-        when = (
-            ""
-            if len(box.grad) == 1
-            else " at" + "".join(f" at-{moment}" for moment in moments)
-        )
+        when = "" if len(box.grad) == 1 else " at" + "".join(f" at-{moment}" for moment in moments)
         shapes += f'<text class="grad number{when}" x="{right}" y="{top + 52:.1f}">{escape(reading)}</text>'
     return shapes
 
@@ -280,10 +252,7 @@ def _readings(states: list[str]) -> list[tuple[str, list[int]]]:
 
 
 def drawing(
-    boxes: Mapping[Any, Box],
-    arrows: Sequence[Arrow],
-    text: str,
-    says: Sequence[str] = (),
+    boxes: Mapping[Any, Box], arrows: Sequence[Arrow], text: str, says: Sequence[str] = ()
 ) -> Drawing:
     """Return a picture; with what is to be said at each moment, one that can be stepped through.
 
@@ -299,16 +268,11 @@ def drawing(
         f'<label for="{name}-{i}">{i}</label></span>'
         for i in range(len(says))
     )
-    said = "".join(
-        f'<span class="at at-{i}">{escape(say)}</span>'
-        for i, say in enumerate(says)
-    )
+    said = "".join(f'<span class="at at-{i}">{escape(say)}</span>' for i, say in enumerate(says))
     html = (
         f'<div class="nnz-graph"><fieldset><legend>Step</legend>{buttons}</fieldset>'
         f'{shown}<p class="say" aria-live="polite">{said}</p></div>'
     )
-    last = {
-        key: replace(box, grad=box.grad[-1:], lit=[]) for key, box in boxes.items()
-    }
+    last = {key: replace(box, grad=box.grad[-1:], lit=[]) for key, box in boxes.items()}
     still = [replace(arrow, lit=[]) for arrow in arrows]
     return Drawing(picture(last, still, text), html, text)

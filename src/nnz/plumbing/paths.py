@@ -22,7 +22,5 @@ def resource(folder: str, name: str) -> Path:
     root = project_root()
     path = root / folder / name if root else PACKAGE / "_data" / name
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{name} was expected at {path}. Install nnz again, or clone the book again."
-        )
+        raise FileNotFoundError(f"{name} was expected at {path}. Install nnz again, or clone the book again.")
     return path

@@ -36,14 +36,7 @@ import numpy as np
 
 from nnz.plumbing import datasets
 from nnz.plumbing.paths import PACKAGE, project_root
-from nnz.press.recordings import (
-    ROOM,
-    Recording,
-    RecordingError,
-    cores,
-    processor,
-    recording,
-)
+from nnz.press.recordings import ROOM, Recording, RecordingError, cores, processor, recording
 
 CHECKS = ("exactly", "expected", "at_most", "at_least")
 KEYS = {
@@ -75,12 +68,8 @@ class Claim:
     data: str  # "names.txt": holds for that list alone; "any": holds whatever the book is built on
     unit: str = ""
     digits: int = 4  # after the decimal point, where it is shown
-    varies: bool = (
-        False  # a measurement of time: another build measures something else
-    )
-    recorded: str = (
-        ""  # the experiment whose recording it is checked against, or is about
-    )
+    varies: bool = False  # a measurement of time: another build measures something else
+    recorded: str = ""  # the experiment whose recording it is checked against, or is about
     value: str = ""  # which number of the recording
     exactly: float | None = None
     expected: float | None = None
@@ -91,9 +80,7 @@ class Claim:
     @property
     def of_recording(self) -> bool:
         """Whether the claim is about a recording, which no cell of a page runs."""
-        return bool(self.recorded) and any(
-            getattr(self, key) is not None for key in CHECKS
-        )
+        return bool(self.recorded) and any(getattr(self, key) is not None for key in CHECKS)
 
     @property
     def one_run(self) -> tuple[float, float] | None:
@@ -113,10 +100,7 @@ class Claim:
         if self.expected is not None:
             return f"{self.expected:,} ± {np.format_float_positional(self.tolerance or 0)}"
         parts = [f"at least {self.at_least:,}"] if self.at_least is not None else []
-        return " and ".join(
-            parts
-            + ([f"at most {self.at_most:,}"] if self.at_most is not None else [])
-        )
+        return " and ".join(parts + ([f"at most {self.at_most:,}"] if self.at_most is not None else []))
 
     def holds(self, value: float) -> bool:
         """Whether a measured value is what was claimed. NaN never is."""
@@ -146,39 +130,27 @@ def read_claims(*paths: Path) -> dict[str, Claim]:
     """
     claims: dict[str, Claim] = {}
     for path in paths:
-        for entry in tomllib.loads(path.read_text(encoding="utf-8")).get(
-            "claim", []
-        ):
+        for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("claim", []):
             claim = _parse(entry)
             if claim.id in claims:
-                raise ClaimError(
-                    f"claim {claim.id!r} stands twice, the second time in {path.name}."
-                )
+                raise ClaimError(f"claim {claim.id!r} stands twice, the second time in {path.name}.")
             claims[claim.id] = claim
     return claims
 
 
 def _parse(entry: dict[str, Any]) -> Claim:
     name = entry.get("id", "(no id)")
-    if missing := [
-        key for key in ("id", "statement", "source", "data") if not entry.get(key)
-    ]:
+    if missing := [key for key in ("id", "statement", "source", "data") if not entry.get(key)]:
         raise ClaimError(f"claim {name!r} lacks {', '.join(missing)}.")
     if unknown := sorted(set(entry) - KEYS):
         raise ClaimError(f"claim {name!r} has unknown keys: {', '.join(unknown)}.")
     if entry["data"] not in ("names.txt", "any"):
-        raise ClaimError(
-            f'claim {name!r} has data = {entry["data"]!r}; expected "names.txt" or "any".'
-        )
-    kinds = {
-        "bounds" if key.startswith("at_") else key for key in CHECKS if key in entry
-    }
+        raise ClaimError(f'claim {name!r} has data = {entry["data"]!r}; expected "names.txt" or "any".')
+    kinds = {"bounds" if key.startswith("at_") else key for key in CHECKS if key in entry}
     if ("value" in entry) != ("recorded" in entry):
         raise ClaimError(f"claim {name!r}: recorded and value belong together.")
     if entry.get("recorded") and entry.get("varies"):
-        raise ClaimError(
-            f"claim {name!r}: what varies with the machine is not compared with a recording."
-        )
+        raise ClaimError(f"claim {name!r}: what varies with the machine is not compared with a recording.")
     if len(kinds) != 1 and not (entry.get("recorded") and not kinds):
         raise ClaimError(
             f"claim {name!r} needs one check: exactly, expected with tolerance, or at_least / at_most."
@@ -188,10 +160,7 @@ def _parse(entry: dict[str, Any]) -> Claim:
     if not isinstance(entry.get("varies", False), bool):
         raise ClaimError(f"claim {name!r}: varies is true or false.")
     values = [entry[key] for key in (*CHECKS, "tolerance") if key in entry]
-    if not all(
-        isinstance(value, (int, float)) and not math.isnan(value)
-        for value in values
-    ):
+    if not all(isinstance(value, (int, float)) and not math.isnan(value) for value in values):
         raise ClaimError(f"claim {name!r} has a check that is not a number.")
     if entry.get("tolerance", 1) <= 0:
         raise ClaimError(
@@ -214,9 +183,7 @@ def data_kind() -> str:
     return datasets.locate().kind
 
 
-def check(
-    claim_id: str, value: object, claims: Mapping[str, Claim], data: str
-) -> dict[str, Any]:
+def check(claim_id: str, value: object, claims: Mapping[str, Claim], data: str) -> dict[str, Any]:
     """Compare a measured value with its claim and return the record for the ledger.
 
     Args:
@@ -240,14 +207,10 @@ def check(
     if callable(item := getattr(value, "item", None)):
         value = item()
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise ClaimError(
-            f"claim {claim_id!r} was given {value!r}, which is not a number."
-        )
+        raise ClaimError(f"claim {claim_id!r} was given {value!r}, which is not a number.")
     number = int(value) if isinstance(value, numbers.Integral) else float(value)
     if math.isnan(number):
-        raise ClaimError(
-            f"claim {claim_id!r} was given NaN: the computation before it went wrong."
-        )
+        raise ClaimError(f"claim {claim_id!r} was given NaN: the computation before it went wrong.")
     verdict = "not checked"
     if claim.varies:
         verdict = HERE if claim.holds(number) else ELSEWHERE
@@ -309,11 +272,7 @@ def about_recording(claim: Claim, data: str) -> dict[str, Any]:
 def show(record: Mapping[str, Any]) -> str:
     """Write a measured value as the book shows it: whole numbers with commas, others to the claim's digits."""
     number = record["measured"]
-    return (
-        f"{number:,}"
-        if isinstance(number, int)
-        else f"{number:,.{record['digits']}f}"
-    )
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.{record['digits']}f}"
 
 
 def claim(claim_id: str, value: object) -> None:
@@ -337,9 +296,7 @@ def note(name: str, value: int | float | str, digits: int = 4) -> None:
         ClaimError: the name is that of a claim, which would hide it.
     """
     if name in book_claims():
-        raise ClaimError(
-            f"{name!r} is a claim; record it with claim({name!r}, value)."
-        )
+        raise ClaimError(f"{name!r} is a claim; record it with claim({name!r}, value).")
     shown = (
         value
         if isinstance(value, str)
@@ -364,9 +321,7 @@ def _glue(name: str, text: str, extra: Mapping[str, Any]) -> None:
     display({prefix + "text/plain": repr(text)}, raw=True, metadata=metadata)
 
 
-def verdicts(
-    records: Iterable[Mapping[str, Any]], claims: Mapping[str, Claim]
-) -> list[dict[str, Any]]:
+def verdicts(records: Iterable[Mapping[str, Any]], claims: Mapping[str, Claim]) -> list[dict[str, Any]]:
     """Return one record per claim, in the order of the claims: those of the pages, and those about recordings.
 
     Raises:
@@ -375,9 +330,7 @@ def verdicts(
     by_id: dict[str, dict[str, Any]] = {}
     for record in records:
         if record["id"] in by_id:
-            raise ClaimError(
-                f"claim {record['id']!r} is recorded twice; one place says it."
-            )
+            raise ClaimError(f"claim {record['id']!r} is recorded twice; one place says it.")
         by_id[record["id"]] = dict(record)
     for claim in claims.values():
         if claim.of_recording:

@@ -27,10 +27,7 @@ def imports_of(page: str, cells: Sequence[str], package: Path) -> set[str]:
     """
     names: set[str] = set()
     for cell in cells:
-        plain = "\n".join(
-            "" if line.startswith(("%", "!")) else line
-            for line in cell.splitlines()
-        )
+        plain = "\n".join("" if line.startswith(("%", "!")) else line for line in cell.splitlines())
         names.update(imported(ast.parse(plain), package))
     if "exercises" in names:
         names.add(f"exercises.{page.replace('-', '_')}")
@@ -70,9 +67,7 @@ def key(page: str, cells: Sequence[str], root: Path, around: str) -> str:
 
 def code_cells(notebook: Mapping[str, Any]) -> list[str]:
     """Return the sources of a notebook's code cells."""
-    return [
-        cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"
-    ]
+    return [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
 def read(path: Path) -> Any | None:

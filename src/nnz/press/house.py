@@ -34,21 +34,9 @@ NOT_PROSE = {
     "",
 }
 HEADER = {"jupytext", "kernelspec"}
-NUMBER = re.compile(
-    r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,})(?![\w])|\d+ ?%"
-)
+NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,})(?![\w])|\d+ ?%")
 YEAR = re.compile(r"(?:19|20)\d\d")
-DRAWS = {
-    "rand",
-    "randn",
-    "randint",
-    "randperm",
-    "multinomial",
-    "bernoulli",
-    "normal",
-    "poisson",
-    "dropout",
-}
+DRAWS = {"rand", "randn", "randint", "randperm", "multinomial", "bernoulli", "normal", "poisson", "dropout"}
 DRAWS |= {
     "normal_",
     "uniform_",
@@ -60,9 +48,7 @@ DRAWS |= {
     "randint_like",
 }
 PLOTTED = re.compile(r"\bfigures\.|\.savefig|\bplt\.")
-DRAWN = re.compile(
-    r"^(?:draw|steps)\(", re.MULTILINE
-)  # nnz.draw, as a cell's last line
+DRAWN = re.compile(r"^(?:draw|steps)\(", re.MULTILINE)  # nnz.draw, as a cell's last line
 TORCH = {"torch", "F", "torch.nn.functional"}
 LONGEST, NINE_IN_TEN, HALF = 25, 13, 6  # lines of a fragment
 
@@ -84,9 +70,7 @@ class Page:
     header: dict[str, Any] = field(default_factory=dict)
     prose: list[tuple[int, str]] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
-    listings: list[tuple[int, list[str], list[str] | None]] = field(
-        default_factory=list
-    )
+    listings: list[tuple[int, list[str], list[str] | None]] = field(default_factory=list)
     images: list[int] = field(default_factory=list)
 
     @property
@@ -113,21 +97,13 @@ def _taken_apart(path: Path, text: str) -> Page:
     body: list[str] = []
     for number, line in enumerate(lines[start:], start=start + 1):
         fence = re.match(r"\s*(`{3,}|:{3,})(?:\{([^}]*)\})?\s*(.*)$", line)
-        if (
-            fence
-            and fences
-            and fence[1].startswith(fences[-1][0])
-            and not fence[2]
-            and not fence[3]
-        ):
+        if fence and fences and fence[1].startswith(fences[-1][0]) and not fence[2] and not fence[3]:
             _close(page, fences.pop(), body)
             body = []
         elif fences and fences[-1][1].split(" ")[0] in NOT_PROSE:
             body.append(line)
         elif fence and (fence[2] is not None or fence[1][0] == "`"):
-            fences.append(
-                (fence[1], f"{fence[2] or ''} {fence[3]}".strip(), number)
-            )
+            fences.append((fence[1], f"{fence[2] or ''} {fence[3]}".strip(), number))
             body = []
             if fence[2] in ("figure", "image"):
                 page.images.append(number)
@@ -142,32 +118,14 @@ def _close(page: Page, fence: tuple[str, str, int], body: list[str]) -> None:
     if kind == "code-cell":
         options: dict[str, Any] = {}
         if body and body[0].strip() == "---":
-            end = next(
-                index
-                for index in range(1, len(body))
-                if body[index].strip() == "---"
-            )
-            options, body = (
-                yaml.safe_load("\n".join(body[1:end])) or {},
-                body[end + 1 :],
-            )
+            end = next(index for index in range(1, len(body)) if body[index].strip() == "---")
+            options, body = (yaml.safe_load("\n".join(body[1:end])) or {}, body[end + 1 :])
         while body and (short := re.match(r":([\w-]+):\s*(.*)", body[0])):
             options[short[1]], body = yaml.safe_load(short[2] or "null"), body[1:]
         page.cells.append(Cell(fence[2], options, "\n".join(body)))
     elif kind == "listing":
-        members = next(
-            (
-                line.split(":", 2)[2]
-                for line in body
-                if line.startswith(":members:")
-            ),
-            None,
-        )
-        chosen = (
-            None
-            if members is None
-            else [name.strip() for name in members.split(",") if name.strip()]
-        )
+        members = next((line.split(":", 2)[2] for line in body if line.startswith(":members:")), None)
+        chosen = None if members is None else [name.strip() for name in members.split(",") if name.strip()]
         page.listings.append((fence[2], argument.split(), chosen))
 
 
@@ -185,22 +143,13 @@ def chapters(root: Path) -> dict[str, dict[str, Any]]:
     table = tomllib.loads((root / "chapters.toml").read_text(encoding="utf-8"))
     order = [path.stem for path in toc(root)]
     return dict(
-        sorted(
-            table.items(),
-            key=lambda item: (
-                order.index(item[0]) if item[0] in order else len(order)
-            ),
-        )
+        sorted(table.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
     )
 
 
 def module_files(root: Path) -> dict[str, Path]:
     """Return the files of taught modules by module name: all but those that Python itself looks for."""
-    files = [
-        path
-        for path in sorted((root / "src" / "nnz").glob("*.py"))
-        if not path.stem.startswith("__")
-    ]
+    files = [path for path in sorted((root / "src" / "nnz").glob("*.py")) if not path.stem.startswith("__")]
     return {path.stem: path for path in files}
 
 
@@ -208,9 +157,7 @@ def unclaimed(root: Path) -> list[str]:
     """Every module belongs to one chapter, every chapter to the book, every test file to a chapter."""
     problems = []
     table = chapters(root)
-    owners = Counter(
-        module for chapter in table.values() for module in chapter["modules"]
-    )
+    owners = Counter(module for chapter in table.values() for module in chapter["modules"])
     for module in module_files(root):
         if owners[module] != 1:
             problems.append(
@@ -223,15 +170,11 @@ def unclaimed(root: Path) -> list[str]:
     ]
     pages = {path.stem: path for path in toc(root)}
     problems += [
-        f"chapters.toml names {name!r}, which _toc.yml does not"
-        for name in table
-        if name not in pages
+        f"chapters.toml names {name!r}, which _toc.yml does not" for name in table if name not in pages
     ]
     for name, path in pages.items():
         if read_page(path).listings and name not in table:
-            problems.append(
-                f"{name} shows code of the package and is not in chapters.toml"
-            )
+            problems.append(f"{name} shows code of the package and is not in chapters.toml")
     for name, chapter in table.items():
         problems += [
             f"{name}: tests/{test}.py is not there"
@@ -248,11 +191,7 @@ def forward_imports(root: Path) -> list[str]:
     problems = []
     before: set[str] = set()
     files = module_files(root)
-    for name in (
-        module
-        for chapter in chapters(root).values()
-        for module in chapter["modules"]
-    ):
+    for name in (module for chapter in chapters(root).values() for module in chapter["modules"]):
         for line, module in _imports(files[name]) if name in files else []:
             first = module.split(".")[0]
             if first not in before | {"plumbing"}:
@@ -275,11 +214,7 @@ def _imports(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.module or ""
         elif isinstance(node, ast.ImportFrom) and node.module == "nnz":
             yield from ((node.lineno, alias.name) for alias in node.names)
-        elif (
-            isinstance(node, ast.ImportFrom)
-            and node.module
-            and node.module.startswith("nnz.")
-        ):
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("nnz."):
             yield node.lineno, node.module.removeprefix("nnz.")
         elif isinstance(node, ast.Import):
             yield from (
@@ -292,9 +227,7 @@ def _imports(path: Path) -> Iterator[tuple[int, str]]:
 def public_definitions(path: Path) -> list[str]:
     """Return what a module defines in public: its constants, functions and classes, and their methods."""
     names = []
-    for name, node in definitions(
-        ast.parse(path.read_text(encoding="utf-8")).body
-    ).items():
+    for name, node in definitions(ast.parse(path.read_text(encoding="utf-8")).body).items():
         if not is_public(name):
             continue
         names.append(name)
@@ -320,22 +253,12 @@ def not_shown_once(root: Path) -> list[str]:
             except ListingError as error:
                 problems.append(f"{path.name}:{line}: {error}")
             else:
-                shown.update(
-                    f"{excerpt.module}.{part}"
-                    for excerpt in excerpts
-                    for part in excerpt.names
-                )
-    claimed = {
-        module
-        for chapter in chapters(root).values()
-        for module in chapter["modules"]
-    }
+                shown.update(f"{excerpt.module}.{part}" for excerpt in excerpts for part in excerpt.names)
+    claimed = {module for chapter in chapters(root).values() for module in chapter["modules"]}
     for module, path in module_files(root).items():
         for name in public_definitions(path) if module in claimed else []:
             if (times := shown[f"nnz.{module}.{name}"]) != 1:
-                problems.append(
-                    f"nnz.{module}.{name} is shown {times} times; each definition is shown once"
-                )
+                problems.append(f"nnz.{module}.{name} is shown {times} times; each definition is shown once")
     return problems
 
 
@@ -344,15 +267,9 @@ def typed_numbers(root: Path) -> list[str]:
     problems = []
     for path in toc(root):
         for line, text in read_page(path).prose:
+            bare = re.sub(r"\{[\w:.-]+\}(`+)[^`]*\1|\]\([^)]*\)|<https?:[^>]*>|https?://\S+", " ", text)
             bare = re.sub(
-                r"\{[\w:.-]+\}(`+)[^`]*\1|\]\([^)]*\)|<https?:[^>]*>|https?://\S+",
-                " ",
-                text,
-            )
-            bare = re.sub(
-                r"\$\$?[^$]*\$\$?",
-                lambda math: " ".join(re.findall(r"\d+\.\d{3,}", math[0])),
-                bare,
+                r"\$\$?[^$]*\$\$?", lambda math: " ".join(re.findall(r"\d+\.\d{3,}", math[0])), bare
             )
             for number in NUMBER.finditer(bare):
                 if not YEAR.fullmatch(number[0]):
@@ -383,28 +300,18 @@ def bad_figures(root: Path) -> list[str]:
     problems = []
     for path in toc(root):
         page = read_page(path)
-        problems += [
-            f"{path.name}:{line}: pictures are made by code, in a cell"
-            for line in page.images
-        ]
+        problems += [f"{path.name}:{line}: pictures are made by code, in a cell" for line in page.images]
         for cell in page.cells:
             options = cell.options.get("mystnb") or {}
             graph = DRAWN.search(cell.code)
             if not (graph or PLOTTED.search(cell.code) or "figure" in options):
                 continue
-            figure, alt = (
-                options.get("figure") or {},
-                (options.get("image") or {}).get("alt") or "",
-            )
+            figure, alt = (options.get("figure") or {}, (options.get("image") or {}).get("alt") or "")
             where = f"{path.name}:{cell.line}"
             if not str(figure.get("name", "")).startswith(f"fig-{page.name}-"):
-                problems.append(
-                    f"{where}: a figure needs a name that starts with fig-{page.name}-"
-                )
+                problems.append(f"{where}: a figure needs a name that starts with fig-{page.name}-")
             if len(str(figure.get("caption", ""))) < 40:
-                problems.append(
-                    f"{where}: a figure needs a caption that says what to see"
-                )
+                problems.append(f"{where}: a figure needs a caption that says what to see")
             # The picture of a graph says itself what it shows.
             if not graph and (len(alt) < 40 or alt == figure.get("caption")):
                 problems.append(
@@ -423,27 +330,19 @@ def nameless_draws(root: Path) -> list[str]:
         ]
     for path in toc(root):
         for cell in read_page(path).cells:
-            problems += [
-                f"{path.name}:{cell.line + line}: {what}"
-                for line, what in _draws(cell.code)
-            ]
+            problems += [f"{path.name}:{cell.line + line}: {what}" for line, what in _draws(cell.code)]
     return problems
 
 
 def _draws(code: str) -> Iterator[tuple[int, str]]:
     for node in ast.walk(_parsed(code)):
-        if not isinstance(node, ast.Call) or not isinstance(
-            node.func, ast.Attribute
-        ):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         called = ast.unparse(node.func)
         owner, _, name = called.rpartition(".")
         named = {keyword.arg for keyword in node.keywords}
         if called.endswith("manual_seed") and owner in ("torch", "torch.random"):
-            yield (
-                node.lineno,
-                f"{called} seeds what everybody shares; make a torch.Generator",
-            )
+            yield (node.lineno, f"{called} seeds what everybody shares; make a torch.Generator")
         elif owner in ("np.random", "numpy.random") and name not in (
             "default_rng",
             "Generator",
@@ -453,22 +352,11 @@ def _draws(code: str) -> Iterator[tuple[int, str]]:
                 node.lineno,
                 f"{called} draws from numpy's shared state; use numpy.random.default_rng(seed)",
             )
-        elif (
-            owner in ("np.random", "numpy.random")
-            and name == "default_rng"
-            and not node.args
-        ):
+        elif owner in ("np.random", "numpy.random") and name == "default_rng" and not node.args:
             yield node.lineno, f"{called} without a seed is different each time"
         elif owner == "random" and name not in ("Random", "getstate"):
-            yield (
-                node.lineno,
-                f"{called} draws from Python's shared state; use random.Random(seed)",
-            )
-        elif (
-            name in DRAWS
-            and (owner in TORCH or name.endswith("_"))
-            and "generator" not in named
-        ):
+            yield (node.lineno, f"{called} draws from Python's shared state; use random.Random(seed)")
+        elif name in DRAWS and (owner in TORCH or name.endswith("_")) and "generator" not in named:
             yield node.lineno, f"{called} draws without generator="
 
 
@@ -479,15 +367,11 @@ def _parsed(code: str) -> ast.Module:
     return ast.parse("\n".join(lines))
 
 
-def over_budget(
-    seconds: Mapping[str, float], table: Mapping[str, Mapping[str, Any]]
-) -> list[str]:
+def over_budget(seconds: Mapping[str, float], table: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A chapter's code runs within its budget of seconds, and every chapter that runs code has one."""
     problems = []
     for name, taken in seconds.items():
-        budget = table.get(name, {}).get(
-            "seconds", 20
-        )  # pages that teach nothing get little
+        budget = table.get(name, {}).get("seconds", 20)  # pages that teach nothing get little
         if taken > budget:
             problems.append(
                 f"{name} ran for {taken:.0f} s of a core; its budget in chapters.toml is {budget} s"
@@ -503,23 +387,11 @@ def long_fragments(root: Path) -> list[str]:
         sizes = []
         for cell in page.cells:
             if "remove-input" not in cell.options.get("tags", []):
-                sizes.append(
-                    (
-                        cell.line,
-                        sum(bool(line.strip()) for line in cell.code.splitlines()),
-                    )
-                )
+                sizes.append((cell.line, sum(bool(line.strip()) for line in cell.code.splitlines())))
         for line, wanted, members in page.listings:
             excerpts = find_all(root / "src", wanted, members)
             sizes.append(
-                (
-                    line,
-                    sum(
-                        bool(text.text.strip())
-                        for excerpt in excerpts
-                        for text in excerpt.lines
-                    ),
-                )
+                (line, sum(bool(text.text.strip()) for excerpt in excerpts for text in excerpt.lines))
             )
         problems += [
             f"{path.name}:{line}: a fragment of {size} lines; show it in parts"
@@ -529,13 +401,9 @@ def long_fragments(root: Path) -> list[str]:
         if len(sizes) >= 10:
             ordered = sorted(size for _, size in sizes)
             if median(ordered) > HALF:
-                problems.append(
-                    f"{path.name}: half of its fragments have more than {HALF} lines"
-                )
+                problems.append(f"{path.name}: half of its fragments have more than {HALF} lines")
             if ordered[int(0.9 * len(ordered)) - 1] > NINE_IN_TEN:
-                problems.append(
-                    f"{path.name}: more than one fragment in ten has over {NINE_IN_TEN} lines"
-                )
+                problems.append(f"{path.name}: more than one fragment in ten has over {NINE_IN_TEN} lines")
     return problems
 
 
@@ -544,17 +412,13 @@ def unmarked_timings(root: Path) -> list[str]:
     varying = {
         entry["id"]
         for file in sorted((root / "book" / "claims").glob("*.toml"))
-        for entry in tomllib.loads(file.read_text(encoding="utf-8")).get(
-            "claim", []
-        )
+        for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("claim", [])
         if entry.get("varies")
     }
     problems = []
     for path in toc(root):
         for cell in read_page(path).cells:
-            found = varying & set(
-                re.findall(r"""claim\(\s*["']([^"']+)""", cell.code)
-            )
+            found = varying & set(re.findall(r"""claim\(\s*["']([^"']+)""", cell.code))
             if found and "timing" not in cell.options.get("tags", []):
                 problems.append(
                     f"{path.name}:{cell.line}: records {sorted(found)[0]}, which varies; tag the cell timing"
@@ -574,10 +438,7 @@ def locale_texts(root: Path) -> list[str]:
         ]
     for path in toc(root):
         for cell in read_page(path).cells:
-            problems += [
-                f"{path.name}:{cell.line + line}: {what}"
-                for line, what in _locale_texts(cell.code)
-            ]
+            problems += [f"{path.name}:{cell.line + line}: {what}" for line, what in _locale_texts(cell.code)]
     return problems
 
 
@@ -591,9 +452,7 @@ def _locale_texts(code: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f'{called} without encoding="utf-8"'
 
 
-def _asks_for_text(
-    called: str, call: ast.Call, given: Mapping[str | None, str]
-) -> bool:
+def _asks_for_text(called: str, call: ast.Call, given: Mapping[str | None, str]) -> bool:
     """Whether a call reads, writes or hears text, and not bytes."""
     name = called.rpartition(".")[2]
     if name in ("run", "Popen", "check_output"):

@@ -25,8 +25,6 @@ def use_own_python(folder: Path) -> None:
     (folder / "ipython").mkdir(exist_ok=True)
     os.environ["IPYTHONDIR"] = str(folder / "ipython")
     before = [
-        part
-        for part in os.environ.get("JUPYTER_PATH", "").split(os.pathsep)
-        if part and part != str(folder)
+        part for part in os.environ.get("JUPYTER_PATH", "").split(os.pathsep) if part and part != str(folder)
     ]
     os.environ["JUPYTER_PATH"] = os.pathsep.join([str(folder), *before])

@@ -11,13 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-Definition = (
-    ast.FunctionDef
-    | ast.AsyncFunctionDef
-    | ast.ClassDef
-    | ast.Assign
-    | ast.AnnAssign
-)
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 
 
 class ListingError(LookupError):
@@ -38,21 +32,14 @@ class Excerpt:
 
     module: str
     path: Path
-    names: tuple[
-        str, ...
-    ]  # the definitions shown, such as "BigramCounts" and "BigramCounts.fit"
+    names: tuple[str, ...]  # the definitions shown, such as "BigramCounts" and "BigramCounts.fit"
     lines: tuple[Line, ...]
 
     @property
     def text(self) -> str:
         """The lines as one string, dedented."""
         indent = min(
-            (
-                len(line.text) - len(line.text.lstrip())
-                for line in self.lines
-                if line.text.strip()
-            ),
-            default=0,
+            (len(line.text) - len(line.text.lstrip()) for line in self.lines if line.text.strip()), default=0
         )
         return "\n".join(line.text[indent:] for line in self.lines) + "\n"
 
@@ -74,11 +61,7 @@ def definitions(body: Iterable[ast.stmt]) -> dict[str, Definition]:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             found[node.name] = node
         elif isinstance(node, ast.Assign):
-            found.update(
-                (target.id, node)
-                for target in node.targets
-                if isinstance(target, ast.Name)
-            )
+            found.update((target.id, node) for target in node.targets if isinstance(target, ast.Name))
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found[node.target.id] = node
     return found
@@ -86,9 +69,7 @@ def definitions(body: Iterable[ast.stmt]) -> dict[str, Definition]:
 
 def is_public(name: str) -> bool:
     """Whether a name is part of a module's interface; `__add__` is, `_index` is not."""
-    return not name.startswith("_") or (
-        name.startswith("__") and name.endswith("__")
-    )
+    return not name.startswith("_") or (name.startswith("__") and name.endswith("__"))
 
 
 def module_path(source: Path, dotted: str) -> tuple[str, Path, list[str]]:
@@ -105,9 +86,7 @@ def module_path(source: Path, dotted: str) -> tuple[str, Path, list[str]]:
     raise ListingError(f"{dotted!r}: no module of that name is in {source.name}/.")
 
 
-def find(
-    source: Path, dotted: str, members: Iterable[str] | None = None
-) -> Excerpt:
+def find(source: Path, dotted: str, members: Iterable[str] | None = None) -> Excerpt:
     """Return the source of a function, a method, a constant, a class, or a class's head and some members.
 
     Args:
@@ -121,9 +100,7 @@ def find(
     module, path, names = module_path(source, dotted)
     tree, lines = _source(path)
     if not names:
-        raise ListingError(
-            f"{dotted!r} is a module; name something that it defines."
-        )
+        raise ListingError(f"{dotted!r} is a module; name something that it defines.")
     body: list[ast.stmt] = tree.body
     node: Definition | None = None
     for depth, name in enumerate(names):
@@ -138,30 +115,17 @@ def find(
     qualified = ".".join(names)
     if not isinstance(node, ast.ClassDef):
         if members is not None:
-            raise ListingError(
-                f"{dotted!r} is not a class, so it has no members to choose from."
-            )
-        return Excerpt(
-            module, path, (qualified,), tuple(_without_docstring(node, lines))
-        )
+            raise ListingError(f"{dotted!r} is not a class, so it has no members to choose from.")
+        return Excerpt(module, path, (qualified,), tuple(_without_docstring(node, lines)))
     inner = definitions(node.body)
     chosen = list(inner) if members is None else list(members)
     if unknown := [member for member in chosen if member not in inner]:
-        raise ListingError(
-            f"{dotted!r} has no member {unknown[0]!r}; it has {', '.join(inner)}."
-        )
+        raise ListingError(f"{dotted!r} has no member {unknown[0]!r}; it has {', '.join(inner)}.")
     shown = [qualified, *(f"{qualified}.{member}" for member in chosen)]
-    return Excerpt(
-        module,
-        path,
-        tuple(shown),
-        tuple(_class_lines(node, lines, set(chosen), members is None)),
-    )
+    return Excerpt(module, path, tuple(shown), tuple(_class_lines(node, lines, set(chosen), members is None)))
 
 
-def find_all(
-    source: Path, wanted: Iterable[str], members: Iterable[str] | None = None
-) -> list[Excerpt]:
+def find_all(source: Path, wanted: Iterable[str], members: Iterable[str] | None = None) -> list[Excerpt]:
     """Return the source of several objects; `members` chooses from the one class among them.
 
     Raises:
@@ -171,9 +135,7 @@ def find_all(
     if members is None or len(wanted) == 1:
         return [find(source, dotted, members) for dotted in wanted]
     excerpts = [find(source, dotted) for dotted in wanted]
-    classes = [
-        index for index, excerpt in enumerate(excerpts) if _is_class(excerpt)
-    ]
+    classes = [index for index, excerpt in enumerate(excerpts) if _is_class(excerpt)]
     if len(classes) != 1:
         raise ListingError(
             f"members are chosen from one class, and {' '.join(wanted)!r} names {len(classes)}."
@@ -195,15 +157,10 @@ def _docstring_lines(node: ast.AST) -> set[int]:
     """Return the numbers of the lines that docstrings inside `node` take up, with the blank line after each."""
     numbers: set[int] = set()
     for inner in ast.walk(node):
-        if not isinstance(
-            inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        ):
+        if not isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
         first = inner.body[0]
-        if (
-            ast.get_docstring(inner, clean=False) is not None
-            and len(inner.body) > 1
-        ):
+        if ast.get_docstring(inner, clean=False) is not None and len(inner.body) > 1:
             assert first.end_lineno is not None
             numbers.update(range(first.lineno, _first_line(inner.body[1])))
     return numbers
@@ -213,29 +170,19 @@ def _without_docstring(node: Definition, lines: list[str]) -> list[Line]:
     hidden = _docstring_lines(node)
     assert node.end_lineno is not None
     numbers = range(_first_line(node), node.end_lineno + 1)
-    return [
-        Line(number, lines[number - 1])
-        for number in numbers
-        if number not in hidden
-    ]
+    return [Line(number, lines[number - 1]) for number in numbers if number not in hidden]
 
 
-def _class_lines(
-    node: ast.ClassDef, lines: list[str], members: set[str], whole: bool
-) -> list[Line]:
+def _class_lines(node: ast.ClassDef, lines: list[str], members: set[str], whole: bool) -> list[Line]:
     if whole:
         return _without_docstring(node, lines)
     head = range(_first_line(node), _first_line(node.body[0]))
     shown = [Line(number, lines[number - 1]) for number in head]
     first = min(
-        (inner.lineno for inner in node.body if isinstance(inner, ast.FunctionDef)),
-        default=len(lines) + 1,
+        (inner.lineno for inner in node.body if isinstance(inner, ast.FunctionDef)), default=len(lines) + 1
     )
     for name, member in definitions(node.body).items():
-        plain = (
-            isinstance(member, (ast.Assign, ast.AnnAssign))
-            and member.lineno < first
-        )
+        plain = isinstance(member, (ast.Assign, ast.AnnAssign)) and member.lineno < first
         if name in members or plain:
             if not plain and len(shown) > len(head):
                 shown.append(Line(_first_line(member) - 1, ""))

@@ -68,14 +68,9 @@ class Recording:
         Raises:
             RecordingError: the experiment returns no such number.
         """
-        if (
-            any(key not in result for result in self.results.values())
-            or not self.results
-        ):
+        if any(key not in result for result in self.results.values()) or not self.results:
             there = sorted(next(iter(self.results.values()), {}))
-            raise RecordingError(
-                f"the recording {self.name} has no {key!r}; it has {', '.join(there)}."
-            )
+            raise RecordingError(f"the recording {self.name} has no {key!r}; it has {', '.join(there)}.")
         return [result[key] for result in self.results.values()]
 
     def mean(self, key: str) -> float:
@@ -100,9 +95,7 @@ class Recording:
 
     def difference_error(self, a: str, b: str) -> float:
         """Return the standard error of that mean, from the differences seed by seed."""
-        return statistics.stdev(self.differences(a, b)) / math.sqrt(
-            len(self.results)
-        )
+        return statistics.stdev(self.differences(a, b)) / math.sqrt(len(self.results))
 
     def errors_apart(self, a: str, b: str) -> float:
         """Return the difference in units of its standard error."""
@@ -129,9 +122,7 @@ class Recording:
         if len(names) != ASKED.get(what, -1):
             raise RecordingError(
                 f"{expression!r} cannot be taken from a recording; expected one of "
-                + ", ".join(
-                    f"{word!r} with {count} names" for word, count in ASKED.items()
-                )
+                + ", ".join(f"{word!r} with {count} names" for word, count in ASKED.items())
                 + "."
             )
         found: float | int = getattr(self, what)(*names)
@@ -175,9 +166,7 @@ def recording(name: str) -> Recording:
     try:
         return _read(path)
     except FileNotFoundError:
-        raise RecordingError(
-            f"nothing is recorded of {name}. Run `{command(name)}`."
-        ) from None
+        raise RecordingError(f"nothing is recorded of {name}. Run `{command(name)}`.") from None
 
 
 def _read(path: Path) -> Recording:
@@ -185,11 +174,7 @@ def _read(path: Path) -> Recording:
     try:
         found = Recording(**json.loads(text))
         assert found.results
-        assert all(
-            math.isfinite(x)
-            for result in found.results.values()
-            for x in result.values()
-        )
+        assert all(math.isfinite(x) for result in found.results.values() for x in result.values())
     except (ValueError, TypeError, AssertionError, AttributeError) as error:
         raise RecordingError(
             f"{path} is damaged ({error or 'no results'}). Take it from the repository again, "
@@ -205,19 +190,13 @@ def experiments(package: Path = PACKAGE) -> list[str]:
         for node in dependencies.parsed(path).body:
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                 arguments = node.args.posonlyargs + node.args.args
-                if (
-                    arguments
-                    and arguments[0].arg == "seed"
-                    and _returns_numbers(node)
-                ):
+                if arguments and arguments[0].arg == "seed" and _returns_numbers(node):
                     found.append(f"{path.stem}.{node.name}")
     return found
 
 
 def _returns_numbers(node: ast.FunctionDef) -> bool:
-    return (
-        node.returns is not None and ast.unparse(node.returns) == "dict[str, float]"
-    )
+    return node.returns is not None and ast.unparse(node.returns) == "dict[str, float]"
 
 
 def about(name: str, package: Path = PACKAGE) -> str:
@@ -241,9 +220,7 @@ def fingerprint(name: str, package: Path = PACKAGE) -> str:
     """
     module, _, function = name.partition(".")
     try:
-        return dependencies.digest(
-            dependencies.code_behind(f"experiments.{module}", function, package)
-        )
+        return dependencies.digest(dependencies.code_behind(f"experiments.{module}", function, package))
     except KeyError:
         raise RecordingError(_unknown(name)) from None
 
@@ -257,16 +234,10 @@ def run(name: str, seed: int) -> dict[str, float]:
     if name not in experiments():
         raise RecordingError(_unknown(name))
     module, _, function = name.partition(".")
-    experiment = getattr(
-        importlib.import_module(f"nnz.experiments.{module}"), function
-    )
+    experiment = getattr(importlib.import_module(f"nnz.experiments.{module}"), function)
     numbers = {key: float(value) for key, value in experiment(seed).items()}
-    if strange := [
-        key for key, value in numbers.items() if not math.isfinite(value)
-    ]:
-        raise RecordingError(
-            f"{name} for seed {seed} gave {numbers[strange[0]]} for {strange[0]!r}."
-        )
+    if strange := [key for key, value in numbers.items() if not math.isfinite(value)]:
+        raise RecordingError(f"{name} for seed {seed} gave {numbers[strange[0]]} for {strange[0]!r}.")
     return numbers
 
 
@@ -282,9 +253,7 @@ def processor() -> str:
 
 
 def _fresh(name: str) -> Recording:
-    versions = {"python": platform.python_version()} | {
-        package: version(package) for package in PACKAGES
-    }
+    versions = {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
     return Recording(name, fingerprint(name), "", processor(), versions, {})
 
 
@@ -295,11 +264,7 @@ def _begun(name: str, path: Path) -> Recording:
         old = _read(path)
     except (FileNotFoundError, RecordingError):
         return fresh
-    return (
-        old
-        if old.fingerprint == fresh.fingerprint and old.versions == fresh.versions
-        else fresh
-    )
+    return old if old.fingerprint == fresh.fingerprint and old.versions == fresh.versions else fresh
 
 
 def _save(path: Path, kept: Recording) -> None:
@@ -328,9 +293,7 @@ def in_process(name: str, seed: int) -> tuple[dict[str, float], float]:
         encoding="utf-8",
     )
     if done.returncode:
-        raise RecordingError(
-            f"{name} failed for seed {seed}:\n{done.stderr.strip()[-2000:]}"
-        )
+        raise RecordingError(f"{name} failed for seed {seed}:\n{done.stderr.strip()[-2000:]}")
     numbers, seconds = json.loads(done.stdout.splitlines()[-1])
     return numbers, seconds
 
@@ -344,10 +307,7 @@ OneSeed = Callable[[str, int], tuple[dict[str, float], float]]
 
 
 def record(
-    name: str,
-    seeds: Sequence[int] = range(1, SEEDS + 1),
-    jobs: int | None = None,
-    one: OneSeed = in_process,
+    name: str, seeds: Sequence[int] = range(1, SEEDS + 1), jobs: int | None = None, one: OneSeed = in_process
 ) -> Recording:
     """Run an experiment for many seeds and keep the result; go on where an earlier call was stopped.
 
@@ -366,16 +326,12 @@ def record(
     if name not in experiments():
         raise RecordingError(_unknown(name))
     if not datasets.locate().is_reference:
-        raise RecordingError(
-            "recordings are made on names.txt; name a copy of it in NNZ_NAMES."
-        )
+        raise RecordingError("recordings are made on names.txt; name a copy of it in NNZ_NAMES.")
     final = folder() / f"{name}.json"
     part = folder() / f"{name}.part.json"
     kept = _begun(name, part)
     left = [seed for seed in seeds if str(seed) not in kept.results]
-    for seed, numbers, seconds in _each(
-        name, left, jobs or cores(), one, len(seeds)
-    ):
+    for seed, numbers, seconds in _each(name, left, jobs or cores(), one, len(seeds)):
         results = kept.results | {str(seed): numbers}
         today = datetime.now(UTC).date().isoformat()
         kept = Recording(
@@ -389,9 +345,7 @@ def record(
         )
         _save(part, kept)
     if fingerprint(name) != kept.fingerprint:
-        raise RecordingError(
-            f"the code of {name} was changed while it ran; nothing was recorded."
-        )
+        raise RecordingError(f"the code of {name} was changed while it ran; nothing was recorded.")
     _save(final, kept)
     part.unlink(missing_ok=True)
     return recording(name)
@@ -417,9 +371,7 @@ def _each(
         try:
             while running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in sorted(
-                    done, key=failed
-                ):  # what was done is kept first
+                for future in sorted(done, key=failed):  # what was done is kept first
                     numbers, seconds = future.result()
                     yield running.pop(future), numbers, seconds
                     bar.advance()
@@ -438,36 +390,24 @@ def verify(name: str, one: OneSeed = in_process) -> bool:
     numbers, _ = one(name, int(seed))
     before = old.results[seed]
     same = numbers.keys() == before.keys() and all(
-        math.isclose(numbers[key], before[key], rel_tol=1e-9, abs_tol=1e-12)
-        for key in before
+        math.isclose(numbers[key], before[key], rel_tol=1e-9, abs_tol=1e-12) for key in before
     )
     if same:
-        _save(
-            folder() / f"{name}.json",
-            Recording(**{**asdict(old), "fingerprint": fingerprint(name)}),
-        )
+        _save(folder() / f"{name}.json", Recording(**{**asdict(old), "fingerprint": fingerprint(name)}))
     return same
 
 
 def stale() -> dict[str, str]:
     """Return what is wrong with recordings, by name: missing, too few seeds, of other code, of no experiment."""
     problems = {}
-    there = {
-        path.stem
-        for path in folder().glob("*.json")
-        if not path.stem.endswith(".part")
-    }
+    there = {path.stem for path in folder().glob("*.json") if not path.stem.endswith(".part")}
     for name in sorted(there - set(experiments())):
-        problems[name] = (
-            f"book/recorded/{name}.json belongs to no experiment; delete it."
-        )
+        problems[name] = f"book/recorded/{name}.json belongs to no experiment; delete it."
     for name in experiments():
         if name not in there:
             problems[name] = f"nothing is recorded; run `{command(name)}`."
         elif recording(name).seeds() < SEEDS:
-            problems[name] = (
-                f"has {recording(name).seeds()} seeds, not {SEEDS}; run `{command(name)}`."
-            )
+            problems[name] = f"has {recording(name).seeds()} seeds, not {SEEDS}; run `{command(name)}`."
         elif recording(name).fingerprint != fingerprint(name):
             problems[name] = (
                 f"the code that it depends on has changed; run `{command(name)} VERIFY=1`, which renews it "
@@ -501,9 +441,7 @@ def main(arguments: Sequence[str]) -> int:
     if not names and not verifying:
         for name in experiments():
             print(f"{name:32} {problems.get(name, 'recorded')}")
-        print(
-            "Record one with `make record NAME=…`, or NAME=all for all that are missing or stale."
-        )
+        print("Record one with `make record NAME=…`, or NAME=all for all that are missing or stale.")
         return 0
     if names == ["all"] or not names:
         names = [name for name in problems if name in experiments()]
@@ -514,18 +452,12 @@ def main(arguments: Sequence[str]) -> int:
             worst = max(worst, int(not same))
             print(
                 f"{name}: "
-                + (
-                    "the same; its fingerprint is renewed."
-                    if same
-                    else f"differs; run `{command(name)}`."
-                )
+                + ("the same; its fingerprint is renewed." if same else f"differs; run `{command(name)}`.")
             )
         else:
             print(f"Recording {name} ...", flush=True)
             made = record(name)
-            print(
-                f"{name}: {made.seeds()} seeds, {sum(made.seconds.values()):.0f} s of a core."
-            )
+            print(f"{name}: {made.seeds()} seeds, {sum(made.seconds.values()):.0f} s of a core.")
     return worst
 
 
@@ -535,6 +467,4 @@ if __name__ == "__main__":
     except RecordingError as problem:
         sys.exit(f"record: {problem}")
     except KeyboardInterrupt:
-        sys.exit(
-            "record: stopped; what was done is kept, and the same command goes on from there."
-        )
+        sys.exit("record: stopped; what was done is kept, and the same command goes on from there.")
