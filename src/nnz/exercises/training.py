@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from nnz.bigram import UnigramCounts
 from nnz.data import load_names, split_names, windows
@@ -51,12 +51,7 @@ def adamw_step(
     return p * (1 - rate * decay) - rate * direction, m, v
 
 
-def log_uniform(
-    low: float,
-    high: float,
-    n: int,
-    generator: torch.Generator,
-) -> Tensor:
+def log_uniform(low: float, high: float, n: int, generator: Generator) -> Tensor:
     """Return n numbers whose logarithms are uniform between those of low and high."""
     shares = torch.rand(n, generator=generator, dtype=torch.float64)
     return (math.log(low) + shares * math.log(high / low)).exp()
@@ -71,7 +66,7 @@ def averaged_log_probs(log_probs: Sequence[Tensor]) -> Tensor:
 def beat_the_table(names: Sequence[str]) -> BengioMLP:
     """Return a small model that beats every add-k table fitted to the same names."""
     recipe = Recipe(n_embd=10, n_hidden=40, rate=0.1, decay=0.5, steps=60)
-    generator = torch.Generator().manual_seed(1)
+    generator = Generator().manual_seed(1)
     return recipe.fit(names, generator=generator)
 
 
@@ -407,7 +402,7 @@ _ADAMW = Exercise(
 def _with_generator(answer: Answer, args: Sequence[Any]) -> Parts:
     """Call the answer with a generator of its own; it is a part if nothing was drawn with it."""
     low, high, n, seed = args
-    generator = torch.Generator().manual_seed(seed)
+    generator = Generator().manual_seed(seed)
     before = generator.get_state()
     result = answer(low, high, n, generator)
     if torch.equal(before, generator.get_state()):
@@ -426,7 +421,7 @@ def _between(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-Draw = Callable[[float, float, int, torch.Generator], Tensor]
+Draw = Callable[[float, float, int, Generator], Tensor]
 
 
 def _drawn_as(finish: Callable[[Tensor, float, float], Tensor]) -> Draw:
@@ -436,7 +431,7 @@ def _drawn_as(finish: Callable[[Tensor, float, float], Tensor]) -> Draw:
     )
 
 
-def _in_single_precision(low: float, high: float, n: int, generator: torch.Generator) -> Tensor:
+def _in_single_precision(low: float, high: float, n: int, generator: Generator) -> Tensor:
     return low * (high / low) ** torch.rand(n, generator=generator)
 
 
@@ -447,7 +442,7 @@ def _mixed_bases(shares: Tensor, low: float, high: float) -> Tensor:
 
 def _draw_case(low: float, high: float, n: int, seed: int) -> Input:
     shown = f"log_uniform({low}, {high}, {n}, generator)"
-    where = f"generator = torch.Generator().manual_seed({seed})"
+    where = f"generator = Generator().manual_seed({seed})"
     return Input((low, high, n, seed), f"{shown} where {where}")
 
 
@@ -705,7 +700,7 @@ def _beats(args: Sequence[Any], parts: Parts) -> str:
 
 @cache
 def _trained(recipe: Recipe, names: tuple[str, ...]) -> BengioMLP:
-    generator = torch.Generator().manual_seed(1)
+    generator = Generator().manual_seed(1)
     return recipe.fit(names, generator=generator)
 
 
@@ -715,7 +710,7 @@ def _by(recipe: Recipe, n: int | None = None) -> Callable[[list[str]], BengioMLP
 
 
 def _untrained(names: list[str]) -> BengioMLP:
-    return BengioMLP(3, 8, 60, generator=torch.Generator().manual_seed(1)).quieten()
+    return BengioMLP(3, 8, 60, generator=Generator().manual_seed(1)).quieten()
 
 
 _BEAT = Exercise(
