@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nnz.backprop import EPS, PARAMETERS, backward, first_params, forward
-from nnz.bench.pace import autograd_loss
-from nnz.by_hand import HandMLP, HandStep, rows_at_random
+from nnz.by_hand import HandMLP, HandStep, autograd_loss, rows_at_random
 from nnz.data import windows
 from nnz.evaluate import nll
 

@@ -12,7 +12,7 @@ import torch
 
 from nnz.bench import peer
 from nnz.engine import Value
-from nnz.moons import two_moons
+from nnz.moons import total_loss, train_step, two_moons
 from nnz.nn import MLP, Layer, Module, Neuron
 
 POINTS = [[0.3, -1.7], [2.1, 0.4], [-0.9, -0.6]]
@@ -151,12 +151,12 @@ def test_it_trains_exactly_as_micrograd_does() -> None:
     their_value, their_model = peer.build("micrograd")
     points, labels = two_moons(12, 0.1, random.Random(5))
     for k in range(5):
-        ours = peer.total_loss(model, value, points, labels)
-        theirs = peer.total_loss(their_model, their_value, points, labels)
+        ours = total_loss(model, value, points, labels)
+        theirs = total_loss(their_model, their_value, points, labels)
         assert ours.data == pytest.approx(theirs.data, rel=1e-12)
         assert len(peer.graph(ours)) == len(peer.graph(theirs))
-        peer.train_step(model, ours, k)
-        peer.train_step(their_model, theirs, k)
+        train_step(model, ours, k)
+        train_step(their_model, theirs, k)
     for mine, yours in zip(model.parameters(), their_model.parameters(), strict=True):
         assert mine.data == pytest.approx(yours.data, rel=1e-9, abs=1e-12)
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from nnz.bench import peer
+from nnz.moons import total_loss
 
 pytestmark = pytest.mark.support
 
@@ -41,7 +42,7 @@ def test_our_engine_leaves_nothing_to_collect_and_micrograd_its_circles() -> Non
         for engine in peer.ENGINES:
             value, model = peer.build(engine)
             node = [value(0.5), value(-1.0)]
-            loss = peer.total_loss(model, value, [[0.5, -1.0]], [1])
+            loss = total_loss(model, value, [[0.5, -1.0]], [1])
             loss.backward()
             nodes = len(peer.graph(loss))
             del loss, node
@@ -54,7 +55,7 @@ def test_our_engine_leaves_nothing_to_collect_and_micrograd_its_circles() -> Non
 
 def test_without_its_circles_micrograd_leaves_nothing_to_collect() -> None:
     value, model = peer.build("micrograd")
-    loss = peer.total_loss(model, value, [[0.5, -1.0]], [1])
+    loss = total_loss(model, value, [[0.5, -1.0]], [1])
     gc.collect()
     gc.disable()
     try:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnz.data import Vocabulary
-from nnz.experiments.side_by_side import EPS, NORMS, descend, normed_step, step
 from nnz.mlp import BengioMLP, scores
 from nnz.search import stack
+from nnz.side_by_side import EPS, NORMS, descend, normed_step, step
 
-pytestmark = pytest.mark.support
+pytestmark = pytest.mark.backprop
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -301,6 +302,19 @@ class HandStep:
         p.b2 -= rate * np.add.reduce(self.probs)
         p.bngain -= rate * self.dgain
         p.bnbias -= rate * self.dbias
+
+
+def autograd_loss(params: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Tensor:
+    """Return the loss of `nnz.backprop.forward`, computed with torch's own batch norm and cross-entropy.
+
+    Torch's batch norm divides by n, so gain and eps are changed to make up for it.
+    """
+    p, bessel = params, (len(X) - 1) / len(X)
+    x = F.embedding(X, p["C"]).flatten(1)
+    a = torch.addmm(p["b1"], x, p["W1"])
+    gain, bias = p["bngain"][0] * math.sqrt(bessel), p["bnbias"][0]
+    a = F.batch_norm(a, None, None, gain, bias, training=True, eps=EPS * bessel)
+    return F.cross_entropy(torch.addmm(p["b2"], torch.tanh(a), p["W2"]), Y)
 
 
 def rows_at_random(

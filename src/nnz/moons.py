@@ -1,10 +1,12 @@
-"""Two moons: points of two kinds that no straight line separates."""
+"""Two moons, which no straight line separates: points, a loss, and a step of training."""
 
 from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from numbers import Real
+from typing import Any
 
 from nnz.plumbing.checks import check_count, check_source, given
 
@@ -49,6 +51,34 @@ def two_moons(
         for x, y, _ in examples
     ]
     return points, [label for *_, label in examples]
+
+
+def total_loss(
+    model: Any, value: Any, points: Sequence[Sequence[float]], labels: Sequence[int]
+) -> Any:
+    """Return the loss of micrograd's demo: the mean hinge loss, and 1e-4 · Σ p² over the parameters.
+
+    Args:
+        model: a network of Values, or of those of another engine.
+        value: the engine's kind of number, such as `nnz.engine.Value`.
+        points: (n, 2).
+        labels: (n,), each 1 or -1.
+
+    Source: the demo that comes with micrograd 0.1.0 (Karpathy, 2020).
+    """
+    scores = [model([value(x) for x in point]) for point in points]
+    losses = [(1 + -y * s).relu() for y, s in zip(labels, scores, strict=True)]
+    charge = 1e-4 * sum(p * p for p in model.parameters())
+    return sum(losses) * (1.0 / len(losses)) + charge
+
+
+def train_step(model: Any, loss: Any, k: float, first: float = 1.0) -> None:
+    """Take the demo's step number `k`, whose rate falls from `first` to a tenth of it over a hundred steps."""
+    model.zero_grad()
+    loss.backward()
+    rate = first * (1.0 - 0.9 * k / 100)
+    for parameter in model.parameters():
+        parameter.data -= rate * parameter.grad
 
 
 def _angles(n: int) -> list[float]:

@@ -24,7 +24,6 @@ from torch import Tensor
 
 from nnz.backprop_network import descend, first_layers
 from nnz.bench.clock import least_seconds
-from nnz.bench.peer import total_loss, train_step
 from nnz.bigram import BigramNet
 from nnz.data import LETTERS, load_names, split_names, windows
 from nnz.engine import Value, topological_order
@@ -32,7 +31,7 @@ from nnz.evaluate import nll
 from nnz.experiments.training import RECIPES, study
 from nnz.layers import Embedding, Flatten, LayeredModel, Linear, Sequential, Tanh
 from nnz.mlp import BengioMLP
-from nnz.moons import two_moons
+from nnz.moons import total_loss, train_step, two_moons
 from nnz.ngram import KneserNey
 from nnz.nn import MLP
 from nnz.probe import Probe

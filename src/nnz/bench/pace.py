@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -19,23 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.backprop import EPS, Values, batchnorm_backward, cross_entropy_backward, first_params
-from nnz.by_hand import HandStep
+from nnz.by_hand import HandStep, autograd_loss
 
 RATE = 0.1
 Parts = dict[str, float]  # seconds of a step, by what they were spent on
-
-
-def autograd_loss(params: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Tensor:
-    """Return the loss of `nnz.backprop.forward`, computed with torch's own batch norm and cross-entropy.
-
-    Torch's batch norm divides by n, so gain and eps are changed to make up for it.
-    """
-    p, bessel = params, (len(X) - 1) / len(X)
-    x = F.embedding(X, p["C"]).flatten(1)
-    a = torch.addmm(p["b1"], x, p["W1"])
-    gain, bias = p["bngain"][0] * math.sqrt(bessel), p["bnbias"][0]
-    a = F.batch_norm(a, None, None, gain, bias, training=True, eps=EPS * bessel)
-    return F.cross_entropy(torch.addmm(p["b2"], torch.tanh(a), p["W2"]), Y)
 
 
 class Clock:

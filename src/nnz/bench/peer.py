@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnz.bench.lean import TinyGPT
-from nnz.moons import two_moons
+from nnz.moons import total_loss, train_step, two_moons
 from nnz.nn import MLP
 
 ENGINES = ("nnz", "micrograd")
@@ -113,22 +113,6 @@ def largest_difference(one: Run, other: Run) -> float:
     """Return the largest relative difference of two runs' losses, over the steps that both took."""
     pairs = zip(one.losses, other.losses, strict=False)
     return max(abs(a - b) / abs(b) for a, b in pairs)
-
-
-def total_loss(model: Any, value: Any, points: Sequence[Sequence[float]], labels: Sequence[int]) -> Any:
-    """Return the loss of micrograd's demo: the mean hinge loss, and 1e-4 times the sum of squared weights."""
-    scores = [model([value(x) for x in point]) for point in points]
-    losses = [(1 + -label * score).relu() for label, score in zip(labels, scores, strict=True)]
-    return sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in model.parameters())
-
-
-def train_step(model: Any, loss: Any, k: float, first: float = 1.0) -> None:
-    """Take the demo's step number `k`, whose rate falls from `first` to a tenth of it over a hundred steps."""
-    model.zero_grad()
-    loss.backward()
-    rate = first * (1.0 - 0.9 * k / 100)
-    for parameter in model.parameters():
-        parameter.data -= rate * parameter.grad
 
 
 def build(engine: str) -> tuple[Any, Any]:

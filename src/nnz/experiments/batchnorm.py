@@ -17,7 +17,6 @@ from nnz.experiments.initialization import (
     seeded,
     train_starts,
 )
-from nnz.experiments.side_by_side import NORMS, Stack, descend
 from nnz.layers import (
     BatchNorm1d,
     Embedding,
@@ -29,6 +28,7 @@ from nnz.layers import (
     Tanh,
 )
 from nnz.search import stack
+from nnz.side_by_side import NORMS, Stack, descend
 
 RATES = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 SCALES = (0.001, 0.01, 0.1, 1.0, 5.0, 20.0, 100.0)

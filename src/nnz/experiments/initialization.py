@@ -10,9 +10,9 @@ from nnz.contract import LanguageModel
 from nnz.data import load_names, split_names, windows
 from nnz.evaluate import nll
 from nnz.experiments import scaled
-from nnz.experiments.side_by_side import descend
 from nnz.mlp import BengioMLP
 from nnz.search import stack, unstack
+from nnz.side_by_side import descend
 
 # What standard normal weights are multiplied by.
 STARTS: dict[str, dict[str, float]] = {

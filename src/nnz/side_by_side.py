@@ -1,6 +1,6 @@
-"""The lecture's network many times over, trained side by side: for the long runs of Part IV.
+"""The lecture's network many times over, trained side by side: what trains the networks of Part IV.
 
-Every tensor has an axis for the model in front, so that a few dozen calls do the work of all models. The slopes
+Every tensor has an axis for the model in front, so that a few dozen calls do the work of all models. The gradients
 are written out by hand and are taken off where they are computed, for in networks this small most of the time goes
 to autograd's own work. Characters come as rows of zeros with a single one, since in a table this small a product
 finds a row faster than a look-up does.
@@ -148,16 +148,8 @@ def descend(
         ValueError: norm is another one, or has no "g"; there are not as many rates as models; steps is below 0.
     """
     M, V, _ = params["C"].shape
-    if norm not in NORMS or (NORMS[norm] and "g" not in params):
-        raise ValueError(
-            f"norm is {norm!r}, with tensors {', '.join(params)}; it must be none, or batch or layer with a g."
-        )
     rates = torch.as_tensor(rates, dtype=params["C"].dtype)
-    if rates.numel() not in (1, M) or steps < 0:
-        raise ValueError(
-            f"rates has {rates.numel()} values and steps is {steps}, for {M} models; "
-            "give one rate for each, or one for all, and steps ≥ 0."
-        )
+    _check(params, rates, steps, norm)
     rates, axis = rates.expand(M).contiguous(), NORMS[norm]
     for k, (x, y) in enumerate(drawn(X, Y, V, steps, generator)):
         now = rates if k < steps / 2 else rates / 10
@@ -165,3 +157,16 @@ def descend(
             step(params, x, y, now)
         else:
             normed_step(params, x, y, now, axis)
+
+
+def _check(params: Stack, rates: Tensor, steps: int, norm: str) -> None:
+    """Raise a clear error unless these networks can be trained so."""
+    if norm not in NORMS or (NORMS[norm] and "g" not in params):
+        raise ValueError(
+            f"norm is {norm!r}, with tensors {', '.join(params)}; it must be none, or batch or layer with a g."
+        )
+    if rates.numel() not in (1, M := len(params["C"])) or steps < 0:
+        raise ValueError(
+            f"rates has {rates.numel()} values and steps is {steps}, for {M} models; "
+            "give one rate for each, or one for all, and steps ≥ 0."
+        )
