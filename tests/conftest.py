@@ -105,15 +105,19 @@ def small_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every model of the book by its name, with small networks and few steps."""
     from dataclasses import replace
 
+    from nnz.model_spec import MixtureSpec
     from nnz.models import MODELS
 
     small = {"n_embd": 4, "n_hidden": 8, "n_channels": 4}
-    for name, kind in MODELS.items():
-        settings = {k: small.get(k, v) for k, v in kind.settings.items()}
-        if name == "mixture":
-            settings = {part: [0.5, MODELS[part].settings] for part in settings}
-        descent = kind.descent
-        if descent:
-            descent = replace(descent, steps=max(4, descent.steps // 100))
-        changed = replace(kind, settings=settings, descent=descent)
+    for name, spec in MODELS.items():
+        settings = {k: small.get(k, v) for k, v in spec.settings.items()}
+        parts = {}
+        if isinstance(spec, MixtureSpec):
+            parts["of"] = tuple(MODELS[part.name] for part in spec.of)
+            settings = {part.name: [0.5, part.settings] for part in parts["of"]}
+        recipe = spec.recipe
+        if recipe:
+            few = {k: max(4, n // 100) for k in ("steps", "epochs") if (n := getattr(recipe, k))}
+            recipe = replace(recipe, **few)
+        changed = replace(spec, settings=settings, recipe=recipe, **parts)
         monkeypatch.setitem(MODELS, name, changed)

@@ -27,10 +27,7 @@ from nnz.backprop import (
 )
 from nnz.layers import BatchNorm1d
 from nnz.press.house import read_page
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from nnz.sample import seeded
 
 
 def batch(B: int, T: int, V: int, seed: int = 0, few: bool = False) -> tuple[Tensor, Tensor]:

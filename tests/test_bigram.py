@@ -14,11 +14,14 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnz.bigram import BigramCounts, BigramNet, Uniform, UnigramCounts, cross_entropy, log_softmax, tally
-from nnz.data import LETTERS, Vocabulary, load_names, windows
+from nnz.bigram import BigramCounts, Uniform, UnigramCounts
+from nnz.bigram_net import BigramNet
+from nnz.data import LETTERS, Vocabulary, load_names, tally, windows
 from nnz.evaluate import nll
 from nnz.ngram import AdditiveTrigramNet, NGramCounts, TrigramNet
 from nnz.plumbing.datasets import Source
+from nnz.sample import seeded
+from nnz.softmax import cross_entropy, log_softmax
 
 NAMES = st.lists(st.text(string.ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=8)
 
@@ -154,10 +157,6 @@ def test_the_plain_softmax_fails_at_a_thousand() -> None:
     shifted = (logits - logits.max()).exp()
     assert (shifted / shifted.sum()).log()[0, 2] == -math.inf
     assert log_softmax(logits)[0, 2].item() == pytest.approx(-1000.313, abs=1e-3)
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def test_cross_entropy_and_its_gradient_agree_with_torch_and_the_formula() -> None:

@@ -16,10 +16,7 @@ from nnz.backprop import EPS, PARAMETERS, backward, first_params, forward
 from nnz.by_hand import HandMLP, HandStep, autograd_loss, rows_at_random
 from nnz.data import windows
 from nnz.evaluate import nll
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from nnz.sample import seeded
 
 
 def data(N: int = 300, T: int = 3, V: int = 27, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -15,14 +15,11 @@ from torch.optim import SGD, AdamW, Optimizer, RMSprop
 
 from nnz.checkpoint import Checkpoint, CheckpointError
 from nnz.mlp import BengioMLP
+from nnz.sample import seeded
 from nnz.schedules import one_cycle
 from nnz.train import History, batches, train
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 OPTIMIZERS = {

@@ -17,8 +17,9 @@ import torch
 from safetensors.torch import save_file
 
 from nnz.app import command
-from nnz.app.kept import load_model, trained
-from nnz.app.own import read_own
+from nnz.app.files import load_model
+from nnz.app.lists import read_own
+from nnz.app.trained import trained
 from nnz.evaluate import nll
 from nnz.models import MODELS
 from nnz.sample import sample_names
@@ -86,7 +87,7 @@ def test_names_are_drawn_as_the_package_draws_them(nnz: Said) -> None:
     code, out, err = nnz(*words, "--prompt", "em", "--top-k", 5, "--temperature", 2)
     from nnz.data import split_names
 
-    model = trained("bigram", split_names(NAMES)[0], seed=5)
+    model = trained(MODELS["bigram"], split_names(NAMES)[0], seed=5)
     assert model.from_store
     how: dict[str, Any] = {"prompt": "em", "top_k": 5, "temperature": 2.0}
     g = torch.Generator().manual_seed(5)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from nnz.bigram import BigramCounts, BigramNet, Uniform, UnigramCounts
+from nnz.bigram import BigramCounts, Uniform, UnigramCounts
+from nnz.bigram_net import BigramNet
 from nnz.by_hand import HandMLP
 from nnz.contract import LanguageModel, check_contexts
 from nnz.data import LETTERS, Vocabulary, windows

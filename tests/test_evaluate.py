@@ -26,6 +26,7 @@ from nnz.evaluate import (
     unseen,
 )
 from nnz.ngram import KneserNey, NGramCounts
+from nnz.sample import seeded
 
 
 def test_by_hand_on_one_name() -> None:
@@ -70,10 +71,6 @@ def test_names_that_cannot_be_judged_are_refused() -> None:
         nll(Uniform(), ["zoé"])
     with pytest.raises(TypeError, match="got one string"):
         nll(Uniform(), "emma")
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def test_the_surprises_are_those_of_the_windows_in_order() -> None:

@@ -19,11 +19,11 @@ from torch.optim import AdamW
 
 from nnz.checkpoint import Checkpoint, CheckpointError
 from nnz.data import LETTERS, Vocabulary, windows
-from nnz.dilated import write_names
 from nnz.evaluate import nll
 from nnz.gated import Dropout, GatedBlock, GatedWaveNet
 from nnz.layers import Linear, TensorModule
 from nnz.packed import pack, packed_batches
+from nnz.sample import sample_names, seeded
 from nnz.train import train
 
 M = TypeVar("M", bound=TensorModule)
@@ -31,10 +31,6 @@ M = TypeVar("M", bound=TensorModule)
 V = len(LETTERS)
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
 SWITCHES = [(gate, residual) for gate in (True, False) for residual in (True, False)]
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def numbers(*shape: int, seed: int = 2) -> Tensor:
@@ -365,7 +361,7 @@ def test_dropout_is_random_in_training_and_absent_from_log_probs() -> None:
     assert torch.equal(model.log_probs(X), plain.log_probs(X))
     assert model.training
     assert not model.log_probs(X).requires_grad
-    assert write_names(model, 5, generator=seeded()) == write_names(plain, 5, generator=seeded())
+    assert sample_names(model, 5, generator=seeded()) == sample_names(plain, 5, generator=seeded())
 
 
 def test_a_checkpoint_goes_on_where_it_was_saved(tmp_path: Path) -> None:

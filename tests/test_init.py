@@ -14,15 +14,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nnz.init import forward_gain, gain, kaiming_normal, second_moment
+from nnz.sample import seeded
 
 MODES = ("fan_in", "fan_out", "fan_avg")
 Activation = Callable[[Tensor], Tensor]
 sizes = st.integers(1, 40)
 slopes = st.floats(-10, 10)
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def leaky(slope: float) -> Activation:

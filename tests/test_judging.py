@@ -9,14 +9,11 @@ from nnz import evaluate
 from nnz.contract import LanguageModel
 from nnz.experiments import judging
 from nnz.gated import GatedWaveNet
-from nnz.models import Mixture
+from nnz.mixture import Mixture
 from nnz.ngram import KneserNey
+from nnz.sample import seeded
 
 NAMES = ["emma", "ava", "olivia", "al", "zoe", "maximiliana", "eve", "av"]
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def network() -> GatedWaveNet:

@@ -33,17 +33,13 @@ from nnz.layers import (
     Tanh,
     TensorModule,
 )
-from nnz.sample import sample_names
+from nnz.sample import sample_names, seeded
 from nnz.train import History, batches, train
 
 L = TypeVar("L", bound=TensorModule)
 
 V = len(LETTERS)
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def numbers(*shape: int, seed: int = 2) -> Tensor:

@@ -7,7 +7,7 @@ from nnz.models import MODELS
 
 
 def test_every_network_of_the_leaderboard_is_recorded_here_or_with_whole_names() -> None:
-    on_windows = [name for name, kind in MODELS.items() if kind.descent and not kind.descent.packed]
+    on_windows = [name for name, spec in MODELS.items() if spec.recipe and spec.recipe.steps]
     assert list(NETWORKS) == on_windows
-    on_names = {name for name, kind in MODELS.items() if kind.descent and kind.descent.packed}
+    on_names = {name for name, spec in MODELS.items() if spec.recipe and spec.recipe.epochs}
     assert on_names == {"wavenet", "gated"}  # dilated.long and dilated.gated

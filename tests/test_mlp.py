@@ -14,13 +14,9 @@ from torch import Tensor, nn
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.evaluate import nll
 from nnz.mlp import BengioMLP, scores
-from nnz.sample import sample_names
+from nnz.sample import sample_names, seeded
 
 V = len(LETTERS)
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 class Restated(nn.Module):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,21 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from nnz import models
-from nnz.app import kept, store
-from nnz.app.kept import ModelFileError, load_model, save_model, trained
+from nnz import recipe
+from nnz.app import store
+from nnz.app import trained as kept
+from nnz.app.files import ModelFileError, load_model, load_with_facts, save_model
 from nnz.bigram import BigramCounts, Uniform
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.evaluate import nll
-from nnz.models import MODELS, Mixture, fit, kind_of, size_of
+from nnz.mixture import Mixture
+from nnz.model_spec import ModelSpec
+from nnz.models import MODELS, fit, size_of, spec_of
 from nnz.ngram import KneserNey
-from nnz.search import Recipe
+from nnz.sample import seeded
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia", "eve"]
 WORDS = ["Ёлка", "анна лена", "7up", "Zoë", "o'neil", "ü", "ёж", "00"]
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def quick(name: str, names: list[str] = NAMES, **how: Any) -> Any:
@@ -46,6 +45,10 @@ def same(a: Any, b: Any) -> bool:
     """Whether two models answer alike, bit for bit."""
     X, _ = windows(NAMES, a.block_size, a.vocabulary)
     return a.block_size == b.block_size and torch.equal(a.log_probs(X), b.log_probs(X))
+
+
+def trained(name: str, *names: Any, **how: Any) -> kept.Trained:
+    return kept.trained(spec_of(name), *names, **how)
 
 
 @pytest.fixture(autouse=True)
@@ -72,8 +75,8 @@ def test_every_kind_learns_from_a_short_list_in_any_alphabet(name: str, count: i
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_comes_out_of_its_file_as_it_went_in(name: str, tmp_path: Path) -> None:
     model = quick(name)
-    save_model(tmp_path / "m", model, name, about={"seed": 1})
-    loaded, about = kept.load_with_facts(tmp_path / "m")
+    save_model(tmp_path / "m", model, MODELS[name], about={"seed": 1})
+    loaded, about = load_with_facts(tmp_path / "m")
     assert type(loaded) is type(model)
     assert same(loaded, model)
     assert size_of(loaded) == size_of(model)
@@ -84,7 +87,7 @@ def test_a_model_comes_out_of_its_file_as_it_went_in(name: str, tmp_path: Path) 
 def test_a_file_of_an_own_alphabet_brings_it_along(tmp_path: Path) -> None:
     vocabulary = Vocabulary(WORDS)
     model = quick("kneser-ney", WORDS, vocabulary=vocabulary)
-    save_model(tmp_path / "m", model, "kneser-ney", about={})
+    save_model(tmp_path / "m", model, MODELS["kneser-ney"], about={})
     loaded = load_model(tmp_path / "m")
     assert loaded.vocabulary.chars == vocabulary.chars
     assert nll(loaded, WORDS) == nll(model, WORDS)
@@ -94,35 +97,13 @@ def test_a_file_can_be_read_after_the_settings_of_its_kind_have_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = quick("gated")
-    save_model(tmp_path / "m", model, "gated", about={})
+    save_model(tmp_path / "m", model, MODELS["gated"], about={})
     changed = {"n_channels": 8, "dilations": [1], "dropout": 0.0}
     monkeypatch.setitem(MODELS, "gated", replace(MODELS["gated"], settings=changed))
     assert same(load_model(tmp_path / "m"), model)
 
 
-RECIPES = {
-    "mlp": Recipe(rate=0.03, decay=0.15, steps=400, n_hidden=339),
-    "mlp-5": Recipe(0.01, 0.1, 1600, 1024, block_size=5, n_embd=24, n_hidden=300),
-}
 BOOK = dict(MODELS)  # as it is, before a test makes it small
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_the_networks_of_bengio_are_the_recipes_of_the_chapter_on_training(name: str) -> None:
-    facts = {**BOOK[name].settings, **asdict(BOOK[name].descent or Any)}
-    assert facts.pop("packed") is False
-    assert facts.pop("beta") == 0.99  # as Recipe.fit has it
-    assert Recipe(**facts) == RECIPES[name]
-    few = replace(RECIPES[name], steps=16, batch_size=20, n_hidden=8, n_embd=4)
-    model = few.fit(NAMES, generator=(seeded()))
-    small = {"steps": 16, "batch_size": 20}
-    kind = MODELS[name]
-    assert kind.descent
-    kind = replace(kind, descent=replace(kind.descent, **small))
-    ours: Any = kind.make(model.vocabulary, g := seeded())
-    kind.fit(ours, NAMES, generator=g, effort=1.0, show=False)
-    for key, weights in model.params.items():
-        torch.testing.assert_close(ours.params[key], weights)
 
 
 def test_effort_counts_steps_and_rounds_and_is_one_step_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,13 +111,13 @@ def test_effort_counts_steps_and_rounds_and_is_one_step_at_least(monkeypatch: py
 
     def count(*args: Any, **how: Any) -> Any:
         taken.append(how["steps"])
-        return models_train(*args, **how)
+        return recipe_train(*args, **how)
 
-    models_train = models.train
-    monkeypatch.setattr(models, "train", count)
-    kind = MODELS["wavenet"]
-    assert kind.descent
-    small = replace(kind, descent=replace(kind.descent, batch_size=3, steps=10))
+    recipe_train = recipe.train
+    monkeypatch.setattr(recipe, "train", count)
+    spec = MODELS["wavenet"]
+    assert spec.recipe
+    small = replace(spec, recipe=replace(spec.recipe, batch_size=3, epochs=10))
     monkeypatch.setitem(MODELS, "wavenet", small)
     for effort in (1e-9, 0.5, 1.0):
         quick("wavenet", effort=effort)  # 8 names in batches of 3: 3 to a round
@@ -152,9 +133,9 @@ def test_effort_must_be_above_0(effort: float) -> None:
 
 def test_a_name_that_is_no_model_brings_names_like_it() -> None:
     with pytest.raises(ValueError, match="'knesr-ney'; is it kneser-ney that"):
-        kind_of("knesr-ney")
+        spec_of("knesr-ney")
     with pytest.raises(ValueError, match="bigram or bigram-net or trigram or"):
-        kind_of("???")
+        spec_of("???")
 
 
 def test_a_letter_that_the_alphabet_lacks_is_an_error() -> None:
@@ -210,7 +191,7 @@ def test_models_of_two_alphabets_are_not_mixed() -> None:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A good file of a trigram."""
-    save_model(tmp_path / "good", quick("trigram"), "trigram", about={})
+    save_model(tmp_path / "good", quick("trigram"), MODELS["trigram"], about={})
     return tmp_path / "good"
 
 
@@ -282,25 +263,25 @@ def put(key: str, make: Any) -> Any:
         ("trigram", drop("times"), "times"),
         ("trigram", put("more", lambda _: torch.ones(1)), "missing or too many"),
         ("trigram", put("times", lambda x: x[1:]), "holds no whole model"),
-        ("trigram", put("times", lambda x: -x), "cannot have|too many|shape"),
+        ("trigram", put("times", lambda x: -x), "a count below 0"),
         ("trigram", put("times", lambda x: x.double()), "float64|dtype"),
-        ("trigram", put("grams", lambda x: x.flip(0)), "cannot have"),
+        ("trigram", put("grams", lambda x: x.flip(0)), "not in order"),
         ("trigram", put("grams", lambda x: x[:0]), "holds no whole model"),
         ("bigram", put("counts", lambda x: x[1:]), "holds no whole model"),
         ("bigram", put("counts", lambda x: x.float()), "float32"),
         ("bigram", put("counts", lambda x: x[:1]), "shape"),
-        ("bigram", put("counts", lambda x: -x), "cannot have"),
+        ("bigram", put("counts", lambda x: -x), "a count below 0"),
         ("kneser-ney", drop("3.grams"), "grams"),
         ("mlp", put("W2", lambda x: x.T.contiguous()), "holds no whole model"),
         ("mlp", put("W2", lambda x: x.double()), "float64"),
         ("mlp", put("b1", lambda x: x[:1]), "shape"),
-        ("mlp", put("b1", lambda x: x / 0), "cannot have"),
+        ("mlp", put("b1", lambda x: x / 0), "not finite"),
         ("wavenet", drop("tree.net.3.running_var"), "running_var"),
         ("mixture", drop("1.0.grams"), "grams"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(tmp_path: Path, name: str, change: Any, says: str) -> None:
-    save_model(tmp_path / "m", quick(name), name, about={})
+    save_model(tmp_path / "m", quick(name), MODELS[name], about={})
     with pytest.raises(ModelFileError, match=says):
         load_model(forge(tmp_path / "m", change))
 
@@ -314,7 +295,7 @@ def files(folder: Path) -> list[str]:
 
 def test_what_was_trained_is_not_trained_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = trained("mlp", NAMES, effort=0.01)
-    monkeypatch.setattr(kept, "fit", None)
+    monkeypatch.setattr(ModelSpec, "fit", None)
     second = trained("mlp", NAMES, effort=0.01)
     assert (first.from_store, second.from_store) == (False, True)
     assert same(first.model, second.model)
@@ -356,14 +337,14 @@ def test_the_key_changes_with_the_code_and_with_torch(
 
 def test_the_key_of_a_model_changes_with_its_own_code_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     about = {"names": 1}
-    places = {name: kept._place(name, about, LETTERS) for name in MODELS if name != "mixture"}
+    places = {name: kept._place(MODELS[name], about, LETTERS) for name in MODELS if name != "mixture"}
     whole = kept.code_behind
 
     def changed(module: str, name: str) -> list[str]:
         return [*whole(module, name), "changed"] if module == "gated" else whole(module, name)
 
     monkeypatch.setattr(kept, "code_behind", changed)
-    moved = [name for name, place in places.items() if kept._place(name, about, LETTERS) != place]
+    moved = [name for name, place in places.items() if kept._place(MODELS[name], about, LETTERS) != place]
     assert moved == ["gated"]
 
 
@@ -432,14 +413,10 @@ def test_notices_are_not_given_on_a_page(
 
 
 def test_ctrl_c_leaves_nothing_in_the_store(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    train = models.train
-
     def stopped(*args: Any, **how: Any) -> Any:
-        history = train(*args, **how)
-        history.interrupted = True
-        return history
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(models, "train", stopped)
+    monkeypatch.setattr(recipe, "train", stopped)
     with pytest.raises(KeyboardInterrupt):
         trained("mlp", NAMES, effort=0.01)
     assert files(folder) == []
@@ -461,14 +438,16 @@ def test_a_mixture_takes_its_parts_from_the_store(folder: Path) -> None:
 TWICE = """
 import sys
 from pathlib import Path
-from nnz.app import kept
-fit = kept.fit
+from nnz.app.trained import trained
+from nnz.model_spec import ModelSpec
+from nnz.models import spec_of
+fit = ModelSpec.fit
 def held(*args, **how):
     print("trained", flush=True)
     sys.stdin.readline()
     return fit(*args, **how)
-kept.fit = held
-print(kept.trained("trigram", ["ava", "eve"]).from_store)
+ModelSpec.fit = held
+print(trained(spec_of("trigram"), ["ava", "eve"]).from_store)
 """
 
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nnz.bigram import BigramCounts, log_softmax, tally
+from nnz.bigram import BigramCounts
 from nnz.contract import LanguageModel
-from nnz.data import LETTERS, Vocabulary, load_names, split_names, windows
+from nnz.data import LETTERS, Vocabulary, load_names, split_names, tally, windows
 from nnz.evaluate import nll
 from nnz.ngram import (
     AbsoluteDiscounting,
@@ -31,7 +31,8 @@ from nnz.ngram import (
     keys_of,
 )
 from nnz.plumbing.datasets import Source
-from nnz.sample import sample_names
+from nnz.sample import sample_names, seeded
+from nnz.softmax import log_softmax
 
 NAMES = st.lists(st.text("abz", min_size=1, max_size=6), min_size=1, max_size=8)
 SMOOTHED: dict[str, Callable[[int], NGramCounts | Interpolated]] = {
@@ -40,10 +41,6 @@ SMOOTHED: dict[str, Callable[[int], NGramCounts | Interpolated]] = {
     "discounting": lambda order: AbsoluteDiscounting(order, 0.8),
     "Kneser-Ney": lambda order: KneserNey(order, 0.85),
 }
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def context(text: str, block_size: int) -> Tensor:

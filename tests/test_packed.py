@@ -17,15 +17,12 @@ from torch import Tensor
 
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.packed import Packed, pack, packed_batches
+from nnz.sample import seeded
 
 NAME = st.text(ascii_lowercase, min_size=1, max_size=12)
 NAMES = st.lists(NAME, min_size=1, max_size=8)
 SEVEN = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
 FRENCH = Vocabulary(["zoé", "noël"])
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def names_of(targets: Tensor, vocabulary: Vocabulary = LETTERS) -> list[str]:

@@ -19,7 +19,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from nnz.bigram import BigramNet
+from nnz.bigram_net import BigramNet
 from nnz.data import LETTERS, windows
 from nnz.evaluate import nll
 from nnz.layers import (
@@ -35,13 +35,10 @@ from nnz.layers import (
 )
 from nnz.mlp import BengioMLP
 from nnz.probe import LEAST_SLOPE, Flow, Probe, Reading, Recorder, flat
+from nnz.sample import seeded
 from nnz.train import History, LossError, Trainable, batches, train
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 class Apply(TensorModule):

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.optim import SGD, AdamW
 
 from nnz import models
-from nnz.bigram import BigramNet
+from nnz.bigram_net import BigramNet
 from nnz.by_hand import HandMLP
 from nnz.checkpoint import Checkpoint, CheckpointError
 from nnz.data import LETTERS, windows
-from nnz.dilated import Cache, DilatedWaveNet, write_names
+from nnz.dilated import Cache, DilatedWaveNet
 from nnz.gated import Dropout, GatedWaveNet
 from nnz.layers import (
     BatchNorm1d,
@@ -34,18 +34,15 @@ from nnz.mlp import BengioMLP
 from nnz.models import MODELS
 from nnz.packed import pack, packed_batches
 from nnz.plumbing.undo import note, unmoved
-from nnz.sample import sample_names
-from nnz.search import Recipe, stack, train_together, unstack
+from nnz.recipe import Recipe
+from nnz.sample import sample_names, seeded
+from nnz.stacked import stack, train_together, unstack
 from nnz.train import History, LossError, batches, set_rate, take_step, train
 from nnz.wavenet import WaveNet, trace
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia", "eve"]
-NETS = [name for name, kind in MODELS.items() if kind.descent]
+NETS = [name for name, spec in MODELS.items() if spec.recipe]
 NORMED = ["batchnorm", "wavenet-tree", "wavenet"]
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def state_of(thing: Any, seen: dict[int, Any] | None = None) -> Any:
@@ -84,7 +81,7 @@ def refused(call: Callable[[], object], *things: Any, error: Any = (ValueError, 
 
 def made(name: str) -> Any:
     model = MODELS[name].make(LETTERS, seeded())
-    return model if MODELS[name].descent else model.fit(NAMES)  # type: ignore[attr-defined]
+    return model if MODELS[name].recipe else model.fit(NAMES)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)
@@ -167,7 +164,7 @@ def test_the_same_norm_twice_is_put_back_to_the_beginning() -> None:
 def test_an_exploded_loss_leaves_norms_optimizer_and_history_as_they_were(name: str) -> None:
     model = made(name)
     optimizer = AdamW(model.parameters(), lr=0.01)
-    packed = MODELS[name].descent.packed  # type: ignore[union-attr]
+    packed = MODELS[name].recipe.epochs  # type: ignore[union-attr]
     batch = pack(NAMES) if packed else next(batches(model, NAMES, 20, seeded()))
     history = History()
     history.add(take_step(model, optimizer, iter([batch]), history), 0.01)
@@ -197,8 +194,6 @@ def test_weights_that_are_no_numbers_write_no_names_and_draw_nothing(name: str) 
     with torch.no_grad():
         for weight in model.parameters()[-1:]:
             weight[0] = math.nan
-    write = write_names if hasattr(model, "over_contexts") else sample_names
-    refused(lambda: write(model, 4, generator=g), model, g)
     refused(lambda: sample_names(model, 4, generator=g), model, g)
 
 
@@ -218,8 +213,7 @@ def test_weights_that_are_no_numbers_write_no_names_and_draw_nothing(name: str) 
 def test_options_of_sampling_that_are_refused_draw_nothing(name: str, bad: dict[str, Any]) -> None:
     model, g = made(name), seeded(3)
     options = {"n": 4} | bad
-    write = write_names if hasattr(model, "over_contexts") else sample_names
-    refused(lambda: write(model, generator=g, **options), model, g)
+    refused(lambda: sample_names(model, generator=g, **options), model, g)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -242,10 +236,10 @@ def test_a_list_that_cannot_be_learned_draws_nothing(name: str, names: Any) -> N
         lambda g: GatedWaveNet(4, (), generator=g),
         lambda g: GatedWaveNet(4, dropout=2.0, generator=g),
         lambda g: GatedWaveNet(4, gates=True, generator=g),
-        lambda g: Recipe(rate=-1.0, decay=0.0, steps=3).fit(NAMES, generator=g),
-        lambda g: Recipe(rate=0.1, decay=-1.0, steps=3).fit(NAMES, generator=g),
-        lambda g: Recipe(0.1, 0.0, 3, batch_size=999).fit(NAMES, generator=g),
-        lambda g: Recipe(0.1, 0.0, 3).fit(["zoé"], generator=g),
+        lambda g: Recipe(rate=-1.0, decay=0.0, steps=3).fit(made("mlp"), NAMES, generator=g),
+        lambda g: Recipe(rate=0.1, decay=-1.0, steps=3).fit(made("mlp"), NAMES, generator=g),
+        lambda g: Recipe(0.1, 0.0, 3, batch_size=0).fit(made("mlp"), NAMES, generator=g),
+        lambda g: Recipe(0.1, 0.0, 3).fit(made("mlp"), ["zoé"], generator=g),
         lambda g: next(packed_batches(NAMES, 0, generator=g)),
     ],
 )

@@ -19,7 +19,10 @@ from optuna.trial import TrialState
 from nnz.data import Vocabulary, windows
 from nnz.evaluate import nll
 from nnz.mlp import BengioMLP
-from nnz.search import Recipe, batch_loss, open_study, search, stack, train_together, unstack
+from nnz.recipe import Recipe
+from nnz.sample import seeded
+from nnz.search import open_study, search
+from nnz.stacked import batch_loss, stack, train_together, unstack
 from nnz.train import History, LossError, take_step
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
@@ -27,10 +30,6 @@ SPACE: dict[str, BaseDistribution] = {
     "rate": FloatDistribution(1e-3, 1, log=True),
     "size": IntDistribution(1, 9),
 }
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def models(n: int, n_hidden: int = 6) -> list[BengioMLP]:
@@ -101,29 +100,32 @@ def test_rates_that_are_none_are_refused_for_many_too(rate: float) -> None:
         train_together(models(2), NAMES, rates=torch.full((2,), 0.1), batch_size=999, **settings)
 
 
+def network(n_hidden: int, **how: Any) -> BengioMLP:
+    return BengioMLP(3, 4, n_hidden, generator=seeded(), **how).quieten()
+
+
 def test_a_recipe_takes_any_alphabet() -> None:
     names = ["łódź", "åre", "łåź"]
-    recipe = Recipe(rate=0.03, decay=0.0, steps=50, n_hidden=8)
-    vocabulary = Vocabulary(names)
-    model = recipe.fit(names, generator=seeded(), vocabulary=vocabulary)
+    recipe, vocabulary = Recipe(rate=0.03, decay=0.0, steps=50), Vocabulary(names)
+    model = network(8, vocabulary=vocabulary)
+    assert recipe.fit(model, names, generator=seeded()) is model
     assert nll(model, names) < 1.0
 
 
 def test_a_recipe_is_repeated_exactly_and_its_settings_matter() -> None:
     usual = {"rate": 0.03, "decay": 0.15, "steps": 30, "batch_size": 8}
-    usual |= {"n_embd": 4, "n_hidden": 8}
     recipe = Recipe(**usual)
-    first, second = (recipe.fit(NAMES, generator=seeded()) for _ in range(2))
+    first, second = (recipe.fit(network(8), NAMES, generator=seeded()) for _ in range(2))
     for name, p in first.params.items():
         assert torch.equal(p, second.params[name])
-    for change in ({"quiet": False}, {"decay": 5.0}, {"steps": 31}, {"batch_size": None}, {"rate": 0.01}):
+    for change in ({"decay": 5.0}, {"steps": 31}, {"batch_size": None}, {"rate": 0.01}):
         other = Recipe(**{**usual, **change})
-        model = other.fit(NAMES, generator=seeded())
+        model = other.fit(network(8), NAMES, generator=seeded())
         assert not torch.equal(first.params["W2"], model.params["W2"])
 
 
 def test_a_recipe_learns() -> None:
-    model = Recipe(n_embd=4, n_hidden=30, rate=0.03, decay=0.0, steps=400).fit(NAMES, generator=seeded())
+    model = Recipe(rate=0.03, decay=0.0, steps=400).fit(network(30), NAMES, generator=seeded())
     X, Y = windows(NAMES, 3)
     best = sum(
         -(counts / len(Y) * (counts / counts.sum()).log()).nan_to_num().sum()
@@ -198,8 +200,8 @@ def test_ctrl_c_in_training_ends_the_search_and_leaves_no_half_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def objective(settings: dict[str, float]) -> float:
-        recipe = Recipe(rate=settings["rate"], decay=0.0, steps=50, n_hidden=4)
-        return nll(recipe.fit(NAMES, generator=seeded()), NAMES)
+        recipe = Recipe(rate=settings["rate"], decay=0.0, steps=50)
+        return nll(recipe.fit(network(4), NAMES, generator=seeded()), NAMES)
 
     taken = 0
 

@@ -10,14 +10,11 @@ from hypothesis import strategies as st
 
 from nnz.data import Vocabulary
 from nnz.mlp import BengioMLP, scores
-from nnz.search import stack
+from nnz.sample import seeded
 from nnz.side_by_side import EPS, NORMS, descend, normed_step, step
+from nnz.stacked import stack
 
 pytestmark = pytest.mark.backprop
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def some_models(M, V, T, n_embd, H, seed=0):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from nnz.app.kept import state_of
 from nnz.experiments import judging
 from nnz.experiments.stored import stored
 from nnz.plumbing.paths import resource
@@ -20,6 +20,7 @@ def test_a_page_and_an_experiment_train_the_same_model_and_the_page_only_once(
     monkeypatch.setenv("NNZ_NAMES", str(resource("data", "names-sample.txt")))
     first, again = stored("mlp", seed=3), stored("mlp", seed=3)
     assert (first.from_store, again.from_store) == (False, True)
-    wanted = state_of(judging.learned("mlp", seed=3))
-    for name, tensor in state_of(again.model).items():
+    learned: Any = judging.learned("mlp", seed=3)
+    wanted, kept = learned.state_dict(), again.model.state_dict()  # type: ignore[attr-defined]
+    for name, tensor in kept.items():
         assert torch.equal(tensor, wanted[name]), name

@@ -15,17 +15,13 @@ from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import nll
 from nnz.experiments.wavenet import FirstAxisNorm
 from nnz.layers import BatchNorm1d, Flatten, Sequential, TensorModule
-from nnz.sample import sample_names
+from nnz.sample import sample_names, seeded
 from nnz.train import batches, train
 from nnz.wavenet import WaveNet, depth_of, trace
 
 V = len(LETTERS)
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
 SIZES = [2, 4, 8, 16]
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def tree_of(block_size: int = 8, vocabulary: Vocabulary = LETTERS, seed: int = 1) -> WaveNet:

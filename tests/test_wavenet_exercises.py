@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz import exercises as ex
-from nnz.bigram import BigramCounts, BigramNet, Uniform
+from nnz.bigram import BigramCounts, Uniform
+from nnz.bigram_net import BigramNet
 from nnz.contract import LanguageModel
 from nnz.data import windows
 from nnz.dilated import DilatedWaveNet

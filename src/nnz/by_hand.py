@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nnz.backprop import EPS, Values, check_batch, first_params
-from nnz.bigram import log_softmax
 from nnz.contract import check_contexts
 from nnz.data import LETTERS, Vocabulary
+from nnz.plumbing.tensors import check_like, check_names, copy_into
+from nnz.softmax import log_softmax
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -57,6 +58,22 @@ class HandMLP:
     def state_dict(self) -> Values:
         """Return weights and statistics by name, in the memory they are in."""
         return self.params | self.statistics
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the tensors of another `state_dict`, with the statistics that belong to them, if it has any.
+
+        Raises:
+            ValueError: they differ in names, types or shapes, or are not finite. Nothing is changed then.
+        """
+        given = {name: state[name] for name in ("mean", "var") if name in state}
+        wide = torch.empty(1, self.params["b1"].numel())
+        wanted = self.params | dict.fromkeys(given, wide)
+        check_names(wanted, state)
+        for name, x in given.items():
+            check_like(name, x, wanted[name])
+        copy_into(self.params, {k: x for k, x in state.items() if k not in given})
+        self.statistics = {name: x.clone() for name, x in given.items()}
+        self._calibrated = self._weights_before() if given else {}
 
     def before_norm(self, contexts: Tensor) -> Tensor:
         """Return what enters the batch norm, of shape (B, n_hidden)."""

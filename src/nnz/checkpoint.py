@@ -96,9 +96,8 @@ class Checkpoint:
             raise CheckpointError(
                 f"{self.path} is damaged: {error}; save another one."
             ) from None
-        with torch.no_grad():
-            for name, tensor in self.model.state_dict().items():
-                tensor.copy_(tensors[f"model.{name}"])
+        weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
+        self.model.load_state_dict(weights)
         self.optimizer.load_state_dict(state)
         if self.generator is not None:
             self.generator.set_state(tensors["generator"])

@@ -152,6 +152,22 @@ def windows(
     return X.contiguous(), Y.contiguous()
 
 
+def tally(X: Tensor, Y: Tensor, V: int) -> tuple[Tensor, Tensor]:
+    """Return each distinct context once, and how often each character follows it.
+
+    Args:
+        X: int64 of shape (N, block_size), the contexts; block_size at least 1.
+        Y: int64 of shape (N,), what follows them.
+        V: the number of characters.
+
+    Returns:
+        The contexts, int64 of shape (U, block_size), sorted; and counts, int64 of shape (U, V), with sum N.
+    """
+    contexts, row = X.unique(dim=0, return_inverse=True)  # (U, block_size), (N,)
+    counts = torch.bincount(row * V + Y, minlength=len(contexts) * V)
+    return contexts, counts.view(-1, V)
+
+
 def _encode_fast(text: str, vocabulary: Vocabulary) -> Tensor:
     """Return `vocabulary.encode(text)` as a tensor, by way of a table from code points to indices."""
     codes = torch.frombuffer(bytearray(text, "utf-32-le"), dtype=torch.int32)

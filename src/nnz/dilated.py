@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nnz.bigram import log_softmax
 from nnz.contract import check_contexts
 from nnz.data import Vocabulary
 from nnz.layers import BatchNorm1d, Linear, TensorModule, evaluating
 from nnz.packed import Packed
 from nnz.plumbing.undo import note, unmoved
-from nnz.sample import begin_names, go_on
+from nnz.softmax import log_softmax
 from nnz.wavenet import WaveNet
 
 CHUNK = 1024  # contexts run at once: each has block_size rows
@@ -96,6 +96,21 @@ class CausalStack(TensorModule):
             contexts,
             lambda i, x: (x[:, : -self.dilations[i]], x[:, self.dilations[i] :]),
         )
+
+    @contextmanager
+    def writer(self, n: int) -> Iterator[Callable[[Tensor], Tensor]]:
+        """Yield what `nnz.sample.sample_names` asks for what follows: a `Cache` reads each character once."""
+        with evaluating(self), torch.no_grad():
+            cache, read = Cache(self, n), self.block_size - 1  # padding is in it
+
+            def answer(text: Tensor) -> Tensor:
+                nonlocal read
+                for column in text[:, read:].T:
+                    found = cache.step(column)
+                read = text.shape[1]
+                return found
+
+            yield answer
 
     @torch.no_grad()
     def log_probs(self, contexts: Tensor) -> Tensor:
@@ -205,36 +220,6 @@ class Cache:
         logits = self.model.run(tokens, self.exchange)
         self.length += 1
         return log_softmax(logits)
-
-
-@torch.no_grad()
-def write_names(
-    model: CausalStack,
-    n: int,
-    *,
-    generator: torch.Generator,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    prompt: str = "",
-) -> list[str]:
-    """Draw n names as `nnz.sample.sample_names` does, with the same arguments and results, but with a `Cache`.
-
-    Raises:
-        ValueError: as there; the generator is then as it was.
-    """
-    text = begin_names(model, n, prompt)[:, model.block_size - 1 :]  # (n, 1 + ...)
-    with evaluating(model):
-        cache = Cache(model, n)
-        for column in text[:, :-1].T:  # what is given is read
-            cache.step(column)
-        text = go_on(
-            text,
-            lambda text: cache.step(text[:, -1]),
-            generator,
-            temperature,
-            top_k,
-        )
-    return [model.vocabulary.decode(row[row != 0]) for row in text]
 
 
 def _check_tokens(tokens: Tensor, n: int, V: int) -> None:

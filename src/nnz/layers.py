@@ -9,14 +9,15 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from nnz.bigram import log_softmax
 from nnz.contract import check_contexts
 from nnz.data import LETTERS, Vocabulary
 from nnz.init import kaiming_normal
+from nnz.plumbing.tensors import TakesState
 from nnz.plumbing.undo import note, unmoved
+from nnz.softmax import log_softmax
 
 
-class TensorModule:
+class TensorModule(TakesState):
     """Something that takes a tensor to a tensor: `nnz.nn.Module` for tensors. After torch.nn.Module.
 
     What is assigned to an attribute says what it is: a tensor with requires_grad is a parameter, one without is

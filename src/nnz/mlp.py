@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from nnz.bigram import log_softmax
 from nnz.contract import check_contexts
 from nnz.data import LETTERS, Vocabulary
+from nnz.plumbing.tensors import TakesState
+from nnz.softmax import log_softmax
 
 
 def scores(params: Mapping[str, Tensor], contexts: Tensor) -> Tensor:
@@ -33,7 +34,7 @@ def scores(params: Mapping[str, Tensor], contexts: Tensor) -> Tensor:
     return logits + x @ params["W"] if "W" in params else logits
 
 
-class BengioMLP:
+class BengioMLP(TakesState):
     """An embedding for each character, a hidden layer of tanh, a softmax: Bengio et al. (2003), section 2.
 
     The weights start as standard normal numbers, which is a bad start: see `quieten`.

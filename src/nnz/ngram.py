@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from nnz.bigram import BigramNet
+from nnz.bigram_net import BigramNet
 from nnz.contract import check_contexts
 from nnz.data import LETTERS, Vocabulary, windows
+from nnz.plumbing.tensors import check_counts, numbered, parts_of
 
 
 def keys_of(contexts: Tensor, V: int) -> Tensor:
@@ -53,6 +54,28 @@ class NGramTable:
             row * V + grams % V, minlength=len(self.keys) * V
         ).view(-1, V)
 
+    @classmethod
+    def of_state(cls, state: Mapping[str, Tensor], V: int, order: int) -> Self:
+        """Return the table whose `state_dict` this is, of n-grams of that order.
+
+        Raises:
+            ValueError: it is none of such a table.
+        """
+        grams, times = _check_grams(state)
+        if (grams >= V**order).any():
+            raise ValueError(
+                f"some of the grams have more than {order} characters."
+            )
+        table = cls(grams, V)  # counts each once
+        table.counts[table.counts > 0] = times
+        return table
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the keys of the n-grams that occur, in order, and how often each does."""
+        grams = self.keys[:, None] * self.V + torch.arange(self.V)  # (U, V)
+        seen = self.counts > 0
+        return {"grams": grams[seen], "times": self.counts[seen]}
+
     def rows(self, contexts: Tensor) -> Tensor:
         """Return the counts after each context, int64 of shape (B, V); zeros if it never occurred."""
         keys = keys_of(contexts, self.V)
@@ -60,6 +83,18 @@ class NGramTable:
         found = self.keys[places] == keys  # (B,)
         counts: Tensor = self.counts[places] * found[:, None]
         return counts
+
+
+def _check_grams(state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return distinct n-grams in order, and how often each occurs; or raise a clear error."""
+    like = torch.empty(len(state.get("grams", ())), dtype=torch.int64)
+    check_counts({"grams": like, "times": like}, state)
+    grams, times = state["grams"], state["times"]
+    if not ((grams[1:] > grams[:-1]).all() and times.all()):
+        raise ValueError(
+            "grams are not in order, or stand twice, or occur 0 times."
+        )
+    return grams, times
 
 
 def grams_of(
@@ -130,6 +165,14 @@ class NGramCounts:
         grams = grams_of(names, self.order, self.vocabulary)
         self.table = NGramTable(grams, len(self.vocabulary))
         return self
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what `table` holds, by name."""
+        return self.table.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the table of another `state_dict`; it must be of this alphabet and this order."""
+        self.table = NGramTable.of_state(state, len(self.vocabulary), self.order)
 
     def log_probs(self, contexts: Tensor) -> Tensor:
         """Divide the rows asked for by their sums; see `nnz.contract.LanguageModel`."""
@@ -212,6 +255,17 @@ class Interpolated:
             grams = self.shorten(grams, V**length)
             self.tables.insert(0, NGramTable(grams, V))
         return self
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what `tables` hold, by number and name."""
+        return numbered([table.state_dict() for table in self.tables])
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the tables of another `state_dict`; they must be of this alphabet and this order."""
+        parts, V = parts_of(state, self.order), len(self.vocabulary)
+        self.tables = [
+            NGramTable.of_state(part, V, i + 1) for i, part in enumerate(parts)
+        ]
 
     def shorten(self, grams: Tensor, size: int) -> Tensor:
         """Return what the next lower order counts: here every n-gram without its first character.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -16,6 +17,11 @@ MAX_LENGTH = 100  # a name that has not ended by then is cut there
 _TINY = torch.finfo(
     torch.float64
 ).tiny  # below it a dart could be rounded to the very end
+
+
+def seeded(seed: int = 1) -> torch.Generator:
+    """Return a new source of random numbers that starts from a seed: the same seed, the same numbers."""
+    return torch.Generator().manual_seed(seed)
 
 
 def draw(probs: Tensor, generator: torch.Generator) -> Tensor:
@@ -136,6 +142,23 @@ def go_on(
     return text
 
 
+def writer(
+    model: LanguageModel, n: int
+) -> AbstractContextManager[Callable[[Tensor], Tensor]]:
+    """Return what says, given n texts that grow, what follows: the model's own way if it has a faster one.
+
+    Such a model has a method `writer(n)`, which returns a context: it yields a function from texts (n, T) to
+    log-probabilities (n, V), and is called with T one larger each time.
+    """
+    if own := getattr(model, "writer", None):
+        faster: AbstractContextManager[Callable[[Tensor], Tensor]] = own(n)
+        return faster
+    size = model.block_size
+    return nullcontext(
+        lambda text: model.log_probs(text[:, text.shape[1] - size :])
+    )
+
+
 def sample_names(
     model: LanguageModel,
     n: int,
@@ -163,11 +186,8 @@ def sample_names(
             character, or the model answers with what is no distribution. The generator is then as it was.
     """
     text = begin_names(model, n, prompt)  # (n, block_size + characters so far)
-
-    def answer(text: Tensor) -> Tensor:
-        return model.log_probs(text[:, text.shape[1] - model.block_size :])
-
-    text = go_on(text, answer, generator, temperature, top_k)
+    with writer(model, n) as answer:
+        text = go_on(text, answer, generator, temperature, top_k)
     return [model.vocabulary.decode(row[row != 0]) for row in text]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, Protocol
@@ -13,9 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import Optimizer
 
-from nnz.bigram import tally
 from nnz.contract import LanguageModel
-from nnz.data import windows
+from nnz.data import tally, windows
 from nnz.plumbing.progress import Bar, interrupt_kept
 from nnz.plumbing.undo import note, unmoved
 
@@ -46,6 +45,10 @@ class Trainable(LanguageModel, Protocol):
         """Return all that a checkpoint must hold, by name, in the memory it is in."""
         ...
 
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state_dict` of such a model returned, or raise a ValueError and change nothing."""
+        ...
+
 
 @dataclass
 class History:
@@ -55,13 +58,11 @@ class History:
         losses: the loss of each step's batch, in nats, before the step.
         rates: the learning rate of each step.
         notes: what else was measured on the way, each with the number of steps taken by then.
-        interrupted: whether Ctrl-C ended it.
     """
 
     losses: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     notes: list[dict[str, float]] = field(default_factory=list)
-    interrupted: bool = False
 
     def __len__(self) -> int:
         """Return how many steps were taken."""
@@ -99,7 +100,7 @@ def batches(
     """Yield batches without end: batch_size windows drawn at random, or, if it is None, all of them each time.
 
     All of them means each distinct context once, with the shares of what followed it as its target, weighted such
-    that the mean over contexts is the mean over windows: `nnz.bigram.tally`.
+    that the mean over contexts is the mean over windows: `nnz.data.tally`.
 
     Args:
         model: says how long contexts are, and of what characters.
@@ -159,13 +160,14 @@ def train(
         show: whether to show progress; by default, if somebody is looking.
 
     Returns:
-        The history; if there was Ctrl-C, with `interrupted` set.
+        The history.
 
     Raises:
         LossError: the loss is NaN, or above `EXPLODED` times the first loss and the blind guess's. The step is not
             taken; but the weights are those that had this loss. Or the last step left weights that are not finite.
             The history is in the error.
         ValueError: steps is negative, every is below 1, or a learning rate is not finite and above 0.
+        KeyboardInterrupt: Ctrl-C, after a whole step and a last call of `then`; give a `history` to go on with.
     """
     _check_counts(steps, every)
     history = History() if history is None else history
@@ -178,7 +180,6 @@ def train(
             if stop or len(history) % every == 0 or len(history) == steps:
                 _check_weights(model, optimizer, history)
                 then(history)
-        history.interrupted = bool(stop)
     return history
 
 

@@ -13,17 +13,18 @@ from typing import Any, NoReturn
 import torch
 
 from nnz.app import store
-from nnz.app.kept import Trained, load_model, save_model, trained
-from nnz.app.own import composed, read_own
+from nnz.app.files import load_model, save_model
+from nnz.app.lists import composed, read_own
+from nnz.app.trained import Trained, trained
 from nnz.bigram import Uniform
 from nnz.contract import LanguageModel
 from nnz.data import LETTERS, Vocabulary, split_names
-from nnz.dilated import CausalStack, write_names
 from nnz.evaluate import bootstrap, nll, unseen
-from nnz.models import MODELS, kind_of, size_of
+from nnz.model_spec import ModelSpec
+from nnz.models import MODELS, size_of, spec_of
 from nnz.plumbing.datasets import locate, read_names
 from nnz.plumbing.terminal import print_any_letter
-from nnz.sample import sample_names
+from nnz.sample import sample_names, seeded
 from nnz.train import LossError
 
 AT_ONCE = 1000  # names drawn side by side
@@ -121,8 +122,8 @@ def _positive(text: str) -> float:
 def _models() -> None:
     """List the models of the book."""
     width = max(map(len, MODELS))
-    for name, kind in MODELS.items():
-        print(f"{name:{width}}  {kind.summary}")
+    for name, spec in MODELS.items():
+        print(f"{name:{width}}  {spec.summary}")
 
 
 def _sample(
@@ -137,53 +138,45 @@ def _sample(
     """Print names that a model makes up."""
     how["prompt"] = composed(how["prompt"])
     if file is None:
-        kind_of(model or "")
+        spec = spec_of(model or "")
         names, vocabulary = _list(data)
         _rehearse(vocabulary, n, **how)
-        drawer = _fit(model or "", split_names(names)[0], vocabulary, seed, effort)
+        drawer = _fit(spec, split_names(names)[0], vocabulary, seed, effort)
         chosen = drawer.model
     elif data or effort:
         raise ValueError("--data and --effort are for training, and --file is trained; give --model instead.")
     else:
         chosen = load_model(file)
         _rehearse(chosen.vocabulary, n, **how)
-    g = torch.Generator().manual_seed(seed)
+    g = seeded(seed)
     for done in range(0, n, AT_ONCE):
         some = min(AT_ONCE, n - done)
-        print(*_draw(chosen, some, g, **how), sep="\n")
-
-
-def _draw(model: LanguageModel, n: int, g: torch.Generator, **how: Any) -> list[str]:
-    """Draw names, along a cache where there can be one."""
-    if isinstance(model, CausalStack):
-        return write_names(model, n, generator=g, **how)
-    return sample_names(model, n, generator=g, **how)
+        print(*sample_names(chosen, some, generator=g, **how), sep="\n")
 
 
 def _rehearse(vocabulary: Vocabulary, n: int, **how: Any) -> None:
     """Draw from a model that knows nothing, so that bad options are found before anything is trained."""
-    g = torch.Generator().manual_seed(0)
-    sample_names(Uniform(vocabulary), min(n, 1), generator=g, **how)
+    sample_names(Uniform(vocabulary), min(n, 1), generator=seeded(0), **how)
 
 
 def _train(model: str, data: Path | None, out: Path | None, seed: int, effort: float | None) -> None:
     """Train a model on a list of names, and say how good it is."""
-    kind_of(model)
+    spec = spec_of(model)
     if out:
         _check_out(out)
     names, vocabulary = _list(data)
     parts = split_names(names)
-    result = _fit(model, parts[0], vocabulary, seed, effort)
+    result = _fit(spec, parts[0], vocabulary, seed, effort)
     if out:
-        _save(out, result, model)
+        _save(out, result, spec)
     _report(result, parts, seed)
     print(f"kept in       {out or result.path or store.folder()}")
 
 
-def _save(out: Path, result: Trained, model: str) -> None:
+def _save(out: Path, result: Trained, spec: ModelSpec) -> None:
     """Write the model to a file; if that fails, say that it need not be trained again."""
     try:
-        save_model(out, result.model, model, about=result.about)
+        save_model(out, result.model, spec, about=result.about)
     except OSError as error:
         why = f"--out {out} could not be written: {error.strerror or error}"
         parts = result.path is None or result.path.exists()
@@ -205,19 +198,19 @@ def _list(data: Path | None) -> tuple[list[str], Vocabulary]:
 
 
 def _fit(
-    model: str, names: Sequence[str], vocabulary: Vocabulary, seed: int, effort: float | None
+    spec: ModelSpec, names: Sequence[str], vocabulary: Vocabulary, seed: int, effort: float | None
 ) -> Trained:
     """Return a trained model, and say on stderr where it came from."""
     effort = 1.0 if effort is None else effort
-    result = trained(model, names, vocabulary=vocabulary, seed=seed, effort=effort)
+    result = trained(spec, names, vocabulary=vocabulary, seed=seed, effort=effort)
     whence = "from the store" if result.from_store else f"on {len(names):,} names"
-    store.notice(f"{model}, trained {whence} in {result.seconds:.1f} s of the processor")
+    store.notice(f"{spec.name}, trained {whence} in {result.seconds:.1f} s of the processor")
     return result
 
 
 def _report(result: Trained, parts: Sequence[Sequence[str]], seed: int) -> None:
     """Print how large and how good a model is, and what it makes up."""
-    model, g = result.model, torch.Generator().manual_seed(seed)
+    model, g = result.model, seeded(seed)
     known, dev, test = parts
     print(f"names         {' + '.join(f'{len(part):,}' for part in parts)}")
     print(f"parameters    {size_of(model):,}")
@@ -225,7 +218,7 @@ def _report(result: Trained, parts: Sequence[Sequence[str]], seed: int) -> None:
     print(f"train loss    {nll(model, known):.4f} nats per character")
     print(f"dev loss      {_dev_loss(model, dev, g)}")
     print(f"test loss     {nll(model, test):.4f}")
-    drawn = _draw(model, JUDGED, g)
+    drawn = sample_names(model, JUDGED, generator=g)
     print(f"new names     {len(unseen(drawn, known)) / JUDGED:.1%}")
     print(f"it makes up   {', '.join(drawn[:10])}")
 

@@ -24,18 +24,21 @@ from torch import Tensor
 
 from nnz.backprop_network import descend, first_layers
 from nnz.bench.clock import least_seconds
-from nnz.bigram import BigramNet
+from nnz.bigram_net import BigramNet
 from nnz.data import LETTERS, load_names, split_names, windows
 from nnz.engine import Value, topological_order
 from nnz.evaluate import nll
-from nnz.experiments.training import RECIPES, study
+from nnz.experiments.training import RECIPES, fitted, study
 from nnz.layers import Embedding, Flatten, LayeredModel, Linear, Sequential, Tanh
 from nnz.mlp import BengioMLP
 from nnz.moons import total_loss, train_step, two_moons
 from nnz.ngram import KneserNey
 from nnz.nn import MLP
 from nnz.probe import Probe
-from nnz.search import Recipe, open_study, search, train_together
+from nnz.recipe import Recipe
+from nnz.sample import seeded
+from nnz.search import open_study, search
+from nnz.stacked import train_together
 from nnz.train import batches, train
 
 V = len(LETTERS)
@@ -43,11 +46,6 @@ MANY = 36  # networks, of the chapter on training
 SHARED = {"rate": FloatDistribution(0.003, 0.3, log=True)}
 RUN = [name for name in RECIPES if name != "weak"]  # that one was only tried
 Found = dict[str, float]  # what was measured, by claim
-
-
-def seeded(seed: int) -> torch.Generator:
-    """Return a generator of its own."""
-    return torch.Generator().manual_seed(seed)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -146,13 +144,11 @@ def together() -> Found:
 
 def recipes() -> Found:
     """The recipes of the chapter on training, whole, each between two pieces of the lecture's loop."""
-    names, loop = split_names(load_names())[0], PlainLoop()
-    model = BengioMLP(3, 10, 200, generator=seeded(1)).quieten()
+    loop, model = PlainLoop(), BengioMLP(3, 10, 200, generator=seeded(1)).quieten()
     pieces = [seconds(lambda: loop(model, 1000))]
     taken: Found = {}
     for name in RUN:
-        fit = partial(RECIPES[name].fit, names, generator=seeded(1))
-        taken[name] = seconds(fit)
+        taken[name] = seconds(partial(fitted, name, seed=1))
         pieces.append(seconds(lambda: loop(model, 1000)))
     taken["study"] = seconds(lambda: study(1))
     whole = 200 * min(pieces)  # its 200,000 steps
@@ -164,8 +160,10 @@ def work_on_study(path: str, seed: str) -> None:
     names, dev, _ = split_names(load_names())
 
     def objective(settings: dict[str, Any]) -> float:
-        recipe = Recipe(**settings, n_hidden=30, decay=0.1, steps=30, batch_size=512)
-        return nll(recipe.fit(names, generator=seeded(1)), dev)
+        g = seeded(1)
+        model = BengioMLP(3, 10, 30, generator=g).quieten()
+        recipe = Recipe(settings["rate"], decay=0.1, steps=30, batch_size=512)
+        return nll(recipe.fit(model, names, generator=g), dev)
 
     search(open_study(path, SHARED), SHARED, objective, trials=8, seed=int(seed))
 

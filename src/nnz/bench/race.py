@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -18,22 +19,17 @@ from torch import Tensor
 
 from nnz.bench.clock import least_seconds
 from nnz.data import windows
-from nnz.dilated import Cache, CausalStack, DilatedWaveNet, batch_norm, write_names
+from nnz.dilated import Cache, CausalStack, DilatedWaveNet, batch_norm
 from nnz.gated import GatedWaveNet
 from nnz.layers import BatchNorm1d
 from nnz.ngram import KneserNey
 from nnz.packed import pack, packed_batches
-from nnz.sample import sample_names
+from nnz.sample import sample_names, seeded
 from nnz.schedules import one_cycle
 from nnz.train import History, Trainable, train
 from nnz.wavenet import WaveNet
 
 LECTURE_STEPS = 200_000  # of the sixth lecture, with 32 windows each
-
-
-def seeded(seed: int) -> torch.Generator:
-    """Return a generator of its own."""
-    return torch.Generator().manual_seed(seed)
 
 
 class FastNorm(BatchNorm1d):
@@ -182,8 +178,12 @@ def growth() -> dict[str, float]:
 def writing(n: int = 100) -> float:
     """Return the time to write n names from whole contexts, over that with a memory."""
     model = GatedWaveNet(80, (1, 2, 4, 1, 2, 4), generator=seeded(1))
+    # The same with nothing but the contract, so that whole contexts have to be given.
+    bare = SimpleNamespace(
+        vocabulary=model.vocabulary, block_size=model.block_size, log_probs=model.log_probs
+    )
     plain, cached = least_seconds(
+        lambda: sample_names(bare, n, generator=seeded(2)),
         lambda: sample_names(model, n, generator=seeded(2)),
-        lambda: write_names(model, n, generator=seeded(2)),
     )
     return plain / cached

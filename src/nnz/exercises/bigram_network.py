@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from nnz.bigram import log_softmax
 from nnz.exercises._observe import RESULT, Answer, Parts
 from nnz.exercises.exercise import Exercise, Slip
 from nnz.exercises.inputs import Input, call
+from nnz.softmax import log_softmax
 
 VERDICT = "the verdict"
 SLOPES = "the gradient of W"

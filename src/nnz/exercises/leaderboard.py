@@ -12,7 +12,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from nnz.bigram import BigramCounts, BigramNet, Uniform
+from nnz.bigram import BigramCounts, Uniform
+from nnz.bigram_net import BigramNet
 from nnz.contract import LanguageModel
 from nnz.data import load_names, split_names, windows
 from nnz.evaluate import Estimate, by_name, nll, resample, surprises

@@ -21,7 +21,8 @@ from nnz.exercises.inputs import Input, call
 from nnz.mlp import BengioMLP
 from nnz.ngram import NGramCounts
 from nnz.plumbing.paths import resource
-from nnz.search import Recipe
+from nnz.recipe import Recipe
+from nnz.sample import seeded
 
 VERDICT = "the verdict"
 SOURCE = "the generator"
@@ -65,9 +66,9 @@ def averaged_log_probs(log_probs: Sequence[Tensor]) -> Tensor:
 
 def beat_the_table(names: Sequence[str]) -> BengioMLP:
     """Return a small model that beats every add-k table fitted to the same names."""
-    recipe = Recipe(n_embd=10, n_hidden=40, rate=0.1, decay=0.5, steps=60)
-    generator = Generator().manual_seed(1)
-    return recipe.fit(names, generator=generator)
+    recipe, generator = Recipe(rate=0.1, decay=0.5, steps=60), seeded(1)
+    model = BengioMLP(3, 10, 40, generator=generator).quieten()
+    return recipe.fit(model, names, generator=generator)
 
 
 Rate = Callable[[int, int, float, int], float]
@@ -699,14 +700,17 @@ def _beats(args: Sequence[Any], parts: Parts) -> str:
 
 
 @cache
-def _trained(recipe: Recipe, names: tuple[str, ...]) -> BengioMLP:
-    generator = Generator().manual_seed(1)
-    return recipe.fit(names, generator=generator)
+def _trained(recipe: Recipe, names: tuple[str, ...], quiet: bool, sizes: tuple[int, int, int]) -> BengioMLP:
+    generator = seeded(1)
+    model = BengioMLP(*sizes, generator=generator)
+    return recipe.fit(model.quieten() if quiet else model, names, generator=generator)
 
 
-def _by(recipe: Recipe, n: int | None = None) -> Callable[[list[str]], BengioMLP]:
-    """Train by a recipe on the first n names, once for all checks."""
-    return lambda names: _trained(recipe, tuple(names[:n]))
+def _by(
+    sizes: tuple[int, int, int], *, n: int | None = None, quiet: bool = True, **recipe: Any
+) -> Callable[[list[str]], BengioMLP]:
+    """Train a network of these sizes on the first n names, once for all checks."""
+    return lambda names: _trained(Recipe(**recipe), tuple(names[:n]), quiet, sizes)
 
 
 def _untrained(names: list[str]) -> BengioMLP:
@@ -723,7 +727,7 @@ _BEAT = Exercise(
     "table: NGramCounts(order, k) of orders 2, 3 and 4, which read three characters at most, with k 0.03, 0.1, "
     "0.3 or 1, fitted to the same names. The names are train[:1500] and dev[:500] of split_names of those that "
     "come with nnz, load_names(resource('data', 'names-sample.txt')) with resource from nnz.plumbing.paths. A "
-    "Recipe from nnz.search does it in a fraction of a second; give it a generator with a seed.",
+    "Recipe from nnz.recipe does it in a fraction of a second; give it a generator with a seed.",
     hints=(
         "Count first: with block_size 3, how many hidden units can there be for 5,000 parameters? Most of them "
         "hang on the hidden layer, on both of its sides.",
@@ -748,34 +752,34 @@ _BEAT = Exercise(
         Slip(
             "the network is sure of itself and wrong, as it is with weights that start as standard normal "
             "numbers and too few steps to unlearn them, or with a rate that is far too high",
-            _by(Recipe(n_embd=8, n_hidden=60, steps=8, quiet=False, rate=0.03, decay=0.15)),
+            _by((3, 8, 60), steps=8, quiet=False, rate=0.03, decay=0.15),
         ),
         Slip(
             "the network has too many hidden units or too long embeddings; smaller ones are enough here",
-            _by(Recipe(n_embd=10, n_hidden=200, steps=3, rate=0.03, decay=0.15)),
+            _by((3, 10, 200), steps=3, rate=0.03, decay=0.15),
         ),
         Slip(
             "it has begun to learn and not come far: the rate is far too small, or there are far too few steps",
-            _by(Recipe(n_embd=8, n_hidden=60, rate=0.002, steps=20, decay=0.15)),
+            _by((3, 8, 60), rate=0.002, steps=20, decay=0.15),
         ),
         Slip(
             "it has learned what is common, and not enough: it needs more steps, a higher rate, or more to work "
             "with, such as hidden units or characters of context",
-            _by(Recipe(n_embd=8, n_hidden=60, rate=0.03, steps=10, decay=0.15)),
+            _by((3, 8, 60), rate=0.03, steps=10, decay=0.15),
         ),
         Slip(
             "it beats the table on the names it was given and not on others: it was trained for too long with "
             "too little decay",
-            _by(Recipe(n_embd=8, n_hidden=60, rate=0.15, decay=0, steps=100)),
+            _by((3, 8, 60), rate=0.15, decay=0, steps=100),
         ),
         Slip(
             "it was trained on a few of the names only, and knows those by heart; all of them are to be learned "
             "from",
-            _by(Recipe(n_embd=8, n_hidden=60, rate=0.1, steps=40, decay=0.15), n=10),
+            _by((3, 8, 60), rate=0.1, steps=40, decay=0.15, n=10),
         ),
         Slip(
             "it reads more than three characters; block_size is at most 3",
-            _by(Recipe(block_size=4, n_embd=4, n_hidden=40, steps=3, rate=0.03, decay=0.15)),
+            _by((4, 4, 40), steps=3, rate=0.03, decay=0.15),
         ),
         Slip(
             "what was returned is no model with parameters, but a table, a recipe or the history of the training",

@@ -14,7 +14,6 @@ from nnz.experiments.initialization import (
     STEPS,
     begin,
     judged,
-    seeded,
     train_starts,
 )
 from nnz.layers import (
@@ -27,8 +26,9 @@ from nnz.layers import (
     Sequential,
     Tanh,
 )
-from nnz.search import stack
+from nnz.sample import seeded
 from nnz.side_by_side import NORMS, Stack, descend
+from nnz.stacked import stack
 
 RATES = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 SCALES = (0.001, 0.01, 0.1, 1.0, 5.0, 20.0, 100.0)

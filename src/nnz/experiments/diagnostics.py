@@ -12,7 +12,6 @@ from nnz.data import LETTERS, load_names, split_names
 from nnz.evaluate import nll
 from nnz.experiments import scaled
 from nnz.experiments.deep_stack import Step, adamw, descend, descent, watched
-from nnz.experiments.initialization import seeded
 from nnz.layers import (
     BatchNorm1d,
     Embedding,
@@ -23,6 +22,7 @@ from nnz.layers import (
     Tanh,
     TensorModule,
 )
+from nnz.sample import seeded
 from nnz.train import batches
 
 GAINS = {"0.5": 0.5, "1": 1.0, "5/3": 5 / 3, "3": 3.0}

@@ -15,6 +15,7 @@ from nnz.experiments.judging import judged, learned, losses, mixed, surprises
 from nnz.gated import GatedWaveNet
 from nnz.ngram import KneserNey
 from nnz.packed import packed_batches
+from nnz.sample import seeded
 from nnz.schedules import one_cycle
 from nnz.train import train
 from nnz.wavenet import WaveNet
@@ -28,11 +29,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no dropout": {"dropout": 0.0},
     "one stack": {"dilations": (1, 2, 4)},
 }
-
-
-def seeded(seed: int) -> torch.Generator:
-    """Return a generator of its own."""
-    return torch.Generator().manual_seed(seed)
 
 
 def descend(model: CausalStack, seed: int, epochs: int, rate: float) -> None:

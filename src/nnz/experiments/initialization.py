@@ -11,8 +11,9 @@ from nnz.data import load_names, split_names, windows
 from nnz.evaluate import nll
 from nnz.experiments import scaled
 from nnz.mlp import BengioMLP
-from nnz.search import stack, unstack
+from nnz.sample import seeded
 from nnz.side_by_side import descend
+from nnz.stacked import stack, unstack
 
 # What standard normal weights are multiplied by.
 STARTS: dict[str, dict[str, float]] = {
@@ -23,11 +24,6 @@ STARTS: dict[str, dict[str, float]] = {
     "gain 1": {"W2": 0.01, "b2": 0, "W1": 1 / 30**0.5, "b1": 0},
 }
 STEPS = 200_000  # of the lecture's training
-
-
-def seeded(seed: int) -> torch.Generator:
-    """Return a generator of random numbers that starts from a seed."""
-    return torch.Generator().manual_seed(seed)
 
 
 @torch.no_grad()

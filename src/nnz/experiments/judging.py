@@ -15,7 +15,8 @@ from nnz.data import load_names, split_names
 from nnz.dilated import CausalStack
 from nnz.experiments import scaled
 from nnz.layers import evaluating
-from nnz.models import Mixture, fit
+from nnz.mixture import Mixture
+from nnz.models import fit
 from nnz.packed import pack
 
 AT_ONCE = 4_000  # names

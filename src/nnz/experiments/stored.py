@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from nnz.app.kept import Trained, trained
+from nnz.app.trained import Trained, trained
 from nnz.data import load_names, split_names
 from nnz.experiments import scaled
+from nnz.models import spec_of
 
 
 def stored(name: str, seed: int = 1) -> Trained:
     """Return a model trained on the training names, for a share of its steps if they are few."""
     names = split_names(load_names())[0]
-    return trained(name, names, seed=seed, effort=scaled(1000, names) / 1000)
+    return trained(
+        spec_of(name), names, seed=seed, effort=scaled(1000, names) / 1000
+    )

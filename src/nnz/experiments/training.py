@@ -21,8 +21,10 @@ from nnz.evaluate import nll, surprises, unseen
 from nnz.experiments import scaled
 from nnz.mlp import BengioMLP
 from nnz.ngram import KneserNey
+from nnz.recipe import Recipe
+from nnz.sample import seeded
 from nnz.schedules import cosine, one_cycle, step_decay
-from nnz.search import Recipe, open_study, search
+from nnz.search import open_study, search
 from nnz.train import LossError, Schedule, batches, train
 
 
@@ -63,11 +65,6 @@ SPACE = {
 }
 
 
-def seeded(seed: int) -> torch.Generator:
-    """Return a generator that begins with a seed."""
-    return torch.Generator().manual_seed(seed)
-
-
 def descended(way: str, rate: float, seed: int) -> float:
     """Return the dev loss of the lecture's network after 1,500 steps of 128 windows, or where it exploded."""
     names, dev, _ = split_names(load_names())
@@ -100,9 +97,12 @@ def room(
 def short_run(settings: dict[str, Any]) -> float:
     """Return the dev loss of a network with these settings and all the room there is, after a short run."""
     names, dev, _ = split_names(load_names())
-    steps, n_hidden = scaled(300, names), room(settings["n_embd"])
-    recipe = Recipe(**settings, n_hidden=n_hidden, steps=steps, batch_size=512)
-    return nll(recipe.fit(names, generator=seeded(1)), dev)
+    n_embd, g = settings["n_embd"], seeded(1)
+    model = BengioMLP(3, n_embd, room(n_embd), generator=g).quieten()
+    recipe = Recipe(
+        settings["rate"], settings["decay"], scaled(300, names), batch_size=512
+    )
+    return nll(recipe.fit(model, names, generator=g), dev)
 
 
 def study(seed: int) -> dict[str, float]:
@@ -125,32 +125,29 @@ def study_losses(losses: Sequence[float]) -> dict[str, float]:
 USUAL = Recipe(rate=0.03, decay=0.0, steps=4000, batch_size=512)
 WHOLE = Recipe(rate=0.03, decay=0.15, steps=400)
 # What a study found, rounded.
-WEAK = Recipe(rate=0.026, decay=0.027, steps=400, n_embd=26, n_hidden=room(26))
+WEAK = Recipe(rate=0.026, decay=0.027, steps=400)
+FIVE = Recipe(rate=0.01, decay=0.1, steps=1600, batch_size=1024)
+# How many characters it reads, how long its embeddings are, how many hidden units it has; and how it is trained.
 RECIPES = {
-    "lecture": replace(USUAL, quiet=False),
-    "quiet": USUAL,
-    "whole": WHOLE,
-    "wide": replace(WHOLE, n_hidden=room(10)),
-    "tuned": replace(WEAK, decay=0.3),
-    "five": Recipe(
-        block_size=5,
-        n_embd=24,
-        n_hidden=300,
-        rate=0.01,
-        decay=0.1,
-        steps=1600,
-        batch_size=1024,
-    ),
-    "weak": WEAK,
+    "lecture": ((3, 10, 200), USUAL),
+    "quiet": ((3, 10, 200), USUAL),
+    "whole": ((3, 10, 200), WHOLE),
+    "wide": ((3, 10, room(10)), WHOLE),
+    "tuned": ((3, 26, room(26)), replace(WEAK, decay=0.3)),
+    "five": ((5, 24, 300), FIVE),
+    "weak": ((3, 26, room(26)), WEAK),
 }
 
 
 def fitted(name: str, seed: int) -> BengioMLP:
     """Return a network trained by one of the recipes, for a share of its steps on a short list."""
-    names = split_names(load_names())[0]
-    recipe = RECIPES[name]
-    shorter = replace(recipe, steps=scaled(recipe.steps, names))
-    return shorter.fit(names, generator=seeded(seed))
+    names, g = split_names(load_names())[0], seeded(seed)
+    sizes, recipe = RECIPES[name]
+    model = BengioMLP(*sizes, generator=g)
+    if name != "lecture":
+        model.quieten()
+    effort = scaled(1000, names) / 1000
+    return recipe.fit(model, names, generator=g, effort=effort)
 
 
 def judged(model: BengioMLP) -> dict[str, float]:

@@ -20,16 +20,12 @@ from nnz.layers import (
     Sequential,
     Tanh,
 )
+from nnz.sample import seeded
 from nnz.schedules import cosine
 from nnz.train import batches, train
 from nnz.wavenet import WaveNet
 
 STEPS, BATCH, RATE = 7_500, 256, 0.5
-
-
-def seeded(seed: int) -> torch.Generator:
-    """Return a generator of its own."""
-    return torch.Generator().manual_seed(seed)
 
 
 def flat(block_size: int, seed: int) -> LayeredModel:

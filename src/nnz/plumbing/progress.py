@@ -66,7 +66,7 @@ class Interrupt:
 
 @contextmanager
 def interrupt_kept() -> Iterator[Interrupt]:
-    """Note the first Ctrl-C instead of raising KeyboardInterrupt at once; the second raises it.
+    """Note the first Ctrl-C, and raise KeyboardInterrupt when the block has ended; the second raises it at once.
 
     So what was begun is ended, and nothing is left half changed. Outside the main thread signals do not arrive,
     and nothing is done; nor where Ctrl-C is ignored, as under nohup, for whoever ignores it wants to go on.
@@ -87,3 +87,5 @@ def interrupt_kept() -> Iterator[Interrupt]:
         yield kept
     finally:
         signal.signal(signal.SIGINT, before)
+    if kept.asked:
+        raise KeyboardInterrupt
