@@ -13,21 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nnz.backprop import (
-    EPS,
-    NAMES,
-    PARAMETERS,
-    Values,
-    backward,
-    batchnorm_backward,
-    compare,
-    cross_entropy_backward,
-    first_params,
-    forward,
-)
-from nnz.layers import BatchNorm1d
+from nnz.backprop import EPS, NAMES, PARAMETERS, Values, backward, first_params, forward
+from nnz.compare import compare
+from nnz.norms import BatchNorm1d
 from nnz.press.house import read_page
 from nnz.sample import seeded
+from nnz.short_forms import batchnorm_backward, cross_entropy_backward
 
 
 def batch(B: int, T: int, V: int, seed: int = 0, few: bool = False) -> tuple[Tensor, Tensor]:

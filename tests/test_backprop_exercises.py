@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nnz import exercises as ex
-from nnz.backprop import NAMES, backward, batchnorm_backward, first_params, forward
+from nnz.backprop import NAMES, backward, first_params, forward
 from nnz.exercises import backprop
 from nnz.exercises.exercise import Exercise
+from nnz.short_forms import batchnorm_backward
 
 pytestmark = pytest.mark.support
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nnz.backprop import EPS, PARAMETERS, backward, first_params, forward
-from nnz.by_hand import HandMLP, HandStep, autograd_loss, rows_at_random
+from nnz.by_hand import HandStep, rows_at_random
 from nnz.data import windows
 from nnz.evaluate import nll
+from nnz.hand_mlp import HandMLP, autograd_loss
 from nnz.sample import seeded
 
 

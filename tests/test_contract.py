@@ -10,12 +10,12 @@ import torch
 
 from nnz.bigram import BigramCounts, Uniform, UnigramCounts
 from nnz.bigram_net import BigramNet
-from nnz.by_hand import HandMLP
 from nnz.contract import LanguageModel, check_contexts
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.dilated import DilatedWaveNet
 from nnz.evaluate import bits_per_character, bootstrap, by_position, novelty
 from nnz.gated import GatedWaveNet
+from nnz.hand_mlp import HandMLP
 from nnz.layers import TensorModule
 from nnz.ngram import (
     AbsoluteDiscounting,

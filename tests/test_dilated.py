@@ -19,7 +19,8 @@ from torch import Tensor
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.dilated import CHUNK, Cache, CausalStack, DilatedWaveNet
 from nnz.gated import GatedWaveNet
-from nnz.layers import BatchNorm1d, TensorModule, evaluating
+from nnz.layers import TensorModule, evaluating
+from nnz.norms import BatchNorm1d
 from nnz.packed import pack
 from nnz.sample import MAX_LENGTH, sample_names, seeded
 from nnz.wavenet import WaveNet

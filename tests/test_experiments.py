@@ -13,7 +13,7 @@ from nnz.experiments import batchnorm, diagnostics, initialization
 from nnz.experiments.batchnorm import model_of, scaled_starts
 from nnz.experiments.diagnostics import at_best
 from nnz.experiments.initialization import begin
-from nnz.layers import BatchNorm1d
+from nnz.norms import BatchNorm1d
 from nnz.side_by_side import EPS, NORMS
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia"] * 50

@@ -49,14 +49,17 @@ GOOD = {
     "book/two.md": HEADER + "\n```{listing} nnz.gamma.LIMIT nnz.gamma.most\n```\n",
     "src/nnz/__init__.py": '"""Package."""\n',
     "src/nnz/alpha.py": (
+        '"""Twice.\n\nChapter: one.\n"""\n'
         "import math\n\nfrom nnz.plumbing.paths import resource\n\ndef double(x):\n    return 2 * x\n"
     ),
     "src/nnz/beta.py": (
+        '"""Pairs.\n\nChapter: one.\n"""\n'
         "from nnz.alpha import double\n\nclass Pair:\n    size = 2\n"
         "    def __init__(self, a):\n        self.a = a\n"
         "    def total(self):\n        return double(self.a)\n    def _secret(self):\n        return 0\n"
     ),
-    "src/nnz/gamma.py": "from nnz.beta import Pair\n\nLIMIT = 3\n\ndef most(x: Pair):\n    return LIMIT\n",
+    "src/nnz/gamma.py": '"""Most.\n\nChapter: two.\n"""\n'
+    "from nnz.beta import Pair\n\nLIMIT = 3\n\ndef most(x: Pair):\n    return LIMIT\n",
     "src/nnz/plumbing/pipes.py": "from nnz.plumbing import paths\n",
     "src/nnz/app/kept.py": "from nnz.gamma import most\n",
     "src/nnz/__main__.py": "from nnz.gamma import most\n",  # taught by no chapter
@@ -116,10 +119,28 @@ def cell(code: str, options: str = "") -> str:
 
 BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]], str]] = [
     (
+        "a module does not say to which chapter it belongs",
+        house.unplaced,
+        {"beta": ("\n\nChapter: one.\n", "")},
+        "beta.py: end its docstring with the line 'Chapter: one.'",
+    ),
+    (
+        "a module names the chapter that it has left",
+        house.unplaced,
+        {"gamma": ("Chapter: two.", "Chapter: one.")},
+        "gamma.py: end its docstring with the line 'Chapter: two.'",
+    ),
+    (
+        "a module has grown too long",
+        house.long_modules,
+        {"gamma": ("LIMIT = 3\n", "LIMIT = 3\n" + "x = 1  # so\n# not this\n\n" * 148)},
+        "gamma.py has 152 lines of code",
+    ),
+    (
         "a module imports one of a later chapter",
         house.forward_imports,
         {"alpha": ("import math", "from nnz.gamma import LIMIT")},
-        "alpha.py:1 imports nnz.gamma",
+        "alpha.py:5 imports nnz.gamma",
     ),
     (
         "a module imports one of a later row, inside a function",
@@ -137,7 +158,7 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "a module imports what stands above it, by way of which all models could come",
         house.forward_imports,
         {"alpha": ("import math", "from nnz.app.kept import most")},
-        "alpha.py:1 imports nnz.app.kept",
+        "alpha.py:5 imports nnz.app.kept",
     ),
     (
         "plumbing imports what is taught",
@@ -160,7 +181,7 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
                 "      - file: book/two\n      - file: book/one",
             )
         },
-        "gamma.py:1 imports nnz.beta",
+        "gamma.py:5 imports nnz.beta",
     ),
     (
         "a module that no chapter claims",
@@ -365,13 +386,13 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "a file read in the locale's encoding",
         house.locale_texts,
         {"alpha": ("return 2 * x", "return x.read_text()")},
-        'src/nnz/alpha.py:6: x.read_text without encoding="utf-8"',
+        'src/nnz/alpha.py:10: x.read_text without encoding="utf-8"',
     ),
     (
         "a file opened in it",
         house.locale_texts,
         {"alpha": ("return 2 * x", "return open(x, 'w')")},
-        "alpha.py:6: open without",
+        "alpha.py:10: open without",
     ),
     (
         "a path opened in it",

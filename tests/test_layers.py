@@ -21,18 +21,17 @@ from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import bits_per_character, bootstrap, by_position, nll, novelty
 from nnz.init import kaiming_normal
 from nnz.layers import (
-    BatchNorm1d,
     Embedding,
     Flatten,
     FlattenConsecutive,
     LayeredModel,
-    LayerNorm,
     Linear,
     ReLU,
     Sequential,
     Tanh,
     TensorModule,
 )
+from nnz.norms import BatchNorm1d, LayerNorm
 from nnz.sample import sample_names, seeded
 from nnz.train import History, batches, train
 

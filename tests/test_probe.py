@@ -22,18 +22,9 @@ from torch.utils._pytree import tree_leaves
 from nnz.bigram_net import BigramNet
 from nnz.data import LETTERS, windows
 from nnz.evaluate import nll
-from nnz.layers import (
-    BatchNorm1d,
-    Embedding,
-    Flatten,
-    LayeredModel,
-    Linear,
-    ReLU,
-    Sequential,
-    Tanh,
-    TensorModule,
-)
+from nnz.layers import Embedding, Flatten, LayeredModel, Linear, ReLU, Sequential, Tanh, TensorModule
 from nnz.mlp import BengioMLP
+from nnz.norms import BatchNorm1d
 from nnz.probe import LEAST_SLOPE, Flow, Probe, Reading, Recorder, flat
 from nnz.sample import seeded
 from nnz.train import History, LossError, Trainable, batches, train

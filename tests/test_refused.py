@@ -15,23 +15,15 @@ from torch.optim import SGD, AdamW
 
 from nnz import models
 from nnz.bigram_net import BigramNet
-from nnz.by_hand import HandMLP
 from nnz.checkpoint import Checkpoint, CheckpointError
 from nnz.data import LETTERS, windows
 from nnz.dilated import Cache, DilatedWaveNet
 from nnz.gated import Dropout, GatedWaveNet
-from nnz.layers import (
-    BatchNorm1d,
-    Embedding,
-    Flatten,
-    FlattenConsecutive,
-    LayeredModel,
-    Linear,
-    Sequential,
-    TensorModule,
-)
+from nnz.hand_mlp import HandMLP
+from nnz.layers import Embedding, Flatten, FlattenConsecutive, LayeredModel, Linear, Sequential, TensorModule
 from nnz.mlp import BengioMLP
 from nnz.models import MODELS
+from nnz.norms import BatchNorm1d
 from nnz.packed import pack, packed_batches
 from nnz.plumbing.undo import note, unmoved
 from nnz.recipe import Recipe

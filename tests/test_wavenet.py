@@ -14,7 +14,8 @@ from torch.optim import AdamW
 from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import nll
 from nnz.experiments.wavenet import FirstAxisNorm
-from nnz.layers import BatchNorm1d, Flatten, Sequential, TensorModule
+from nnz.layers import Flatten, Sequential, TensorModule
+from nnz.norms import BatchNorm1d
 from nnz.sample import sample_names, seeded
 from nnz.train import batches, train
 from nnz.wavenet import WaveNet, depth_of, trace

@@ -2,6 +2,8 @@
 
 `forward` keeps every intermediate result under its name, and `backward` returns the gradient of each, without
 autograd. The names are those of Karpathy's Zero to Hero, lecture 5.
+
+Chapter: backprop.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-EPS = 1e-5  # added to the variance, as in `nnz.layers.BatchNorm1d`
+EPS = 1e-5  # added to the variance, as in `nnz.norms.BatchNorm1d`
 
 PARAMETERS = ("C", "W1", "b1", "bngain", "bnbias", "W2", "b2")
 
@@ -81,7 +83,7 @@ def forward(params: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Values:
     """Return every tensor of the forward pass by name: the parameters, the intermediates, and the loss.
 
     The network is Bengio's, with a batch norm in training mode whose variance divides by n - 1, as in the lecture;
-    `nnz.layers.BatchNorm1d` divides by n. Gradients flow through everything, if the parameters want them.
+    `nnz.norms.BatchNorm1d` divides by n. Gradients flow through everything, if the parameters want them.
 
     Args:
         params: see `first_params`; float32 or float64, all alike.
@@ -234,87 +236,6 @@ def hidden_backward(v: SimpleNamespace, X: Tensor, dhprebn: Tensor) -> Values:
     return {"embcat": dembcat, "W1": dW1, "b1": db1, "emb": demb, "C": dC}
 
 
-def cross_entropy_backward(logits: Tensor, Y: Tensor) -> Tensor:
-    """Return the gradient of the mean cross-entropy by the logits: (softmax(logits) - one-hot(Y)) / n.
-
-    Args:
-        logits: float of shape (B, V).
-        Y: int64 of shape (B,).
-
-    Raises:
-        TypeError: logits are not float, or Y is not int64.
-        ValueError: the shapes do not fit, or a target is not in 0 to V - 1.
-
-    Source: Bridle (1990), equation for the softmax with the log-likelihood.
-
-    >>> cross_entropy_backward(torch.zeros(1, 2), torch.tensor([0]))
-    tensor([[-0.5000,  0.5000]])
-    """
-    _check_targets(logits, Y)
-    dlogits = torch.softmax(logits, dim=1)
-    dlogits[range(len(Y)), Y] -= 1
-    return dlogits / len(Y)
-
-
-def batchnorm_backward(
-    dout: Tensor,
-    raw: Tensor,
-    inv: Tensor,
-    gain: Tensor,
-    correction: int = 1,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of what goes into a batch norm, of its gain and of its bias.
-
-    gain · inv / n · (n · dout - Σ dout - n / (n - correction) · raw · Σ (dout · raw)): Ioffe and Szegedy (2015),
-    section 3, put together, with Bessel's correction.
-
-    Args:
-        dout: the gradient of the output, float of shape (B, C).
-        raw: the standardised input, (B, C).
-        inv: 1 / sqrt(var + eps), (1, C) or (C,).
-        gain: (1, C) or (C,).
-        correction: 1 if the variance divides by n - 1, as here, or 0 if by n, as in the paper and in torch.
-
-    Returns:
-        gradients of shape (B, C), (1, C) and (1, C).
-
-    Raises:
-        ValueError: the shapes do not fit, there is no more than one example, or correction is neither 0 nor 1.
-    """
-    n = _check_norm(dout, raw, inv, gain, correction)
-    dgain = (dout * raw).sum(0, keepdim=True)
-    dbias = dout.sum(0, keepdim=True)
-    pull = dbias + n / (n - correction) * raw * dgain
-    return gain * inv / n * (n * dout - pull), dgain, dbias
-
-
-def compare(name: str, yours: Tensor, expected: Tensor) -> str:
-    """Return in words how a gradient agrees with the expected one: exactly, to rounding, or how far it does not.
-
-    To rounding means within 1e-8, or a hundred-thousandth of the number, or a millionth of the largest; in float64
-    within 1e-13, or 1e-10 and 1e-11 of these. A gradient that is zero on paper, whose numbers are below that, is
-    not tested.
-
-    >>> compare("x", torch.tensor([1.0]), torch.tensor([1.5]))
-    'x: WRONG by up to 0.5'
-    """
-    if yours.shape != expected.shape:
-        return (
-            f"{name}: WRONG shape {tuple(yours.shape)}, not {tuple(expected.shape)}"
-        )
-    if yours.dtype != expected.dtype:
-        return f"{name}: WRONG dtype {yours.dtype}, not {expected.dtype}"
-    if torch.equal(yours, expected):
-        return f"{name}: exact"
-    gap = (yours - expected).abs().max().item()
-    double = expected.dtype == torch.float64
-    share, least = (1e-10, 1e-13) if double else (1e-5, 1e-8)
-    least += share / 10 * expected.abs().max().item()
-    if torch.allclose(yours, expected, rtol=share, atol=least):
-        return f"{name}: approximate, within {gap:.1e}"
-    return f"{name}: WRONG by up to {gap:.3g}"
-
-
 def check_batch(params: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> None:
     """Raise a clear error unless the network of `params` can be trained on the batch; see `forward`."""
     if missing := [name for name in PARAMETERS if name not in params]:
@@ -378,38 +299,3 @@ def _check_shapes(params: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> None:
             f"with these weights X must have shape (B, {n_in / n_embd:g}) and Y (B,); "
             f"got {tuple(X.shape)} and {tuple(Y.shape)}."
         )
-
-
-def _check_targets(logits: Tensor, Y: Tensor) -> None:
-    if not logits.is_floating_point() or Y.dtype != torch.int64:
-        raise TypeError(
-            f"logits must be float and Y int64; got {logits.dtype} and {Y.dtype}."
-        )
-    if logits.ndim != 2 or Y.shape != logits.shape[:1] or not len(Y):
-        raise ValueError(
-            f"logits must have shape (B, V) and Y (B,), B >= 1; got {tuple(logits.shape)} and {tuple(Y.shape)}."
-        )
-    if int(Y.min()) < 0 or int(Y.max()) >= logits.shape[1]:
-        raise ValueError(
-            f"Y has targets from {int(Y.min())} to {int(Y.max())}; they must be in 0 to {logits.shape[1] - 1}."
-        )
-
-
-def _check_norm(
-    dout: Tensor, raw: Tensor, inv: Tensor, gain: Tensor, correction: int
-) -> int:
-    """Return the number of examples, or raise a clear error; see `batchnorm_backward`."""
-    C = dout.shape[-1:]
-    fits = {"raw": raw.shape == dout.shape}
-    fits |= {"inv": inv.shape in (C, (1, *C)), "gain": gain.shape in (C, (1, *C))}
-    if dout.ndim != 2 or not all(fits.values()):
-        shapes = {"dout": dout, "raw": raw, "inv": inv, "gain": gain}
-        raise ValueError(
-            "dout and raw must have shape (B, C), inv and gain (1, C) or (C,); got "
-            + ", ".join(f"{name} {tuple(t.shape)}" for name, t in shapes.items())
-        )
-    if len(dout) < 2 or correction not in (0, 1):
-        raise ValueError(
-            f"expected at least 2 examples and a correction of 0 or 1; got {len(dout)} and {correction}."
-        )
-    return len(dout)

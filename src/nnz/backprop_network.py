@@ -1,4 +1,7 @@
-"""A small feed-forward network on arrays, which works out its own gradients: NumPy, and nothing else."""
+"""A small feed-forward network on arrays, which works out its own gradients: NumPy, and nothing else.
+
+Chapter: backprop-network.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Language models of none, one, and two characters, made by counting."""
+"""Language models of none, one, and two characters, made by counting.
+
+Chapter: bigram.
+"""
 
 from __future__ import annotations
 

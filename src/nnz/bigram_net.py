@@ -1,4 +1,7 @@
-"""The bigram once more, found by gradient descent instead of counting."""
+"""The bigram once more, found by gradient descent instead of counting.
+
+Chapter: bigram-network.
+"""
 
 from __future__ import annotations
 

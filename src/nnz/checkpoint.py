@@ -1,4 +1,7 @@
-"""Checkpoints: a file from which training goes on as if it had never stopped."""
+"""Checkpoints: a file from which training goes on as if it had never stopped.
+
+Chapter: training.
+"""
 
 from __future__ import annotations
 

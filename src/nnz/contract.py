@@ -1,4 +1,7 @@
-"""The one question that every language model in the book answers."""
+"""The one question that every language model in the book answers.
+
+Chapter: bigram.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Names, their alphabet, their split, and the windows through which a model reads them."""
+"""Names, their alphabet, their split, and the windows through which a model reads them.
+
+Chapter: bigram.
+"""
 
 from __future__ import annotations
 

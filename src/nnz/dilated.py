@@ -1,4 +1,7 @@
-"""Dilated causal convolutions: the tree at every position of a name at once."""
+"""Dilated causal convolutions: the tree at every position of a name at once.
+
+Chapter: dilated.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from torch import Tensor
 
 from nnz.contract import check_contexts
 from nnz.data import Vocabulary
-from nnz.layers import BatchNorm1d, Linear, TensorModule, evaluating
+from nnz.layers import Linear, TensorModule, evaluating
+from nnz.norms import BatchNorm1d
 from nnz.packed import Packed
 from nnz.plumbing.undo import note, unmoved
 from nnz.softmax import log_softmax

@@ -1,4 +1,7 @@
-"""The graph behind a Value, as a picture, and its backward pass, step by step."""
+"""The graph behind a Value, as a picture, and its backward pass, step by step.
+
+Chapter: engine.
+"""
 
 from __future__ import annotations
 

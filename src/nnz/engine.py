@@ -1,6 +1,8 @@
 """A number that knows its gradient: reverse-mode automatic differentiation on single numbers.
 
 Needs the standard library alone.
+
+Chapter: engine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""How good a language model is, and how sure we can be of it."""
+"""How good a language model is, and how sure we can be of it.
+
+Chapter: bigram.
+"""
 
 from __future__ import annotations
 

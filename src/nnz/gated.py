@@ -1,4 +1,7 @@
-"""WaveNet itself: gated dilated layers with residual and skip connections, and dropout."""
+"""WaveNet itself: gated dilated layers with residual and skip connections, and dropout.
+
+Chapter: dilated.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from torch import Tensor
 
 from nnz.data import LETTERS, Vocabulary
 from nnz.dilated import CausalStack, join
-from nnz.layers import Embedding, LayerNorm, Linear, Sequential, TensorModule
+from nnz.layers import Embedding, Linear, Sequential, TensorModule
+from nnz.norms import LayerNorm
 from nnz.plumbing.undo import note
 
 

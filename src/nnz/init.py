@@ -1,4 +1,7 @@
-"""First weights: how large they must be for signals, and slopes, to keep their size through many layers."""
+"""First weights: how large they must be for signals, and slopes, to keep their size through many layers.
+
+Chapter: initialization.
+"""
 
 from __future__ import annotations
 

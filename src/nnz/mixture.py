@@ -1,4 +1,7 @@
-"""A mixture of language models: each is believed in part."""
+"""A mixture of language models: each is believed in part.
+
+Chapter: leaderboard.
+"""
 
 from __future__ import annotations
 

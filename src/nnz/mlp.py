@@ -1,4 +1,7 @@
-"""The neural probabilistic language model of Bengio, Ducharme, Vincent and Jauvin (2003), on characters."""
+"""The neural probabilistic language model of Bengio, Ducharme, Vincent and Jauvin (2003), on characters.
+
+Chapter: mlp.
+"""
 
 from __future__ import annotations
 

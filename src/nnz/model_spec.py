@@ -1,4 +1,7 @@
-"""What a model of the book is made of: its name, its settings, and its recipe if it is trained."""
+"""What a model of the book is made of: its name, its settings, and its recipe if it is trained.
+
+Chapter: leaderboard.
+"""
 
 from __future__ import annotations
 

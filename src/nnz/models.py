@@ -1,8 +1,11 @@
-"""Every model of the book by name: how it is made, and how it is trained."""
+"""Every model of the book by name: how it is made, and how it is trained.
+
+Chapter: leaderboard.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,22 +17,14 @@ from nnz.contract import LanguageModel
 from nnz.data import Vocabulary
 from nnz.dilated import DilatedWaveNet
 from nnz.gated import GatedWaveNet
-from nnz.layers import (
-    BatchNorm1d,
-    Embedding,
-    Flatten,
-    LayeredModel,
-    Linear,
-    Sequential,
-    Tanh,
-)
+from nnz.layers import Embedding, Flatten, LayeredModel, Linear, Sequential, Tanh
 from nnz.mixture import Mixture
 from nnz.mlp import BengioMLP
 from nnz.model_spec import MixtureSpec, ModelSpec
 from nnz.ngram import KneserNey, NGramCounts
-from nnz.packed import packed_batches
+from nnz.norms import BatchNorm1d
+from nnz.packed import whole_names
 from nnz.recipe import Recipe
-from nnz.train import Batch
 from nnz.wavenet import WaveNet
 
 
@@ -62,17 +57,6 @@ def normed_mlp(
 def dilated(**given: Any) -> DilatedWaveNet:
     """Return the tree of WaveNet as dilated convolutions."""
     return DilatedWaveNet(WaveNet(**given))
-
-
-def whole_names(
-    model: LanguageModel,
-    names: Sequence[str],
-    size: int | None,
-    generator: torch.Generator,
-) -> Iterator[Batch]:
-    """Return packed batches of so many names, as a source for a `Recipe`."""
-    size, vocabulary = size or len(names) or 1, model.vocabulary
-    return packed_batches(names, size, generator=generator, vocabulary=vocabulary)
 
 
 COUNTING = (

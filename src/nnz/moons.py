@@ -1,4 +1,7 @@
-"""Two moons, which no straight line separates: points, a loss, and a step of training."""
+"""Two moons, which no straight line separates: points, a loss, and a step of training.
+
+Chapter: network.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Longer contexts: tables of n-grams, trigrams as networks, and smoothing from add-k to Kneser and Ney."""
+"""Longer contexts: tables of n-grams, trigrams as networks, and smoothing from add-k to Kneser and Ney.
+
+Chapter: ngram.
+"""
 
 from __future__ import annotations
 

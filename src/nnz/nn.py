@@ -2,6 +2,8 @@
 
 Code written for micrograd runs on this module and `nnz.engine` after changing its imports; but an operation of
 one's own is made by `nnz.engine.new_node`, and `==` compares data.
+
+Chapter: network.
 """
 
 from __future__ import annotations

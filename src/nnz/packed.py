@@ -1,4 +1,7 @@
-"""Names in one batch, so that a causal network reads each beginning of theirs once."""
+"""Names in one batch, so that a causal network reads each beginning of theirs once.
+
+Chapter: dilated.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nnz.contract import LanguageModel
 from nnz.data import LETTERS, Vocabulary, windows
 
 
@@ -126,3 +130,14 @@ def _rounds(
             shift = start[chosen] - (n.cumsum(0) - n)
             targets = torch.arange(int(n.sum())) + shift.repeat_interleave(n)
             yield everything.part(targets), Y[targets]
+
+
+def whole_names(
+    model: LanguageModel,
+    names: Sequence[str],
+    size: int | None,
+    generator: torch.Generator,
+) -> Iterator[tuple[Packed, Tensor]]:
+    """Return packed batches of so many names, as a source for a `Recipe`."""
+    size, vocabulary = size or len(names) or 1, model.vocabulary
+    return packed_batches(names, size, generator=generator, vocabulary=vocabulary)

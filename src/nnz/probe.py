@@ -1,4 +1,7 @@
-"""A network's vital signs: what its activations, slopes and updates look like while it is trained."""
+"""A network's vital signs: what its activations, slopes and updates look like while it is trained.
+
+Chapter: diagnostics.
+"""
 
 from __future__ import annotations
 

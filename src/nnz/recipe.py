@@ -1,4 +1,7 @@
-"""A recipe: all that decides how a network is trained, but for its names and its random numbers."""
+"""A recipe: all that decides how a network is trained, but for its names and its random numbers.
+
+Chapter: training.
+"""
 
 from __future__ import annotations
 

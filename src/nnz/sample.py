@@ -1,4 +1,7 @@
-"""Drawing from a distribution, and names from a model."""
+"""Drawing from a distribution, and names from a model.
+
+Chapter: bigram.
+"""
 
 from __future__ import annotations
 

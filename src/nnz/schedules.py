@@ -1,4 +1,7 @@
-"""Learning rates that change while a network is trained: functions from the number of a step to its rate."""
+"""Learning rates that change while a network is trained: functions from the number of a step to its rate.
+
+Chapter: training.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Looking for good settings: many small networks trained at once, and a study that outlives its process."""
+"""Looking for good settings: many small networks trained at once, and a study that outlives its process.
+
+Chapter: training.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ Every tensor has an axis for the model in front, so that a few dozen calls do th
 are written out by hand and are taken off where they are computed, for in networks this small most of the time goes
 to autograd's own work. Characters come as rows of zeros with a single one, since in a table this small a product
 finds a row faster than a look-up does.
+
+Chapter: backprop.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Softmax and cross-entropy, written out: probabilities of logits, and the loss of what followed."""
+"""Softmax and cross-entropy, written out: probabilities of logits, and the loss of what followed.
+
+Chapter: bigram-network.
+"""
 
 from __future__ import annotations
 

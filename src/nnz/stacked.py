@@ -1,4 +1,7 @@
-"""Many small networks of one shape, trained at once: their weights stacked, their gradients by vmap."""
+"""Many small networks of one shape, trained at once: their weights stacked, their gradients by vmap.
+
+Chapter: training.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A training loop for any model with parameters, any optimiser and any schedule, which keeps its own log."""
+"""A training loop for any model with parameters, any optimiser and any schedule, which keeps its own log.
+
+Chapter: training.
+"""
 
 from __future__ import annotations
 

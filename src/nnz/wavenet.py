@@ -1,4 +1,7 @@
-"""The tree of WaveNet on characters: neighbours are joined two at a time, level by level."""
+"""The tree of WaveNet on characters: neighbours are joined two at a time, level by level.
+
+Chapter: wavenet.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from torch import Tensor
 
 from nnz.data import LETTERS, Vocabulary
 from nnz.layers import (
-    BatchNorm1d,
     Embedding,
     FlattenConsecutive,
     LayeredModel,
@@ -18,6 +20,7 @@ from nnz.layers import (
     Tanh,
     TensorModule,
 )
+from nnz.norms import BatchNorm1d
 from nnz.plumbing.undo import unmoved
 
 

@@ -18,8 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nnz.backprop import EPS, Values, batchnorm_backward, cross_entropy_backward, first_params
-from nnz.by_hand import HandStep, autograd_loss
+from nnz.backprop import EPS, Values, first_params
+from nnz.by_hand import HandStep
+from nnz.hand_mlp import autograd_loss
+from nnz.short_forms import batchnorm_backward, cross_entropy_backward
 
 RATE = 0.1
 Parts = dict[str, float]  # seconds of a step, by what they were spent on

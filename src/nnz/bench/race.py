@@ -21,8 +21,8 @@ from nnz.bench.clock import least_seconds
 from nnz.data import windows
 from nnz.dilated import Cache, CausalStack, DilatedWaveNet, batch_norm
 from nnz.gated import GatedWaveNet
-from nnz.layers import BatchNorm1d
 from nnz.ngram import KneserNey
+from nnz.norms import BatchNorm1d
 from nnz.packed import pack, packed_batches
 from nnz.sample import sample_names, seeded
 from nnz.schedules import one_cycle

@@ -14,24 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nnz.backprop import (
-    EPS,
-    NAMES,
-    PARAMETERS,
-    Values,
-    backward,
-    batchnorm_backward,
-    compare,
-    cross_entropy_backward,
-    first_params,
-    forward,
-)
+from nnz.backprop import EPS, NAMES, PARAMETERS, Values, backward, first_params, forward
+from nnz.compare import compare
 from nnz.exercises._calling import random_state_kept
 from nnz.exercises._compare import describe, dtype_name, is_tensor, kind
 from nnz.exercises._observe import RESULT, Answer, Parts
 from nnz.exercises.exercise import Exercise, Property, Slip
 from nnz.exercises.inputs import Input, call
 from nnz.exercises.result import Result
+from nnz.short_forms import batchnorm_backward, cross_entropy_backward
 
 KEYS = "the names"
 GIVEN = "what was given"
@@ -148,7 +139,7 @@ _SHARES = {torch.float32: 3e-6, torch.float64: 1e-12}
 
 
 def _line(name: str, yours: object, right: Values) -> str:
-    """Say how the tensor of that name agrees with the right one, in the words of `nnz.backprop.compare`."""
+    """Say how the tensor of that name agrees with the right one, in the words of `nnz.compare.compare`."""
     expected = right[name]
     if yours is None or yours is ...:
         return f"{name}: {MISSING}"

@@ -13,7 +13,7 @@ from nnz.exercises._compare import is_tensor
 from nnz.exercises._observe import RESULT, Answer, Parts
 from nnz.exercises.exercise import Exercise, Slip
 from nnz.exercises.inputs import Input, call
-from nnz.layers import LayerNorm
+from nnz.norms import LayerNorm
 
 LOOKS = "who looks at whom"
 

@@ -23,8 +23,9 @@ from nnz.exercises._observe import RESULT, Answer, Outcome, Parts
 from nnz.exercises.exercise import Exercise, Slip
 from nnz.exercises.inputs import Input, call
 from nnz.exercises.result import Result
-from nnz.layers import BatchNorm1d, Embedding, Flatten, LayeredModel, Sequential
+from nnz.layers import Embedding, Flatten, LayeredModel, Sequential
 from nnz.ngram import KneserNey, NGramCounts
+from nnz.norms import BatchNorm1d
 from nnz.plumbing.datasets import locate
 from nnz.plumbing.paths import resource
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from nnz.by_hand import HandMLP, HandStep, rows_at_random
+from nnz.by_hand import HandStep, rows_at_random
 from nnz.data import load_names, split_names, windows
 from nnz.evaluate import nll
 from nnz.experiments import scaled
+from nnz.hand_mlp import HandMLP
 
 
 def falling(way: str, share: float) -> float:

@@ -16,16 +16,8 @@ from nnz.experiments.initialization import (
     judged,
     train_starts,
 )
-from nnz.layers import (
-    BatchNorm1d,
-    Embedding,
-    Flatten,
-    LayeredModel,
-    LayerNorm,
-    Linear,
-    Sequential,
-    Tanh,
-)
+from nnz.layers import Embedding, Flatten, LayeredModel, Linear, Sequential, Tanh
+from nnz.norms import BatchNorm1d, LayerNorm
 from nnz.sample import seeded
 from nnz.side_by_side import NORMS, Stack, descend
 from nnz.stacked import stack

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.layers import (
-    BatchNorm1d,
     Embedding,
     Flatten,
     LayeredModel,
@@ -20,6 +19,7 @@ from nnz.layers import (
     Sequential,
     TensorModule,
 )
+from nnz.norms import BatchNorm1d
 
 Stack = Mapping[str, Tensor]
 Step = Callable[[int, str, Tensor, Tensor], Tensor]

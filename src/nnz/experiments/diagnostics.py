@@ -13,7 +13,6 @@ from nnz.evaluate import nll
 from nnz.experiments import scaled
 from nnz.experiments.deep_stack import Step, adamw, descend, descent, watched
 from nnz.layers import (
-    BatchNorm1d,
     Embedding,
     Flatten,
     LayeredModel,
@@ -22,6 +21,7 @@ from nnz.layers import (
     Tanh,
     TensorModule,
 )
+from nnz.norms import BatchNorm1d
 from nnz.sample import seeded
 from nnz.train import batches
 

@@ -11,15 +11,8 @@ from nnz.contract import LanguageModel
 from nnz.data import LETTERS, load_names, split_names, windows
 from nnz.evaluate import nll
 from nnz.experiments import scaled
-from nnz.layers import (
-    BatchNorm1d,
-    Embedding,
-    Flatten,
-    LayeredModel,
-    Linear,
-    Sequential,
-    Tanh,
-)
+from nnz.layers import Embedding, Flatten, LayeredModel, Linear, Sequential, Tanh
+from nnz.norms import BatchNorm1d
 from nnz.sample import seeded
 from nnz.schedules import cosine
 from nnz.train import batches, train

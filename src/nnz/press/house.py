@@ -129,6 +129,11 @@ def _close(page: Page, fence: tuple[str, str, int], body: list[str]) -> None:
         page.listings.append((fence[2], argument.split(), chosen))
 
 
+# Of code, in a taught module; and one that is read from beginning to end as a single class.
+MOST_LINES = 150
+WHOLE = {"engine"}
+
+
 def toc(root: Path) -> list[Path]:
     """Return the pages of the book in its order."""
     settings = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
@@ -184,6 +189,45 @@ def unclaimed(root: Path) -> list[str]:
         if not chapter.get("seconds", 0) > 0:
             problems.append(f"{name} has no budget of seconds in chapters.toml")
     return problems
+
+
+def unplaced(root: Path) -> list[str]:
+    """The docstring of a taught module ends with its chapter."""
+    problems = []
+    for name, chapter in chapters(root).items():
+        for module in chapter["modules"]:
+            path = module_files(root).get(module)
+            doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path else None
+            if path and (doc or "").splitlines()[-1:] != [f"Chapter: {name}."]:
+                problems.append(f"src/nnz/{module}.py: end its docstring with the line 'Chapter: {name}.'")
+    return problems
+
+
+def long_modules(root: Path) -> list[str]:
+    """A taught module has at most 150 lines of code, without docstrings, comments, blank lines and checks."""
+    problems = []
+    for name, path in module_files(root).items():
+        n = len(lines_of_code(path.read_text(encoding="utf-8")))
+        if n > MOST_LINES and name not in WHOLE:
+            problems.append(f"src/nnz/{name}.py has {n} lines of code; more than {MOST_LINES} are two ideas")
+    return problems
+
+
+def lines_of_code(source: str) -> set[int]:
+    """Return the numbers of the lines of code: without docstrings, comments, and functions that only check."""
+    left = set()
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name.lstrip("_").startswith("check_"):
+            left |= {*range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            doc = node.body[0]
+            left |= {*range(doc.lineno, (doc.end_lineno or doc.lineno) + 1)}
+    lines = enumerate(source.splitlines(), 1)
+    return {i for i, line in lines if line.strip() and not line.strip().startswith("#")} - left
 
 
 def forward_imports(root: Path) -> list[str]:
@@ -467,6 +511,8 @@ def _asks_for_text(called: str, call: ast.Call, given: Mapping[str | None, str])
 
 RULES = (
     unclaimed,
+    unplaced,
+    long_modules,
     forward_imports,
     not_shown_once,
     typed_numbers,
