@@ -1,0 +1,32 @@
+"""The page of the package: every taught module is on it, from the table that the book is made by."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+pytestmark = pytest.mark.support
+
+
+@pytest.fixture
+def nnz_api(root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(root / "book" / "_ext")
+    return import_module("nnz_api")
+
+
+def test_the_reference_has_each_taught_module_once(root: Path, nnz_api: ModuleType) -> None:
+    table = tomllib.loads((root / "chapters.toml").read_text(encoding="utf-8"))
+    taught = [module for chapter in table.values() for module in chapter["modules"]]
+    for module in taught:
+        assert nnz_api.reference().count(f".. automodule:: nnz.{module}\n") == 1
+    assert nnz_api.reference().count("automodule") == len(taught)
+
+
+def test_the_page_has_the_mark_and_what_is_not_taught(root: Path, nnz_api: ModuleType) -> None:
+    page = (root / "book" / "api.md").read_text(encoding="utf-8")
+    assert page.count(nnz_api.MARK) == 1
+    assert "automodule:: nnz.app.command" in page
