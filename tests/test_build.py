@@ -1,4 +1,4 @@
-"""A book of three pages, built for real: it builds, and each way of breaking the book's word turns the build red."""
+"""A book of three pages, built for real: it builds, and whatever breaks the book's word turns the build red."""
 
 from __future__ import annotations
 
@@ -205,7 +205,14 @@ def test_a_claims_cell_leaves_a_mark_that_leads_to_the_ledger(
 def without_executed_pages(here: Path) -> tuple[int, str]:
     """Let Jupyter Book build a book by itself, so that Sphinx executes the pages."""
     _, environment = command_of(here)
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(here), "-W"]
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(here),
+        "-W",
+    ]
     done = subprocess.run(
         command, cwd=here, env=environment, capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL
     )

@@ -208,15 +208,16 @@ def said_of(records: Sequence[dict[str, Any]]) -> str:
 
 def visit_checked(self: HTML5Translator, node: checked) -> None:
     """Write the mark: a link whose tip, and whose name for a screen reader, lists the claims."""
-    records = node["records"]
-    said = said_of(records)
-    each = [f"{record['statement']}: {record['verdict']}" for record in records]
-    name = escape(f"{said}: {'; '.join(each)}. To the ledger.")
-    tick = ' <span aria-hidden="true">✓</span>' if said.endswith("checked") and said[:3] != "not" else ""
-    link = f' href="{escape(node["refuri"])}"' if "refuri" in node else ""
-    self.body.append(
-        f'<p class="checked"><a{link} title="{escape(chr(10).join(each))}" aria-label="{name}">{said}{tick}</a></p>\n'
-    )
+    said = said_of(node["records"])
+    each = [f"{record['statement']}: {record['verdict']}" for record in node["records"]]
+    link = {
+        "title": "\n".join(each),
+        "aria-label": f"{said}: {'; '.join(each)}. To the ledger.",
+        **({"href": node["refuri"]} if "refuri" in node else {}),
+    }
+    given = " ".join(f'{key}="{escape(value)}"' for key, value in link.items())
+    tick = "" if said.endswith("hold") or said == "not checked" else ' <span aria-hidden="true">✓</span>'
+    self.body.append(f'<p class="checked"><a {given}>{said}{tick}</a></p>\n')
     raise nodes.SkipNode
 
 

@@ -194,7 +194,7 @@ def client_for(notebook: Any, source: str, *rest: Any, **options: Any) -> Notebo
 
 
 def number_glue(notebook: Any) -> None:
-    """Write into what was glued which cell did it; MyST-NB takes it out of the cells and keeps it by name alone."""
+    """Write into what was glued which cell did it; MyST-NB takes it out of the cells and keeps the name alone."""
     for index, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", []):
             if "scrapbook" in output.get("metadata", {}):
