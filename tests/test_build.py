@@ -1,4 +1,4 @@
-"""A book of two pages, built for real: it builds, and each way of breaking the book's word turns the build red."""
+"""A book of three pages, built for real: it builds, and whatever breaks the book's word turns the build red."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from filelock import FileLock
 
 pytestmark = pytest.mark.support
 
-INDEX = "# Index\n\n```{ledger}\n```\n"
+LEDGER = "# Ledger\n\n```{ledger}\n```\n"
 TINY = """\
 ---
 jupytext: {text_representation: {extension: .md, format_name: myst}}
@@ -31,15 +31,29 @@ kernelspec: {name: python3, display_name: Python 3}
 ```
 
 ```{code-cell}
-from nnz.press.claims import claim
-
-claim("tiny.one", 1)
-claim("tiny.half", 0.5)
+half = 0.5
+print("shown")
 ```
 
 ```{code-cell}
-:tags: [timing]
+:tags: [claims]
+from nnz.press.claims import claim, note
+
+for name in ("one",):
+    claim(f"tiny.{name}", len((name,)))
+claim("tiny.half", half)
+```
+
+```{code-cell}
+:tags: [claims, timing]
 claim("tiny.speed", 3)
+```
+
+A paragraph between.
+
+```{code-cell}
+:tags: [claims]
+note("tiny.note", 7)
 ```
 
 ```{code-cell}
@@ -50,7 +64,7 @@ time.sleep(0.4)
 print("in two")
 ```
 
-The half is {glue:text}`tiny.half`.
+The half is {glue:text}`tiny.half`, the note {glue:text}`tiny.note`.
 
 ```{outline}
 ```
@@ -80,9 +94,10 @@ data = "any"
 varies = true
 """
 FILES = {
-    "_toc.yml": "format: jb-book\nroot: book/index\nchapters:\n  - file: book/tiny\n",
+    "_toc.yml": "format: jb-book\nroot: book/index\nchapters:\n  - file: book/tiny\n  - file: book/ledger\n",
     "chapters.toml": '[tiny]\nmodules = []\ntests = ["test_evaluate"]\nseconds = 60\n',
-    "book/index.md": INDEX,
+    "book/index.md": "# Index\n",
+    "book/ledger.md": LEDGER,
     "book/tiny.md": TINY,
     "book/claims/all.toml": CLAIMS,
 }
@@ -92,7 +107,7 @@ Build = Callable[..., tuple[int, str, Path]]
 
 @pytest.fixture
 def small(tmp_path: Path, root: Path) -> Path:
-    """A book of two pages with all that builds it, in a folder with a space and an accent in its name."""
+    """A book of three pages with all that builds it, in a folder with a space and an accent in its name."""
     here = tmp_path / "small bóok"
     for folder in ("src", "tools", "book/_ext", "book/_static", "data"):
         ignored = shutil.ignore_patterns("__pycache__", "names.txt", *NOT_NEEDED)
@@ -149,21 +164,80 @@ def test_the_small_book_builds(build: Build) -> None:
     assert "CHUNK" in page
     assert "thebe" not in page.lower()
     assert (built / "html" / "_static" / "mathjax" / "tex-svg.js").is_file()
-    assert "tiny.half" in (built / "html" / "book" / "index.html").read_text(encoding="utf-8")
+    assert "tiny.half" in (built / "html" / "book" / "ledger.html").read_text(encoding="utf-8")
     # What is printed in pieces stays one line.
     assert "cut in two\n" in re.sub("<[^>]*>", "", page)
+
+
+def marks_of(page: str) -> list[tuple[str, dict[str, str]]]:
+    """Return what each mark of a page says, and its attributes."""
+    found = re.findall(r'<p class="checked"><a ([^>]*)>(.*?)</a></p>', page, re.DOTALL)
+    return [
+        (re.sub("<[^>]*>", "", said), dict(re.findall(r'([\w-]+)="([^"]*)"', given))) for given, said in found
+    ]
+
+
+@pytest.mark.parametrize("executed_by_sphinx", [False, True])
+def test_a_claims_cell_leaves_a_mark_that_leads_to_the_ledger(
+    build: Build, small: Path, executed_by_sphinx: bool
+) -> None:
+    if executed_by_sphinx:  # as by `jupyter-book build .`
+        code, said = without_executed_pages(small)
+    else:
+        code, said, _ = build()
+    assert code == 0, said[-3000:]
+    html = small / "_build" / "html" / "book"
+    page, ledger = ((html / f"{name}.html").read_text(encoding="utf-8") for name in ("tiny", "ledger"))
+    plain = re.sub("<[^>]*>", "", page)
+    assert "shown" in plain
+    assert "0.5000, the note 7" in plain  # glued, though no cell is there
+    assert "claim(" not in plain
+    assert "note(" not in plain
+    # Two cells of claims one after the other have one mark, and a note alone has none.
+    ((says, attributes),) = marks_of(page)
+    assert says == "3 checked ✓"
+    assert attributes["title"].splitlines() == ["One: holds", "Half: holds", "Speed: holds here"]
+    assert attributes["aria-label"].startswith("3 checked: One: holds; Half: holds; Speed: holds here.")
+    assert attributes["href"] == "ledger.html#claim-tiny-one"
+    assert all(f'id="claim-tiny-{name}"' in ledger for name in ("one", "half", "speed"))
+
+
+def without_executed_pages(here: Path) -> tuple[int, str]:
+    """Let Jupyter Book build a book by itself, so that Sphinx executes the pages."""
+    _, environment = command_of(here)
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(here),
+        "-W",
+    ]
+    done = subprocess.run(
+        command, cwd=here, env=environment, capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_mark_says_what_does_not_hold(build: Build) -> None:
+    code, said, built = build(tiny=('"tiny.speed", 3', '"tiny.speed", 1.5'))
+    assert code == 0, said[-3000:]
+    page = (built / "html" / "book" / "tiny.html").read_text(encoding="utf-8")
+    ((says, attributes),) = marks_of(page)
+    assert says == "2 of 3 hold"
+    assert "Speed: not on this machine" in attributes["title"]
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tiny": ("0.5)", "0.6)")}, "claim 'tiny.half' does not hold: measured 0.6"),
-        ({"tiny": ('claim("tiny.one", 1)\n', "")}, "claims: never recorded: tiny.one"),
-        ({"tiny": ('"tiny.one"', '"tiny.on"')}, "Did you mean 'tiny.one'?"),
-        ({"tiny": ("0.5)", "float('nan'))")}, "claim 'tiny.half' was given NaN"),
+        ({"tiny": ("= 0.5", "= 0.6")}, "claim 'tiny.half' does not hold: measured 0.6"),
+        ({"tiny": ('("one",)', "()")}, "claims: never recorded: tiny.one"),
+        ({"tiny": ('("one",)', '("on",)')}, "Did you mean 'tiny.one'?"),
+        ({"tiny": ("= 0.5", "= float('nan')")}, "claim 'tiny.half' was given NaN"),
         ({"tiny": ("nnz.evaluate.CHUNK", "nnz.evaluate.CHUNKS")}, "defines no 'CHUNKS'"),
-        ({"tiny": ('claim("tiny.one", 1)', "1 / 0")}, "ZeroDivisionError"),
-        ({"tiny": ('claim("tiny.one", 1)', 'import sys; sys.stderr.write("x")')}, "stderr was found"),
+        ({"tiny": ('print("shown")', "1 / 0")}, "ZeroDivisionError"),
+        ({"tiny": ('print("shown")', 'import sys; sys.stderr.write("x")')}, "stderr was found"),
     ],
     ids=["wrong number", "missing claim", "typo", "NaN", "listing", "cell", "warning"],
 )
@@ -189,7 +263,7 @@ def test_what_depends_on_the_machine_is_reported_and_turns_nothing_red(build: Bu
     record = json.loads((built / "claims.json").read_text(encoding="utf-8"))["tiny.speed"]
     assert record["verdict"] == "not on this machine"
     assert re.search(r"\d core.*Python \d.*torch \d", record["machine"])
-    ledger = (built / "html" / "book" / "index.html").read_text(encoding="utf-8")
+    ledger = (built / "html" / "book" / "ledger.html").read_text(encoding="utf-8")
     assert "not on this machine" in ledger
 
 

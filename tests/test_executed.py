@@ -12,6 +12,7 @@ import pytest
 from nnz.plumbing import datasets
 from nnz.press import executed
 from nnz.press.house import chapters, read_page
+from nnz.press.kernel import use_own_python
 
 pytestmark = pytest.mark.support
 
@@ -139,6 +140,41 @@ def test_a_damaged_executed_page_counts_as_none(tmp_path: Path) -> None:
         (tmp_path / "page.ipynb").write_text(whole[:cut], encoding="utf-8")
         assert executed.read(tmp_path / "page.ipynb") is None
     assert executed.read(executed_page(tmp_path, metadata={})) is None
+
+
+def test_a_page_runs_without_its_claims_cells_and_gives_the_same(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two notebooks are really executed: the page as it stands, and what a reader sees of it."""
+    header = "---\njupytext: {text_representation: {extension: .md, format_name: myst}}\n"
+    header += "kernelspec: {name: python3, display_name: Python 3}\n---\n"
+    claims = "```{code-cell}\n:tags: [claims]\n"
+    claims += 'from nnz.press.claims import note\n\nnote("small.draw", draw)\n```\n'
+    page = tmp_path / "small.md"
+    page.write_text(
+        f"{header}```{{code-cell}}\nimport random\n\nsource = random.Random(1)\ndraw = source.random()\n```\n\n"
+        f"{claims}\n```{{code-cell}}\nprint(draw, source.random())\n```\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(root / "tools"))
+    run_page = runpy.run_path(str(root / "tools" / "run_page.py"))
+    for name in ("IPYTHONDIR", "JUPYTER_PATH"):  # put back afterwards
+        monkeypatch.setenv(name, str(tmp_path))
+    use_own_python(tmp_path / "kernels")
+    notebook = run_page["read"](page)
+    bare = executed.bare(notebook)
+    assert len(executed.code_cells(notebook)) == 3
+    assert [cell for cell in executed.code_cells(bare) if "note" in cell] == []
+    assert len(bare["cells"]) == len(bare["metadata"]["source_map"])
+    assert run_page["execute"](notebook, tmp_path) == ""
+    assert run_page["execute"](bare, tmp_path) == ""
+    first, glued, last = (cell.outputs for cell in notebook.cells)
+    assert [output["metadata"]["scrapbook"]["name"] for output in glued if "metadata" in output] == [
+        "small.draw"
+    ]
+    texts = [[output.get("text") for output in cell.outputs] for cell in bare.cells]
+    assert texts == [[output.get("text") for output in outputs] for outputs in (first, last)]
+    assert texts[1][0].count("0.") == 2
 
 
 def test_streams_that_were_cut_by_chance_are_compared_whole(

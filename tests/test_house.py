@@ -117,6 +117,12 @@ def cell(code: str, options: str = "") -> str:
     return f"```{{code-cell}}\n{options}{code}\n```\n"
 
 
+def with_claims(code: str, between: str = "", shown: str = "total = 3") -> tuple[str, str]:
+    """Return the change of a page that adds a shown cell and, below it, a claims cell."""
+    claims = cell(code, ":tags: [claims]\n")
+    return ("```{listing}", cell(shown) + f"\n{between}\n" + claims + "\n```{listing}")
+
+
 BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]], str]] = [
     (
         "a module does not say to which chapter it belongs",
@@ -307,7 +313,106 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
             "claims": ("false", "true"),
             "two": ("```{listing}", cell('claim("two.speed", 3)') + "\n```{listing}"),
         },
-        "records two.speed, which varies",
+        "two.md:7: records two.speed, which varies",
+    ),
+    (
+        "a timing that is printed by the cell before its claim",
+        house.unmarked_timings,
+        {
+            "claims": ("false", "true"),
+            "two": (
+                "```{listing}",
+                cell("print(3)")
+                + "\n"
+                + cell('claim("two.speed", 3)', ":tags: [claims, timing]\n")
+                + "\n```{listing}",
+            ),
+        },
+        "two.md:7: prints what is recorded as two.speed, which varies",
+    ),
+    (
+        "a claim in a shown cell",
+        house.shown_claims,
+        {"two": ("```{listing}", cell('for x in y:\n    claim(f"two.{x}", 3)') + "\n```{listing}")},
+        "two.md:7: claim(...) is in a shown cell",
+    ),
+    (
+        "a note in a shown cell",
+        house.shown_claims,
+        {"two": ("```{listing}", cell('note("two.speed", 3)', ":tags: [timing]\n") + "\n```{listing}")},
+        "two.md:7: note(...) is in a shown cell",
+    ),
+    (
+        "a shown cell that imports claim",
+        house.shown_claims,
+        {"two": ("```{listing}", cell("from nnz.press.claims import claim as c") + "\n```{listing}")},
+        "two.md:7: a shown cell imports nnz.press.claims",
+    ),
+    (
+        "a shown cell that imports the module",
+        house.shown_claims,
+        {"two": ("```{listing}", cell("from nnz.press import claims") + "\n```{listing}")},
+        "two.md:7: a shown cell imports nnz.press.claims",
+    ),
+    (
+        "a shown cell that reads what a claims cell bound",
+        house.borrowed_names,
+        {"one": with_claims("mean = total / 2"), "two": with_claims("mean = total / 2", shown="print(mean)")},
+        "two.md:12: a claims cell binds 'mean', which is a name of a shown cell",
+    ),
+    (
+        "a function of a shown cell that reads it",
+        house.borrowed_names,
+        {"two": with_claims("mean = total / 2", shown="def f():\n    return mean")},
+        "claims cell binds 'mean'",
+    ),
+    (
+        "a shown cell that needs an import of a claims cell",
+        house.borrowed_names,
+        {"two": with_claims("import math", shown="math.pi")},
+        "claims cell binds 'math'",
+    ),
+    (
+        "a loop of a claims cell that overwrites a name of the page",
+        house.borrowed_names,
+        {"two": with_claims('for total in (1, 2):\n    claim(f"two.{total}", total)')},
+        "claims cell binds 'total'",
+    ),
+    (
+        "a claims cell that prints",
+        house.busy_claims,
+        {"two": with_claims("print(total)")},
+        "two.md:12: 'print(total)' in a claims cell",
+    ),
+    (
+        "a claims cell that changes an object, in a loop",
+        house.busy_claims,
+        {"two": with_claims("for x in y:\n    if x:\n        y.remove(x)")},
+        "'y.remove(x)' in a claims cell",
+    ),
+    (
+        "a claims cell that assigns to an item",
+        house.busy_claims,
+        {"two": with_claims("first, y[0] = 1, 2")},
+        "'first, y[0] = (1, 2)' in a claims cell",
+    ),
+    (
+        "a claims cell that adds to a name",
+        house.busy_claims,
+        {"two": with_claims("total += 1")},
+        "'total += 1' in a claims cell",
+    ),
+    (
+        "a claims cell that defines a function",
+        house.busy_claims,
+        {"two": with_claims("def f():\n    return 1")},
+        "'def f():' in a claims cell",
+    ),
+    (
+        "a claims cell below a paragraph",
+        house.busy_claims,
+        {"two": with_claims('claim("two.speed", total)', between="It is so.\n")},
+        "two.md:13: a claims cell stands directly below the cell it reads",
     ),
     (
         "a graph without a caption",
@@ -420,6 +525,24 @@ def test_the_rule_finds(
 ) -> None:
     problems = rule(house_of(**changes))
     assert any(problem in found for found in problems), problems
+
+
+def test_claims_cells_that_only_read_are_left_alone(house_of: Callable[..., Path]) -> None:
+    code = (
+        "import math\n\nfrom nnz.press.claims import claim, note\n\n"
+        "low, high = min(values), max(values)\n"
+        'for one in values:\n    if one > low:\n        claim(f"two.{one}", math.sqrt(one))\n'
+        'note("two.most", max(total for total in values))'
+    )
+    shown = "values = [1, 2]\nhistory.note(values)\nsum(one_by_one for one_by_one in values)"
+    changed = house_of(two=with_claims(code, shown=shown))
+    for rule in (house.shown_claims, house.borrowed_names, house.busy_claims):
+        assert rule(changed) == []
+
+
+def test_a_claims_cell_is_no_fragment_for_a_reader(house_of: Callable[..., Path]) -> None:
+    claims = "\n".join(f'claim("two.{number}", 1)' for number in range(30))
+    assert house.long_fragments(house_of(two=with_claims(claims))) == []
 
 
 def test_bytes_have_no_encoding_to_name(house_of: Callable[..., Path]) -> None:

@@ -1,11 +1,15 @@
-"""The ledger of claims: gather what chapters recorded, and stop a build that broke its word."""
+"""The ledger of claims: gather what chapters recorded, and stop a build that broke its word.
+
+A cell with the tag `claims` is not shown. In its place stands a small mark, which leads to the ledger.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +19,10 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from sphinx.writers.html5 import HTML5Translator
 
 from nnz.press.claims import (
+    HERE,
     ClaimError,
     about_recording,
     book_claims,
@@ -37,6 +43,10 @@ class ledger(nodes.General, nodes.Element):
 
 class recordings(nodes.General, nodes.Element):
     """Stands where the table of all recordings will be."""
+
+
+class checked(nodes.General, nodes.Element):
+    """The mark of what was claimed of the cell before: its claims by id, and, once resolved, where it leads."""
 
 
 class Recordings(SphinxDirective):
@@ -82,16 +92,16 @@ def _marked(env: Any, kept: Recording, shown: str) -> nodes.Node:
         nodes.Text(shown),
         nodes.superscript("", "", nodes.Text("r")),
         internal=True,
-        refuri=f"{where}#{anchor(kept.name)}",
+        refuri=f"{where}#{anchor('recording', kept.name)}",
         reftitle=tip,
         classes=["recorded"],
     )
     return reference
 
 
-def anchor(name: str) -> str:
-    """Return the anchor of a recording's row in the ledger."""
-    return "recording-" + name.replace(".", "-").replace("_", "-")
+def anchor(kind: str, name: str) -> str:
+    """Return the anchor of a row in the ledger, of a `claim` or a `recording`."""
+    return f"{kind}-" + name.replace(".", "-").replace("_", "-")
 
 
 def fill_recordings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -117,7 +127,7 @@ def fill_recordings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                 _cell(f"{sum(kept.seconds.values()):,.0f}"),
                 _cell(made),
                 nodes.entry("", nodes.paragraph("", "", nodes.literal("", command(name)))),
-                ids=[anchor(name)],
+                ids=[anchor("recording", name)],
             )
             body += row
         group += body
@@ -141,14 +151,79 @@ class Machine(SphinxDirective):
 
 def recorded(app: Sphinx) -> Iterator[dict[str, Any]]:
     """Yield each claim that a page of this build recorded, with the page's name."""
-    config: NbParserConfig = app.env.mystnb_config  # type: ignore[attr-defined]
     for docname in sorted(app.env.found_docs):
-        path = Path(config.output_folder, f"{docname}.glue.json")
-        if not path.is_file():
-            continue
+        for _, record in of_page(app, docname):
+            yield {**record, "page": docname}
+
+
+def of_page(app: Sphinx, docname: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each claim that a page recorded, with the number of the cell that did it."""
+    config: NbParserConfig = app.env.mystnb_config  # type: ignore[attr-defined]
+    path = Path(config.output_folder, f"{docname}.glue.json")
+    if path.is_file():
         for output in json.loads(path.read_text(encoding="utf-8")).values():
             if record := output["metadata"].get("nnz_claim"):
-                yield {**record, "page": docname}
+                yield output["metadata"]["nnz_cell"], record
+
+
+def hide_claims(app: Sphinx, doctree: nodes.document) -> None:
+    """Put a mark in the place of each cell with the tag `claims`; what it glued is registered already."""
+    cells = [node for node in doctree.findall(nodes.container) if "tag_claims" in node["classes"]]
+    if not cells:
+        return
+    made: dict[int, list[str]] = {}
+    for cell, record in of_page(app, app.env.docname):
+        made.setdefault(cell, []).append(record["id"])
+    for node in cells:
+        ids = made.get(node["cell_index"], [])
+        place = node.parent.index(node)
+        before = node.parent[place - 1] if place else None
+        if isinstance(before, checked):
+            before["claims"] += ids
+        elif ids:
+            node.parent.insert(place, checked(claims=ids))
+        node.parent.remove(node)
+
+
+def fill_marks(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Say in each mark what came of its claims and where they stand in the ledger."""
+    places = list(doctree.findall(checked))
+    records = {record["id"]: record for _, record in of_page(app, docname)} if places else {}
+    for place in places:
+        place["records"] = [records[name] for name in place["claims"]]
+        if "book/ledger" in app.env.found_docs:
+            ledger_page = app.builder.get_relative_uri(docname, "book/ledger")
+            place["refuri"] = f"{ledger_page}#{anchor('claim', place['claims'][0])}"
+
+
+def said_of(records: Sequence[dict[str, Any]]) -> str:
+    """Return the few words of a mark: how many claims were checked, or how many of them hold."""
+    holding = sum(record["verdict"] in ("holds", HERE) for record in records)
+    if holding == len(records):
+        return f"{holding} checked" if holding > 1 else "checked"
+    if all(record["verdict"] == "not checked" for record in records):
+        return "not checked"
+    return f"{holding} of {len(records)} hold"
+
+
+def visit_checked(self: HTML5Translator, node: checked) -> None:
+    """Write the mark: a link whose tip, and whose name for a screen reader, lists the claims."""
+    said = said_of(node["records"])
+    each = [f"{record['statement']}: {record['verdict']}" for record in node["records"]]
+    link = {
+        "title": "\n".join(each),
+        "aria-label": f"{said}: {'; '.join(each)}. To the ledger.",
+        **({"href": node["refuri"]} if "refuri" in node else {}),
+    }
+    given = " ".join(f'{key}="{escape(value)}"' for key, value in link.items())
+    tick = "" if said.endswith("hold") or said == "not checked" else ' <span aria-hidden="true">✓</span>'
+    self.body.append(f'<p class="checked"><a {given}>{said}{tick}</a></p>\n')
+    raise nodes.SkipNode
+
+
+def skip(self: nodes.NodeVisitor, node: nodes.Node) -> None:
+    """Leave a mark out where nobody can follow it."""
+    raise nodes.SkipNode
 
 
 def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -202,6 +277,7 @@ def _table(app: Sphinx, docname: str, records: list[dict[str, Any]]) -> nodes.ta
             _cell(record["bound"]),
             _cell(show(record) + unit),
             _cell(record["verdict"]),
+            ids=[anchor("claim", record["id"])],
         )
     group += body
     return nodes.table("", group, classes=["ledger"])
@@ -235,6 +311,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("recorded", recorded_role)
     app.add_node(ledger)
     app.add_node(recordings)
+    others = ("latex", "text", "man", "texinfo")
+    app.add_node(checked, html=(visit_checked, None), **dict.fromkeys(others, (skip, None)))
+    app.connect("doctree-read", hide_claims)
+    app.connect("doctree-resolved", fill_marks)
     app.connect("doctree-resolved", fill_ledger)
     app.connect("doctree-resolved", fill_recordings)
     app.connect("build-finished", check_all)

@@ -180,8 +180,25 @@ def client_for(notebook: Any, source: str, *rest: Any, **options: Any) -> Notebo
     """Return what gives a notebook its outputs: the executed page, or MyST-NB's own client."""
     if os.environ.get("NNZ_PAGES") and executed.code_cells(notebook):
         path = Path(source)
-        return Executed(notebook, path if path.is_file() else None, *rest[:2])
-    return create_client(notebook, source, *rest, **options)
+        client: NotebookClientBase = Executed(notebook, path if path.is_file() else None, *rest[:2])
+    else:
+        client = create_client(notebook, source, *rest, **options)
+    start = client.start_client
+
+    def start_and_number() -> None:
+        start()
+        number_glue(client.notebook)
+
+    client.start_client = start_and_number  # type: ignore[method-assign]
+    return client
+
+
+def number_glue(notebook: Any) -> None:
+    """Write into what was glued which cell did it; MyST-NB takes it out of the cells and keeps the name alone."""
+    for index, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            if "scrapbook" in output.get("metadata", {}):
+                output["metadata"]["nnz_cell"] = index
 
 
 def ran_again(

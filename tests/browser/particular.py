@@ -173,6 +173,26 @@ def ledger_shows_every_claim(page: Page) -> Iterator[str]:
             yield f"the ledger's row of {claim_id}, which {claim['verdict']}, is {row!r}"
 
 
+def mark_leads_to_its_claims(page: Page) -> Iterator[str]:
+    """The keyboard goes from the mark below a cell to the row of its claim; on paper there is no mark."""
+    mark = page.locator("p.checked a").first
+    page.emulate_media(media="print")
+    if mark.is_visible():
+        yield "the mark of a cell is printed"
+    page.emulate_media(media="screen")
+    title, name = mark.get_attribute("title") or "", mark.get_attribute("aria-label") or ""
+    statement = title.splitlines()[0].rpartition(": ")[0]
+    if not name.startswith("checked: ") or statement not in name:
+        yield f"the mark of {title!r} is called {name!r}"
+    mark.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/book/ledger.html#claim-network-neuron")
+    row = page.locator("tr:target")
+    row.wait_for(state="visible")
+    if statement not in row.inner_text():
+        yield f"the mark of {title!r} leads to {row.inner_text()!r}"
+
+
 # At each width, in both themes.
 IN_EACH_VIEW: dict[str, tuple[Check, ...]] = {
     "book/bigram.html": (lengths_can_be_read, counts_can_be_read),
@@ -187,5 +207,6 @@ AT_LAST: dict[str, tuple[Check, ...]] = {
         listing_shows_the_tested_file_under_its_true_numbers,
     ),
     "book/ledger.html": (ledger_shows_every_claim,),
+    "book/network.html": (mark_leads_to_its_claims,),
     "search.html": (search_finds_smoothing,),
 }

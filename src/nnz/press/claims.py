@@ -1,7 +1,8 @@
 """Claims: the measured numbers of the book, each checked against a recorded value and its source.
 
-A chapter writes `claim("bigram.nll", value)`. That looks the claim up in `book/claims/bigram.toml`, checks the
-value at once, and glues it, so that the prose can show it. After the build, `verdicts` sees that none was left
+A chapter writes `claim("bigram.nll", value)`, in a cell with the tag `claims` below the one that computed the
+value. That looks the claim up in `book/claims/bigram.toml`, checks the value at once, and glues it, so that the
+prose can show it. The page shows a mark in place of the cell. After the build, `verdicts` sees that none was left
 out.
 
 What is checked, and when:

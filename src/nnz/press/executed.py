@@ -7,6 +7,7 @@ refuses those that do not belong to the code beside them.
 from __future__ import annotations
 
 import ast
+import copy
 import hashlib
 import platform
 import re
@@ -18,6 +19,8 @@ import nbformat
 
 from nnz.plumbing import datasets
 from nnz.plumbing.dependencies import digest, imported, module_path, reachable
+
+CLAIMS = "claims"  # the tag of cells that record claims; they are not shown
 
 
 def imports_of(page: str, cells: Sequence[str], package: Path) -> set[str]:
@@ -68,6 +71,20 @@ def key(page: str, cells: Sequence[str], root: Path, around: str) -> str:
 def code_cells(notebook: Mapping[str, Any]) -> list[str]:
     """Return the sources of a notebook's code cells."""
     return [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def bare(notebook: Any) -> Any:
+    """Return a copy of a notebook without its claims cells: the code that a reader sees, which runs alone."""
+    copied = copy.deepcopy(notebook)
+    copied["cells"] = [
+        cell for cell in copied["cells"] if CLAIMS not in cell.get("metadata", {}).get("tags", [])
+    ]
+    if lines := copied["metadata"].get("source_map"):
+        tags = [cell.get("metadata", {}).get("tags", []) for cell in notebook["cells"]]
+        copied["metadata"]["source_map"] = [
+            line for line, own in zip(lines, tags, strict=True) if CLAIMS not in own
+        ]
+    return copied
 
 
 def read(path: Path) -> Any | None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ast
 import re
+import symtable
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from nnz.press import executed
 from nnz.press.listing import ListingError, definitions, find_all, is_public
 
 NOT_PROSE = {
@@ -50,6 +52,7 @@ DRAWS |= {
 PLOTTED = re.compile(r"\bfigures\.|\.savefig|\bplt\.")
 DRAWN = re.compile(r"^(?:draw|steps)\(", re.MULTILINE)  # nnz.draw, as a cell's last line
 TORCH = {"torch", "F", "torch.nn.functional"}
+CLAIMS_MODULE, RECORDING = "nnz.press.claims", ("claim", "note")
 LONGEST, NINE_IN_TEN, HALF = 25, 13, 6  # lines of a fragment
 
 
@@ -60,6 +63,17 @@ class Cell:
     line: int
     options: dict[str, Any]
     code: str
+    end: int = 0  # the line of its last fence
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags."""
+        return list(self.options.get("tags") or [])
+
+    @property
+    def of_claims(self) -> bool:
+        """Whether it records claims and is not shown."""
+        return executed.CLAIMS in self.tags
 
 
 @dataclass
@@ -98,7 +112,7 @@ def _taken_apart(path: Path, text: str) -> Page:
     for number, line in enumerate(lines[start:], start=start + 1):
         fence = re.match(r"\s*(`{3,}|:{3,})(?:\{([^}]*)\})?\s*(.*)$", line)
         if fence and fences and fence[1].startswith(fences[-1][0]) and not fence[2] and not fence[3]:
-            _close(page, fences.pop(), body)
+            _close(page, fences.pop(), body, number)
             body = []
         elif fences and fences[-1][1].split(" ")[0] in NOT_PROSE:
             body.append(line)
@@ -113,16 +127,16 @@ def _taken_apart(path: Path, text: str) -> Page:
     return page
 
 
-def _close(page: Page, fence: tuple[str, str, int], body: list[str]) -> None:
+def _close(page: Page, fence: tuple[str, str, int], body: list[str], end: int) -> None:
     kind, _, argument = fence[1].partition(" ")
     if kind == "code-cell":
         options: dict[str, Any] = {}
         if body and body[0].strip() == "---":
-            end = next(index for index in range(1, len(body)) if body[index].strip() == "---")
-            options, body = (yaml.safe_load("\n".join(body[1:end])) or {}, body[end + 1 :])
+            last = next(index for index in range(1, len(body)) if body[index].strip() == "---")
+            options, body = (yaml.safe_load("\n".join(body[1:last])) or {}, body[last + 1 :])
         while body and (short := re.match(r":([\w-]+):\s*(.*)", body[0])):
             options[short[1]], body = yaml.safe_load(short[2] or "null"), body[1:]
-        page.cells.append(Cell(fence[2], options, "\n".join(body)))
+        page.cells.append(Cell(fence[2], options, "\n".join(body), end))
     elif kind == "listing":
         members = next((line.split(":", 2)[2] for line in body if line.startswith(":members:")), None)
         chosen = None if members is None else [name.strip() for name in members.split(",") if name.strip()]
@@ -430,7 +444,7 @@ def long_fragments(root: Path) -> list[str]:
         page = read_page(path)
         sizes = []
         for cell in page.cells:
-            if "remove-input" not in cell.options.get("tags", []):
+            if not cell.of_claims and "remove-input" not in cell.tags:
                 sizes.append((cell.line, sum(bool(line.strip()) for line in cell.code.splitlines())))
         for line, wanted, members in page.listings:
             excerpts = find_all(root / "src", wanted, members)
@@ -452,7 +466,10 @@ def long_fragments(root: Path) -> list[str]:
 
 
 def unmarked_timings(root: Path) -> list[str]:
-    """A cell that records a claim that varies is tagged `timing`, so that no two builds are held to it."""
+    """A cell that records a claim that varies is tagged `timing`, and so is the shown cell before it.
+
+    No two builds are held to what such cells print.
+    """
     varying = {
         entry["id"]
         for file in sorted((root / "book" / "claims").glob("*.toml"))
@@ -461,13 +478,136 @@ def unmarked_timings(root: Path) -> list[str]:
     }
     problems = []
     for path in toc(root):
+        shown = None
         for cell in read_page(path).cells:
+            shown = shown if cell.of_claims else cell
             found = varying & set(re.findall(r"""claim\(\s*["']([^"']+)""", cell.code))
-            if found and "timing" not in cell.options.get("tags", []):
-                problems.append(
-                    f"{path.name}:{cell.line}: records {sorted(found)[0]}, which varies; tag the cell timing"
-                )
+            for one, what in ((cell, "records"), (shown, "prints what is recorded as")):
+                if found and one and "timing" not in one.tags:
+                    problems.append(
+                        f"{path.name}:{one.line}: {what} {sorted(found)[0]}, which varies; tag the cell timing"
+                    )
     return problems
+
+
+def shown_claims(root: Path) -> list[str]:
+    """No cell that a reader sees records claims; that is done in cells with the tag `claims`."""
+    problems = []
+    for path in toc(root):
+        for cell in read_page(path).cells:
+            if cell.of_claims:
+                continue
+            for node in ast.walk(_parsed(cell.code)):
+                if (name := _recording_call(node)) is not None:
+                    problems.append(
+                        f"{path.name}:{cell.line}: {name}(...) is in a shown cell, not in one of claims"
+                    )
+                elif _imports_claims(node):
+                    problems.append(
+                        f"{path.name}:{cell.line}: a shown cell imports {CLAIMS_MODULE}; only claims cells need it"
+                    )
+    return problems
+
+
+def _recording_call(node: ast.AST) -> str | None:
+    """Return which of claim and note a node calls, if any; `history.note` is another."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in RECORDING:
+        return node.func.id
+    return None
+
+
+def _imports_claims(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        names = [f"{node.module}.{alias.name}" for alias in node.names]
+        return node.module == CLAIMS_MODULE or CLAIMS_MODULE in names
+    return isinstance(node, ast.Import) and any(alias.name == CLAIMS_MODULE for alias in node.names)
+
+
+def borrowed_names(root: Path) -> list[str]:
+    """No shown cell has to do with a name that a claims cell binds: the page runs without its claims cells."""
+    problems = []
+    for path in toc(root):
+        cells = read_page(path).cells
+        shown = set[str]().union(*(_globals(cell.code) for cell in cells if not cell.of_claims))
+        for cell in cells:
+            bound = _bound(cell.code) & shown if cell.of_claims else set()
+            problems += [
+                f"{path.name}:{cell.line}: a claims cell binds {name!r}, which is a name of a shown cell"
+                for name in sorted(bound - {"_"})
+            ]
+    return problems
+
+
+def _tables(code: str) -> Iterator[symtable.SymbolTable]:
+    """Yield the scopes of a cell, its own first."""
+    left = [symtable.symtable(ast.unparse(_parsed(code)), "cell", "exec")]
+    while left:
+        yield (table := left.pop(0))
+        left += table.get_children()
+
+
+def _globals(code: str) -> set[str]:
+    """Return the names of the page that a cell reads or binds, in functions too."""
+    own, *inner = _tables(code)
+    return {name.get_name() for name in own.get_symbols()} | {
+        name.get_name() for table in inner for name in table.get_symbols() if name.is_global()
+    }
+
+
+def _bound(code: str) -> set[str]:
+    """Return the names of the page that a cell binds."""
+    own, *inner = _tables(code)
+    names = {name.get_name() for name in own.get_symbols() if name.is_assigned() or name.is_imported()}
+    return names | {
+        name.get_name()
+        for table in inner
+        for name in table.get_symbols()
+        if name.is_declared_global() and name.is_assigned()
+    }
+
+
+def busy_claims(root: Path) -> list[str]:
+    """A claims cell stands directly below a cell, and only reads: imports, values by a name, loops, and claims."""
+    problems = []
+    for path in toc(root):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        ends = {cell.end for cell in read_page(path).cells}
+        for cell in read_page(path).cells:
+            if not cell.of_claims:
+                continue
+            above = cell.line - 1
+            while above and not lines[above - 1].strip():
+                above -= 1
+            if above not in ends:
+                problems.append(
+                    f"{path.name}:{cell.line}: a claims cell stands directly below the cell it reads"
+                )
+            problems += [
+                f"{path.name}:{cell.line}: {ast.unparse(statement).splitlines()[0]!r} in a claims cell"
+                for statement in _not_read_only(_parsed(cell.code).body)
+            ]
+    return problems
+
+
+def _not_read_only(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    for statement in statements:
+        if isinstance(statement, (ast.For, ast.If)):
+            yield from _not_read_only([*statement.body, *statement.orelse])
+        elif isinstance(statement, ast.Assign):
+            if not all(_is_name(target) for target in statement.targets):
+                yield statement
+        elif isinstance(statement, ast.Expr):
+            if _recording_call(statement.value) is None:
+                yield statement
+        elif not isinstance(statement, (ast.Import, ast.ImportFrom)):
+            yield statement
+
+
+def _is_name(target: ast.expr) -> bool:
+    """Whether an assignment to it binds names, and changes no object."""
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return all(_is_name(part) for part in target.elts)
+    return isinstance(target, ast.Name)
 
 
 def locale_texts(root: Path) -> list[str]:
@@ -521,5 +661,8 @@ RULES = (
     nameless_draws,
     long_fragments,
     unmarked_timings,
+    shown_claims,
+    borrowed_names,
+    busy_claims,
     locale_texts,
 )
