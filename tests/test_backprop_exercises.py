@@ -15,7 +15,7 @@ from torch import Tensor
 from nnz import exercises as ex
 from nnz.backprop import NAMES, backward, batchnorm_backward, first_params, forward
 from nnz.exercises import backprop
-from nnz.exercises.exercise import Exercise
+from nnz.exercises.checker.exercise import Exercise
 
 pytestmark = pytest.mark.support
 

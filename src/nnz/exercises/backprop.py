@@ -26,12 +26,12 @@ from nnz.backprop import (
     first_params,
     forward,
 )
-from nnz.exercises._calling import random_state_kept
-from nnz.exercises._compare import describe, dtype_name, is_tensor, kind
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Property, Slip
-from nnz.exercises.inputs import Input, call
-from nnz.exercises.result import Result
+from nnz.exercises.checker.calling import random_state_kept
+from nnz.exercises.checker.compare import describe, dtype_name, is_tensor, kind
+from nnz.exercises.checker.exercise import Exercise, Slip
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts, Property
+from nnz.exercises.checker.result import Result
 
 KEYS = "the names"
 GIVEN = "what was given"

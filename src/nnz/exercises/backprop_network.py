@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from nnz.backprop_network import Array
-from nnz.exercises._compare import difference
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Formula, Input, call
+from nnz.exercises.checker.compare import difference
+from nnz.exercises.checker.exercise import Exercise, Slip
+from nnz.exercises.checker.inputs import Formula, Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
 CALLS = "how often f is called"
 

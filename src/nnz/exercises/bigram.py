@@ -14,9 +14,9 @@ from torch import Tensor
 from nnz.bigram import BigramCounts
 from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import nll
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.exercise import Exercise, Slip
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
 
 def column_sums(counts: Tensor) -> Tensor:

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.linalg import vector_norm as norm
 
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.exercise import Exercise, Slip
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
 NAMES = "the names"
 

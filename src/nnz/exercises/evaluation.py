@@ -13,9 +13,9 @@ from nnz.bigram import BigramCounts, Uniform, UnigramCounts
 from nnz.contract import LanguageModel
 from nnz.data import Vocabulary, split_names, windows
 from nnz.evaluate import bits_per_character, by_name, by_position, nll, surprises
-from nnz.exercises._observe import RESULT, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.exercise import Exercise, Slip
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Parts
 from nnz.ngram import NGramCounts
 
 

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.data import Vocabulary
-from nnz.exercises._compare import freeze, is_tensor, same
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.compare import freeze, is_tensor, same
+from nnz.exercises.checker.exercise import Exercise, Slip
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.init import second_moment
 from nnz.mlp import BengioMLP, scores
 

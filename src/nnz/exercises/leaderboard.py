@@ -16,12 +16,12 @@ from nnz.bigram import BigramCounts, BigramNet, Uniform
 from nnz.contract import LanguageModel
 from nnz.data import load_names, split_names, windows
 from nnz.evaluate import Estimate, by_name, nll, resample, surprises
-from nnz.exercises._calling import exception_text, random_state_kept, reader_lines
-from nnz.exercises._compare import describe, is_tensor, kind
-from nnz.exercises._observe import RESULT, Answer, Outcome, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
-from nnz.exercises.result import Result
+from nnz.exercises.checker.calling import exception_text, random_state_kept, reader_lines
+from nnz.exercises.checker.compare import describe, is_tensor, kind
+from nnz.exercises.checker.exercise import Exercise, Slip
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Outcome, Parts
+from nnz.exercises.checker.result import Result
 from nnz.layers import BatchNorm1d, Embedding, Flatten, LayeredModel, Sequential
 from nnz.ngram import KneserNey, NGramCounts
 from nnz.plumbing.datasets import locate
@@ -363,7 +363,7 @@ class Scoreboard(Exercise):
 
     def observe(self, answer: Answer, index: int) -> Outcome:
         """Try an answer, see `Exercise.observe`; the reference and the slips are tried once and remembered."""
-        if answer is self.reference or any(answer is s.answer for s in self.slips):
+        if answer is self.reference or any(answer is self.wrong(slip) for slip in self.slips):
             return _once(self, answer, index)
         self._latest = super().observe(answer, index)
         return self._latest

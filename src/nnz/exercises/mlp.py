@@ -14,10 +14,10 @@ from torch import Tensor
 from nnz.bigram import BigramCounts, Uniform
 from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import surprises
-from nnz.exercises._compare import freeze, is_tensor, mismatch, same
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.compare import freeze, is_tensor, mismatch, same
+from nnz.exercises.checker.exercise import Exercise, Slip
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.mlp import BengioMLP, scores
 
 VERDICT = "the verdict"

@@ -14,10 +14,10 @@ from torch import Generator, Tensor
 from nnz.bigram import UnigramCounts
 from nnz.data import load_names, split_names, windows
 from nnz.evaluate import nll, surprises
-from nnz.exercises._compare import describe
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.compare import describe
+from nnz.exercises.checker.exercise import Exercise, Slip
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.mlp import BengioMLP
 from nnz.ngram import NGramCounts
 from nnz.plumbing.paths import resource

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.data import Vocabulary
-from nnz.exercises._observe import RESULT, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.exercise import Exercise, Slip
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Parts
 from nnz.layers import FlattenConsecutive
 from nnz.wavenet import WaveNet
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nnz.exercises._compare import describe
+from nnz.exercises.checker.compare import describe
 
 
 @dataclass(frozen=True)
