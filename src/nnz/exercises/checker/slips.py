@@ -5,6 +5,7 @@ import __future__
 
 import inspect
 import linecache
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Edit:
 
 
 def edit(old: str, new: str, of: Callable[..., object] | None = None) -> Edit:
-    """Return the edit that puts `new` for `old`, which has to stand exactly once in the source.
+    """Return the edit that puts `new` for `old`, which has to stand exactly once in the code.
 
     Args:
         old: the text that goes.
@@ -80,14 +81,15 @@ def edited(reference: Answer, edits: list[Edit], cause: str) -> Answer:
 
 
 def _changed(thing: Any, edits: list[Edit], where: str) -> str:
-    """Return the source of a thing after edits, each of which is found in the source as it was."""
+    """Return the source of a thing after edits, each of which is found in the code as it was, docstring aside."""
     source = inspect.getsource(thing)
+    code = re.sub('""".*?"""', lambda doc: "\0" * len(doc[0]), source, count=1, flags=re.DOTALL)
     for change in edits:
-        if (found := source.count(change.old)) != 1:
+        if (found := code.count(change.old)) != 1:
             raise EditError(f"{where}: {change.old!r} stands {found} times in {thing.__name__}, not once.")
     done, end = "", 0
-    for change in sorted(edits, key=lambda change: source.index(change.old)):
-        start = source.index(change.old)
+    for change in sorted(edits, key=lambda change: code.index(change.old)):
+        start = code.index(change.old)
         if start < end:
             raise EditError(f"{where}: {change.old!r} overlaps the edit before it in {thing.__name__}.")
         done, end = done + source[end:start] + change.new, start + len(change.old)
