@@ -10,6 +10,7 @@ from nnz.exercises.checker.calling import random_state_kept
 from nnz.exercises.checker.examine import examine
 from nnz.exercises.checker.inputs import Input
 from nnz.exercises.checker.observe import Answer, Drive, Outcome, Property, observe, returned
+from nnz.exercises.checker.plain import plain
 from nnz.exercises.checker.result import Result, Text
 from nnz.exercises.checker.slips import EditError, Slip, edit
 from nnz.exercises.contents import CONTENTS
@@ -24,7 +25,7 @@ class Exercise:
     Attributes:
         label: the chapter's name, `-ex-`, and a word; the exercise's label in the book.
         reference: an answer that is right. Its name is the exercise's.
-        task: what is asked for.
+        task: what is asked for, in Markdown, which the book shows as it is.
         hints: from a nudge to nearly there.
         inputs: what an answer is tried on, from the smallest to the largest.
         slips: known wrong answers.
@@ -47,6 +48,9 @@ class Exercise:
     tolerance: float = 1e-6
     _hints_shown: int = field(default=0, init=False)
     _known: dict[tuple[int, int], Outcome] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.task = inspect.cleandoc(self.task)
 
     @property
     def name(self) -> str:
@@ -140,5 +144,5 @@ class Exercise:
 
     def __repr__(self) -> str:
         verbs = " ".join(f"ex.{self.name}.{verb}" for verb in ("check(answer)", "hint()"))
-        head = f"{self.title} (chapter {self.chapter})\n\n{textwrap.fill(self.task)}"
+        head = f"{self.title} (chapter {self.chapter})\n\n{plain(self.task)}"
         return f"{head}\n\n{self.stub}\n{verbs} ex.{self.name}.solution()"
