@@ -25,10 +25,11 @@ from nnz.backprop import (
     forward,
 )
 from nnz.exercises.checker.calling import random_state_kept
-from nnz.exercises.checker.compare import describe, dtype_name, is_tensor, kind
+from nnz.exercises.checker.compare import describe, dtype_name, kind
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call
-from nnz.exercises.checker.observe import RESULT, Answer, Parts, Property
+from nnz.exercises.checker.inputs import Input, call, spelled, tensors
+from nnz.exercises.checker.observe import RESULT, Answer, Parts, Property, in_a_tuple
+from nnz.exercises.checker.properties import which_are_off
 from nnz.exercises.checker.result import Result
 
 KEYS = "the names"
@@ -740,38 +741,17 @@ _EVERY = LineByLine(
 )
 
 
-def _in_a_tuple(answer: Answer, args: Sequence[object]) -> Parts:
-    """Call the answer; a tensor alone counts as a tuple of one, so that it is said how many there should be."""
-    result = answer(*args)
-    return {RESULT: (result,) if is_tensor(result) else result}
-
-
-def _which_are_wrong(*names: str, right: Callable[..., tuple[Tensor, ...]]) -> Property:
-    """Return a property that says of a tuple of gradients which are right, and how far the others are off."""
+def _balances(what: str, axis: int, why: str) -> Property:
+    """Return a property that says which row or column does not sum to 0."""
 
     def says(args: Sequence[Any], parts: Parts) -> str:
         yours: Any = parts[RESULT]
-        wrong, agreed = [], []
-        for name, left, good in zip(names, yours, right(*args), strict=True):
-            if torch.allclose(left.to(good), good, rtol=1e-5, atol=1e-6):
-                agreed.append(name)
-            else:
-                gap = (left - good).abs().max().item()
-                wrong.append(f"{name} by up to {gap:.4g}")
-        if not wrong:
-            return ""
-        tail = f"; right: {' and '.join(agreed)}" if agreed else ""
-        return f"off: {', '.join(wrong)}{tail}"
+        for i, total in enumerate(yours.sum(axis).tolist()):
+            if not abs(total) < 1e-5:
+                return f"{what} {i} sums to {total:.4g}, and should to 0: {why}"
+        return ""
 
     return says
-
-
-def _rows_balance(args: Sequence[Any], parts: Parts) -> str:
-    yours: Any = parts[RESULT]
-    for i, total in enumerate(yours.sum(1).tolist()):
-        if not abs(total) < 1e-5:
-            return f"row {i} sums to {total:.4g}, and should to 0: what pushes the other logits down pulls one up"
-    return ""
 
 
 _DLOGITS = Exercise(
@@ -858,49 +838,22 @@ _DLOGITS = Exercise(
             edit("slopes = torch", "logits -= logits.max(1, keepdim=True).values\n    slopes = torch"),
         ),
     ),
-    properties=(_rows_balance,),
+    properties=(_balances("row", 1, "what pushes the other logits down pulls one up"),),
     tolerance=1e-6,
 )
 
 
-def _columns_balance(args: Sequence[Any], parts: Parts) -> str:
-    yours: Any = parts[RESULT]
-    for c, total in enumerate(yours.sum(0).tolist()):
-        if not abs(total) < 1e-5:
-            return (
-                f"column {c} sums to {total:.4g}, and should to 0: what is added to all examples alike, the norm "
-                "takes off again"
-            )
-    return ""
-
-
-def _norm_case(
-    dhpreact: list[list[float]],
-    bngain: list[list[float]],
-    hprebn: list[list[float]],
-    dtype: torch.dtype = torch.float32,
-) -> Input:
-    dout, gain, x = (torch.tensor(rows, dtype=dtype) for rows in (dhpreact, bngain, hprebn))
-    inv = (x.var(0, keepdim=True) + EPS) ** -0.5
-    where = (
-        f"dhpreact = torch.tensor({dhpreact}), bngain = torch.tensor({bngain}) and bnraw, bnvar_inv are those of "
-        f"hprebn = torch.tensor({hprebn}), in {dtype}"
-    )
-    text = f"dhprebn(dhpreact, bnraw, bnvar_inv, bngain) where {where}"
-    return Input((dout, (x - x.mean(0)) * inv, inv, gain), text)
+def _norm_case(dhpreact: str, bngain: str, hprebn: str) -> Input:
+    norm = f"bnraw = (x - x.mean(0)) * bnvar_inv and bnvar_inv = (x.var(0, keepdim=True) + {EPS}) ** -0.5"
+    return spelled(f"{dhpreact}, bnraw, bnvar_inv, {bngain} where {norm} and x = {hprebn}")
 
 
 def _drawn_norm_case(seed: int, n: int, h: int) -> Input:
     """Return a larger case, in float64."""
-    g = torch.Generator().manual_seed(seed)
-    rows = torch.randn(2 * n + 1, h, generator=g, dtype=torch.float64)
-    parts = rows[:n].tolist(), rows[-1:].tolist(), rows[n:-1].tolist()
-    text = (
-        f"dhprebn(dhpreact, bnraw, bnvar_inv, bngain) where rows = torch.randn({2 * n + 1}, {h}, "
-        f"generator=torch.Generator().manual_seed({seed}), dtype=torch.float64), dhpreact = rows[:{n}], "
-        f"bngain = rows[-1:] and bnraw, bnvar_inv are those of hprebn = rows[{n}:-1]"
+    how = f"generator=torch.Generator().manual_seed({seed}), dtype=torch.float64"
+    return _norm_case(
+        f"rows[:{n}]", "rows[-1:]", f"rows[{n}:-1] and rows = torch.randn({2 * n + 1}, {h}, {how})"
     )
-    return Input(_norm_case(*parts, torch.float64).args, text)
 
 
 _DHPREBN = Exercise(
@@ -922,14 +875,14 @@ _DHPREBN = Exercise(
     ),
     inputs=(
         _norm_case(
-            [[0.5, -1.0, 0.25], [2.0, 0.75, -1.5], [-0.25, 1.25, 0.5]],
-            [[1.5, 0.75, -2.0]],
-            [[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]],
+            "torch.tensor([[0.5, -1.0, 0.25], [2.0, 0.75, -1.5], [-0.25, 1.25, 0.5]])",
+            "torch.tensor([[1.5, 0.75, -2.0]])",
+            "torch.tensor([[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]])",
         ),
         _norm_case(
-            [[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25], [1.5, -0.5]],
-            [[0.5, 1.25]],
-            [[1.0, 2.5], [3.5, 0.5], [0.25, -1.5], [-2.0, 0.75]],
+            "torch.tensor([[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25], [1.5, -0.5]])",
+            "torch.tensor([[0.5, 1.25]])",
+            "torch.tensor([[1.0, 2.5], [3.5, 0.5], [0.25, -1.5], [-2.0, 0.75]])",
         ),
         _drawn_norm_case(1, 7, 5),
         _drawn_norm_case(2, 32, 4),
@@ -983,7 +936,7 @@ _DHPREBN = Exercise(
         Slip("the way through the variance has the wrong sign", edit("+ n / (n - 1)", "- n / (n - 1)")),
         Slip("the way through the mean has the wrong sign", edit("= dhpreact.sum(0)", "= -dhpreact.sum(0)")),
     ),
-    properties=(_columns_balance,),
+    properties=(_balances("column", 0, "what is added to all examples alike, the norm takes off again"),),
 )
 
 
@@ -1000,13 +953,10 @@ def _new_params(answer: Answer, args: Sequence[Any]) -> Parts:
 
 
 def _step_case(seed: int, B: int, rate: float, dtype: torch.dtype) -> Input:
-    params, X, Y = _network(seed, B, dtype)
-    text = (
-        f"hand_step(params, X, Y, {rate}) where g = torch.Generator().manual_seed({seed}), params = first_params("
-        f"3, 2, 4, 8, generator=g), in {dtype}, X = torch.randint(8, ({B}, 3), generator=g) and Y = torch.randint("
-        f"8, ({B},), generator=g)"
-    )
-    return Input((params, X, Y, rate), text)
+    drawn = f"Y = torch.randint(8, ({B},), generator=g) and X = torch.randint(8, ({B}, 3), generator=g)"
+    params = f"{{name: p.to({dtype}) for name, p in first_params(3, 2, 4, 8, generator=g).items()}}"
+    where = f"{drawn} and params = {params} and g = torch.Generator().manual_seed({seed})"
+    return spelled(f"params, X, Y, {rate} where {where}", first_params=first_params)
 
 
 _STEP = Exercise(
@@ -1036,7 +986,10 @@ _STEP = Exercise(
         Slip("the rate plays no part in the step", edit("rate * d[name]", "d[name]")),
         Slip(
             "where a character comes more than once, only its last use has moved its row of C; all uses count",
-            edit("torch.zeros_like(v.C).index_add(0, X.flatten(), demb)", "_last_use(v.C, X, demb)"),
+            edit(
+                ".index_add(0, X.flatten(), demb)",
+                '\n    for x, slopes in zip(X.flatten().tolist(), demb):\n        d["C"][x] = slopes',
+            ),
         ),
         Slip(
             "the given parameters are changed in place; the new ones go into new tensors",
@@ -1084,22 +1037,11 @@ _STEP = Exercise(
 )
 
 
-def _layer_case(*rows: list[Any], eps: float) -> Input:
-    tensors = [torch.tensor(row) for row in rows]
-    dout, x, weight = (f"torch.tensor({row})" for row in rows)
-    return Input((*tensors, eps), f"layer_norm_backward({dout}, {x}, {weight}, {eps})")
-
-
-def _drawn_layer_case(seed: int, *shape: int, eps: float) -> Input:
+def _drawn(seed: int, shapes: Sequence[tuple[int, ...]], *rest: float) -> Input:
     """Return a larger case, in float64."""
-    g = torch.Generator().manual_seed(seed)
-    dout = torch.randn(shape, generator=g, dtype=torch.float64)
-    x = torch.randn(shape, generator=g, dtype=torch.float64)
-    weight = torch.randn(shape[-1], generator=g, dtype=torch.float64)
-    shapes = (shape, shape, shape[-1:])
-    drawn = ", ".join(f"torch.randn({size}, **how)" for size in shapes)
-    where = f"how = dict(generator=torch.Generator().manual_seed({seed}), dtype=torch.float64)"
-    return Input((dout, x, weight, eps), f"layer_norm_backward({drawn}, {eps}) where {where}")
+    drawn = [f"torch.randn({shape}, **how)" for shape in shapes]
+    how = f"dict(generator=torch.Generator().manual_seed({seed}), dtype=torch.float64)"
+    return spelled(f"{', '.join([*drawn, *map(str, rest)])} where how = {how}")
 
 
 _LAYER = Exercise(
@@ -1120,26 +1062,26 @@ _LAYER = Exercise(
         "number of a row has a weight of its own.",
     ),
     inputs=(
-        _layer_case(
+        tensors(
             [[0.5, -1.0, 0.25], [2.0, 0.75, -1.5], [-0.25, 1.25, 0.5]],
             [[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]],
             [1.5, 0.75, -2.0],
-            eps=0.25,
+            0.25,
         ),
-        _layer_case(
+        tensors(
             [[0.75, -1.5, 2.0, 0.25], [-0.5, 1.0, 1.75, -2.0]],
             [[2.0, 0.5, -1.0, 3.0], [1.5, -0.5, 0.25, 1.0]],
             [0.5, -1.5, 2.0, 1.25],
-            eps=1e-5,
+            1e-5,
         ),
-        _layer_case(
+        tensors(
             [[[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]], [[-0.5, 1.0, 0.75], [2.5, -1.25, 0.5]]],
             [[[1.0, 0.25, 2.0], [3.0, 5.0, -2.0]], [[4.0, -1.0, 0.75], [0.5, 1.0, 2.5]]],
             [1.5, -2.0, 0.5],
-            eps=0.01,
+            0.01,
         ),
-        _drawn_layer_case(3, 4, 3, 5, eps=0.001),
-        _drawn_layer_case(4, 8, 6, eps=0.5),
+        _drawn(3, [(4, 3, 5), (4, 3, 5), (5,)], 0.001),
+        _drawn(4, [(8, 6), (8, 6), (6,)], 0.5),
     ),
     slips=(
         Slip(
@@ -1213,26 +1155,10 @@ _LAYER = Exercise(
             edit(", (dout * raw).sum(rows), dout.sum(rows)", ""),
         ),
     ),
-    drive=_in_a_tuple,
-    properties=(_which_are_wrong("dx", "dweight", "dbias", right=layer_norm_backward),),
+    drive=in_a_tuple,
+    properties=(which_are_off("dx", "dweight", "dbias", right=layer_norm_backward),),
     tolerance=1e-5,
 )
-
-
-def _way_round_case(dout: Any, x: Any, W: Any) -> Input:
-    shown = ", ".join(f"torch.tensor({rows})" for rows in (dout, x, W))
-    tensors = tuple(torch.tensor(rows) for rows in (dout, x, W))
-    return Input(tensors, f"residual_backward({shown})")
-
-
-def _drawn_way_round_case(seed: int, B: int, C: int) -> Input:
-    """Return a larger case, in float64."""
-    g = torch.Generator().manual_seed(seed)
-    shapes = (B, C), (B, C), (C, C)
-    tensors = [torch.randn(s, generator=g, dtype=torch.float64) for s in shapes]
-    drawn = ", ".join(f"torch.randn({s}, **how)" for s in shapes)
-    where = f"how = dict(generator=torch.Generator().manual_seed({seed}), dtype=torch.float64)"
-    return Input(tuple(tensors), f"residual_backward({drawn}) where {where}")
 
 
 _ROUND = Exercise(
@@ -1251,15 +1177,15 @@ _ROUND = Exercise(
         "not say whether something should be transposed. Follow one number of W through the product.",
     ),
     inputs=(
-        _way_round_case([[0.5, -1.0], [2.0, 0.75]], [[1.5, -0.5], [-2.0, 0.25]], [[0.75, -1.5], [0.5, 2.0]]),
-        _way_round_case([[1.5, -0.5]], [[2.0, 0.5]], [[0.5, -0.25], [-2.0, 1.5]]),
-        _way_round_case(
+        tensors([[0.5, -1.0], [2.0, 0.75]], [[1.5, -0.5], [-2.0, 0.25]], [[0.75, -1.5], [0.5, 2.0]]),
+        tensors([[1.5, -0.5]], [[2.0, 0.5]], [[0.5, -0.25], [-2.0, 1.5]]),
+        tensors(
             [[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25]],
             [[-1.5, 0.5], [2.0, -0.75], [0.25, 1.0]],
             [[-0.5, 1.5], [0.75, -2.0]],
         ),
-        _drawn_way_round_case(5, 4, 3),
-        _drawn_way_round_case(6, 7, 7),
+        _drawn(5, [(4, 3), (4, 3), (3, 3)]),
+        _drawn(6, [(7, 7), (7, 7), (7, 7)]),
     ),
     slips=(
         Slip(
@@ -1301,20 +1227,15 @@ _ROUND = Exercise(
         ),
         Slip("only dx is returned; dW is asked for too", edit(", x.T @ dz", "")),
     ),
-    drive=_in_a_tuple,
-    properties=(_which_are_wrong("dx", "dW", right=residual_backward),),
+    drive=in_a_tuple,
+    properties=(which_are_off("dx", "dW", right=residual_backward),),
     tolerance=1e-5,
 )
 
 
-def _adam_case(
-    weight: list[Any], *gradients: list[Any], rate: float, betas: tuple[float, float], eps: float
-) -> Input:
-    slopes = [torch.tensor(row, dtype=torch.float64) for row in gradients]
-    p = torch.tensor(weight, dtype=torch.float64)
-    shown = f"torch.tensor({weight}), list(torch.tensor({list(gradients)}))"
-    text = f"adam_by_hand({shown}, {rate}, {betas}, {eps}), in torch.float64"
-    return Input((p, slopes, rate, betas, eps), text)
+def _adam_case(weight: list[Any], gradients: list[Any], *rest: object) -> Input:
+    given = f"torch.tensor({weight}, **how), list(torch.tensor({gradients}, **how))"
+    return spelled(f"{given}, {', '.join(map(str, rest))} where how = dict(dtype=torch.float64)")
 
 
 _ADAM = Exercise(
@@ -1338,24 +1259,16 @@ _ADAM = Exercise(
         "and t counts from 1.",
     ),
     inputs=(
-        _adam_case([0.5, -1.5], [2.0, 0.25], rate=0.5, betas=(0.75, 0.5), eps=0.125),
-        _adam_case([0.5, -1.5], [2.0, 0.25], [-0.5, 0.75], rate=0.25, betas=(0.5, 0.75), eps=0.25),
+        _adam_case([0.5, -1.5], [[2.0, 0.25]], 0.5, (0.75, 0.5), 0.125),
+        _adam_case([0.5, -1.5], [[2.0, 0.25], [-0.5, 0.75]], 0.25, (0.5, 0.75), 0.25),
         _adam_case(
             [[1.25, -0.75], [2.5, 0.5]],
-            [[0.5, -2.0], [1.5, 0.0]],
-            [[0.25, 1.0], [-3.0, 0.0]],
-            [[-1.5, 0.75], [0.5, 0.0]],
-            rate=0.1,
-            betas=(0.9, 0.99),
-            eps=1e-8,
+            [[[0.5, -2.0], [1.5, 0.0]], [[0.25, 1.0], [-3.0, 0.0]], [[-1.5, 0.75], [0.5, 0.0]]],
+            0.1,
+            (0.9, 0.99),
+            1e-8,
         ),
-        _adam_case(
-            [0.75],
-            *([slope] for slope in (1e-3, -2e-3, 1.5e-3, 5e-4, -1e-3)),
-            rate=0.03,
-            betas=(0.9, 0.999),
-            eps=1e-6,
-        ),
+        _adam_case([0.75], [[1e-3], [-2e-3], [1.5e-3], [5e-4], [-1e-3]], 0.03, (0.9, 0.999), 1e-6),
     ),
     slips=(
         Slip(

@@ -11,7 +11,7 @@ from nnz.backprop_network import Array
 from nnz.exercises.checker.compare import difference
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Formula, Input, call
-from nnz.exercises.checker.observe import RESULT, Answer, Parts
+from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_a_tuple
 
 CALLS = "how often f is called"
 
@@ -47,12 +47,6 @@ def directional_error(
     u = direction / np.linalg.norm(direction)  # of length 1
     measured = (f(x + h * u) - f(x - h * u)) / (2 * h)
     return float(abs(measured - np.sum(gradient * u)))
-
-
-def _in_a_tuple(answer: Answer, args: Sequence[object]) -> Parts:
-    """Call the answer; an array alone counts as a tuple of one, so that it is said how many there should be."""
-    result = answer(*args)
-    return {RESULT: (result,) if isinstance(result, np.ndarray) else result}
 
 
 def _is_measured(args: Sequence[Any], parts: Parts) -> str:
@@ -163,7 +157,7 @@ _LINEAR = Exercise(
             ),
         ),
     ),
-    drive=_in_a_tuple,
+    drive=in_a_tuple,
     properties=(_is_measured,),
 )
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.linalg import vector_norm as norm
 
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.inputs import call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
 NAMES = "the names"
@@ -80,15 +80,6 @@ def _infinite(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _steps_case(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> Input:
-    shown, args = [], []
-    for numbers in (before, after):
-        args.append({name: torch.tensor(given) for name, given in numbers.items()})
-        pairs = [f"{name!r}: torch.tensor({x})" for name, x in numbers.items()]
-        shown.append(f"{{{', '.join(pairs)}}}")
-    return Input(tuple(args), f"update_ratios({', '.join(shown)})")
-
-
 _RATIOS = Exercise(
     label="diagnostics-ex-ratio",
     reference=update_ratios,
@@ -106,18 +97,21 @@ _RATIOS = Exercise(
         "float of it.",
     ),
     inputs=(
-        _steps_case({"W1": [[1.0, 2.0]]}, {"W1": [[1.5, 2.5]]}),
-        _steps_case(
-            {"W1": [[3.0, -1.0], [0.5, 2.0]], "b1": [1.0, -2.0]},
-            {"W1": [[3.5, -1.0], [1.0, 1.5]], "b1": [1.25, -1.0]},
+        spelled("{'W1': torch.tensor([[1.0, 2.0]])}, {'W1': torch.tensor([[1.5, 2.5]])}"),
+        spelled(
+            "{'W1': torch.tensor([[3.0, -1.0], [0.5, 2.0]]), "
+            "'b1': torch.tensor([1.0, -2.0])}, {'W1': torch.tensor([[3.5, -1.0], [1.0, 1.5]]), "
+            "'b1': torch.tensor([1.25, -1.0])}"
         ),
-        _steps_case(
-            {"C": [[1.0, 2.0]], "W1": [[0.5, 0.0], [1.0, 1.5]], "b1": [0.0, 0.0]},
-            {"C": [[1.0, 2.0]], "W1": [[0.5, 0.01], [1.0, 1.48]], "b1": [0.1, 0.0]},
+        spelled(
+            "{'C': torch.tensor([[1.0, 2.0]]), 'W1': torch.tensor([[0.5, 0.0], [1.0, 1.5]]), "
+            "'b1': torch.tensor([0.0, 0.0])}, {'C': torch.tensor([[1.0, 2.0]]), "
+            "'W1': torch.tensor([[0.5, 0.01], [1.0, 1.48]]), 'b1': torch.tensor([0.1, 0.0])}"
         ),
-        _steps_case(
-            {"kernel": [[[1.0, 4.0]], [[-2.0, 3.0]]], "W": [[8.0], [-8.0], [4.0]]},
-            {"kernel": [[[2.0, 9.0]], [[0.0, 1.0]]], "W": [[8.1], [-7.9], [4.1]]},
+        spelled(
+            "{'kernel': torch.tensor([[[1.0, 4.0]], [[-2.0, 3.0]]]), 'W': torch.tensor([[8.0], [-8.0], "
+            "[4.0]])}, {'kernel': torch.tensor([[[2.0, 9.0]], [[0.0, 1.0]]]), 'W': torch.tensor([[8.1], "
+            "[-7.9], [4.1]])}"
         ),
     ),
     slips=(
@@ -308,11 +302,6 @@ _FACTOR = Exercise(
 )
 
 
-def _twins_case(W1: list[list[float]], b1: list[float], W2: list[Any]) -> Input:
-    text = f"twins(torch.tensor({W1}), torch.tensor({b1}), torch.tensor({W2}))"
-    return Input((torch.tensor(W1), torch.tensor(b1), torch.tensor(W2)), text)
-
-
 _TWINS = Exercise(
     label="diagnostics-ex-twins",
     reference=twins,
@@ -329,28 +318,28 @@ _TWINS = Exercise(
         "units in order, and groups and units are sorted on their own.",
     ),
     inputs=(
-        _twins_case([[1.0, 2.0, 1.0]], [0.5, 0.0, 0.5], [[3.0], [2.0], [3.0]]),
-        _twins_case(
+        tensors([[1.0, 2.0, 1.0]], [0.5, 0.0, 0.5], [[3.0], [2.0], [3.0]]),
+        tensors(
             [[1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 2.0, 2.0]],
             [0.5, 0.5, 0.5, -0.5],
             [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]],
         ),
-        _twins_case(
+        tensors(
             [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]],
             [0.0, 0.0, 0.0],
             [[1.0, 1.0, 2.0], [2.0, 2.0, 1.0], [3.0, 3.0, 0.0]],
         ),
-        _twins_case(
+        tensors(
             [[1.0, 0.5, 2.0, 0.5, 1.0, 0.5], [2.0, 2.0, 1.0, 2.0, 2.0, 2.0]],
             [0.0, 1.0, 0.0, 1.0, 0.0, 1.0],
             [[1.0], [2.0], [1.0], [2.0], [1.0], [2.0]],
         ),
-        _twins_case(
+        tensors(
             [[0.5, 0.5, 0.500001, 0.5], [0.25, 0.25, 0.25, 0.25]],
             [1.0, 1.0, 1.0, 1.0],
             [[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [2.0, 1.000001]],
         ),
-        _twins_case([[0.0, 0.0, 0.0]], [0.0, 0.0, 0.0], [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
+        tensors([[0.0, 0.0, 0.0]], [0.0, 0.0, 0.0], [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
     ),
     slips=(
         Slip(

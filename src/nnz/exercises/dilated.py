@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.inputs import call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Parts
 
 
@@ -141,15 +141,6 @@ def _where_off(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _conv_case(x: list[list[list[float]]], weight: Any, bias: Any, d: int) -> Input:
-    tensors = [torch.tensor(given) for given in (x, weight, bias)]
-    shown = ", ".join(f"torch.tensor({given})" for given in (x, weight, bias))
-    return Input((*tensors, d), f"causal_conv({shown}, {d})")
-
-
-_WAVES = (torch.arange(48.0).view(2, 3, 8) ** 2) % 11 / 4
-_KERNELS = (torch.arange(24.0).view(2, 3, 4) ** 2) % 7 / 2 - 1
-
 _CONV = Exercise(
     label="dilated-ex-conv",
     reference=causal_conv,
@@ -168,13 +159,12 @@ _CONV = Exercise(
         "left and on the right of the last axis.",
     ),
     inputs=(
-        _conv_case([[[1.0, 2.0, 4.0]]], [[[10.0, 1.0]]], [0.0], 1),
-        _conv_case([[[1.0, 2.0, 4.0, 3.0]]], [[[10.0, 1.0]]], [0.5], 2),
-        _conv_case([[[1.0, -1.0, 2.0, 0.5, 3.0]]], [[[0.5, -1.0, 2.0]]], [0.25], 1),
-        Input(
-            (_WAVES, _KERNELS, torch.tensor([0.5, -1.0]), 2),
-            "causal_conv((torch.arange(48.0).view(2, 3, 8) ** 2) % 11 / 4, (torch.arange(24.0).view(2, 3, 4) ** "
-            "2) % 7 / 2 - 1, torch.tensor([0.5, -1.0]), 2)",
+        tensors([[[1.0, 2.0, 4.0]]], [[[10.0, 1.0]]], [0.0], 1),
+        tensors([[[1.0, 2.0, 4.0, 3.0]]], [[[10.0, 1.0]]], [0.5], 2),
+        tensors([[[1.0, -1.0, 2.0, 0.5, 3.0]]], [[[0.5, -1.0, 2.0]]], [0.25], 1),
+        spelled(
+            "(torch.arange(48.0).view(2, 3, 8) ** 2) % 11 / 4, (torch.arange(24.0).view(2, 3, "
+            "4) ** 2) % 7 / 2 - 1, torch.tensor([0.5, -1.0]), 2"
         ),
     ),
     slips=(
@@ -432,14 +422,6 @@ def _within_one(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _gate_case(left: Any, now: Any, weight: list[list[float]], bias: list[float]) -> Input:
-    tensors = tuple(torch.tensor(given) for given in (left, now, weight, bias))
-    shown = ", ".join(f"torch.tensor({given})" for given in (left, now, weight, bias))
-    return Input(tensors, f"gated({shown})")
-
-
-_STEPS = torch.arange(24.0).view(2, 4, 3)
-
 _GATED = Exercise(
     label="dilated-ex-gate",
     reference=gated,
@@ -457,22 +439,16 @@ _GATED = Exercise(
         "One half says what could be passed on, from -1 to 1, and the other how much of it is, from 0 to 1.",
     ),
     inputs=(
-        _gate_case([[1.0]], [[2.0]], [[1.0, -0.5], [0.25, 0.75]], [0.0, 0.5]),
-        _gate_case(
+        tensors([[1.0]], [[2.0]], [[1.0, -0.5], [0.25, 0.75]], [0.0, 0.5]),
+        tensors(
             [[0.5, -1.0], [1.5, 0.0]],
             [[1.0, 0.25], [-0.5, 2.0]],
             [[0.5, -1.0, 0.25, 1.0], [1.0, 0.5, -0.5, 0.0], [-0.25, 0.75, 1.0, -1.5], [0.5, 0.25, 0.75, 0.5]],
             [0.5, -0.25, 0.0, 1.0],
         ),
-        Input(
-            (
-                _STEPS**2 % 5 - 2,
-                _STEPS**2 % 7 - 3,
-                torch.arange(24.0).view(6, 4) % 5 / 4 - 0.5,
-                torch.tensor([0.25, -0.5, 0.5, 1.0]),
-            ),
-            "gated(x**2 % 5 - 2, x**2 % 7 - 3, torch.arange(24.0).view(6, 4) % 5 / 4 - 0.5, "
-            "torch.tensor([0.25, -0.5, 0.5, 1.0])) where x = torch.arange(24.0).view(2, 4, 3)",
+        spelled(
+            "x**2 % 5 - 2, x**2 % 7 - 3, torch.arange(24.0).view(6, 4) % 5 / 4 - 0.5, "
+            "torch.tensor([0.25, -0.5, 0.5, 1.0]) where x = torch.arange(24.0).view(2, 4, 3)"
         ),
     ),
     slips=(
@@ -537,12 +513,6 @@ def _which_kept(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _nucleus_case(rows: list[list[float]], p: float) -> Input:
-    probs = torch.tensor(rows, dtype=torch.float64)
-    text = f"top_p(torch.tensor({rows}, dtype=torch.float64), {p})"
-    return Input((probs, p), text)
-
-
 _NUCLEUS = Exercise(
     label="dilated-ex-nucleus",
     reference=top_p,
@@ -560,18 +530,19 @@ _NUCLEUS = Exercise(
         "what is left of it.",
     ),
     inputs=(
-        _nucleus_case([[0.5, 0.3125, 0.1875]], 0.75),
-        _nucleus_case([[0.125, 0.5, 0.25, 0.0625, 0.0625 / 2, 0.0625 / 2]], 0.75),
-        _nucleus_case(
+        tensors([[0.5, 0.3125, 0.1875]], 0.75, dtype=torch.float64),
+        tensors([[0.125, 0.5, 0.25, 0.0625, 0.03125, 0.03125]], 0.75, dtype=torch.float64),
+        tensors(
             [
                 [0.0625, 0.5625, 0.25, 0.125],
                 [0.28125, 0.1875, 0.21875, 0.3125],
                 [0.9375, 0.03125, 0.015625, 0.015625],
             ],
             0.625,
+            dtype=torch.float64,
         ),
-        _nucleus_case([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 1.0),
-        _nucleus_case([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 0.03125),
+        tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 1.0, dtype=torch.float64),
+        tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 0.03125, dtype=torch.float64),
     ),
     slips=(
         Slip(

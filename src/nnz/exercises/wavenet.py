@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nnz.data import Vocabulary
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.inputs import Input, call, spelled
 from nnz.exercises.checker.observe import RESULT, Parts
 from nnz.wavenet import WaveNet
 
@@ -75,12 +75,6 @@ def _which_pair(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _fuse_case(B: int, T: int, C: int, n: int) -> Input:
-    x = torch.arange(float(B * T * C)).view(B, T, C) / 2
-    text = f"torch.arange({float(B * T * C)}).view({B}, {T}, {C}) / 2"
-    return Input((x, n), f"flatten_by_strides({text}, {n})")
-
-
 _STRIDES = Exercise(
     label="wavenet-ex-strides",
     reference=flatten_by_strides,
@@ -96,11 +90,11 @@ _STRIDES = Exercise(
         "Row g of all slices together is group g. So along which axis are they put side by side?",
     ),
     inputs=(
-        _fuse_case(1, 4, 1, 2),
-        _fuse_case(2, 4, 3, 2),
-        _fuse_case(2, 6, 2, 3),
-        _fuse_case(3, 2, 4, 2),
-        _fuse_case(2, 12, 3, 4),
+        spelled("torch.arange(4.0).view(1, 4, 1) / 2, 2"),
+        spelled("torch.arange(24.0).view(2, 4, 3) / 2, 2"),
+        spelled("torch.arange(24.0).view(2, 6, 2) / 2, 3"),
+        spelled("torch.arange(24.0).view(3, 2, 4) / 2, 2"),
+        spelled("torch.arange(72.0).view(2, 12, 3) / 2, 4"),
     ),
     slips=(
         Slip(
@@ -364,7 +358,7 @@ _SMOOTHED = Exercise(
         call(torch.tensor([3.25, 3.0, 2.0, 2.25, 1.0, 1.5, 0.5, 0.25]), 3),
         call(torch.tensor([2.0, 1.0]), 5),
         call(torch.tensor([2.5, 0.5, 1.0]), 1),
-        Input((torch.arange(103.0) ** 2 % 17, 10), "smoothed(torch.arange(103.0) ** 2 % 17, 10)"),
+        spelled("torch.arange(103.0) ** 2 % 17, 10"),
     ),
     slips=(
         Slip(
