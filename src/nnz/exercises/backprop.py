@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.backprop import (
@@ -27,10 +25,11 @@ from nnz.backprop import (
     forward,
 )
 from nnz.exercises.checker.calling import random_state_kept
-from nnz.exercises.checker.compare import describe, dtype_name, is_tensor, kind
-from nnz.exercises.checker.exercise import Exercise, Slip
-from nnz.exercises.checker.inputs import Input, call
-from nnz.exercises.checker.observe import RESULT, Answer, Parts, Property
+from nnz.exercises.checker.compare import describe, dtype_name, kind
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call, spelled, tensors
+from nnz.exercises.checker.observe import RESULT, Answer, Parts, Property, in_a_tuple
+from nnz.exercises.checker.properties import which_are_off
 from nnz.exercises.checker.result import Result
 
 KEYS = "the names"
@@ -516,7 +515,7 @@ _LINES: dict[str, tuple[tuple[str, Line], ...]] = {
 
 def _last_use(C: Tensor, X: Tensor, demb: Tensor) -> Tensor:
     gradient = torch.zeros_like(C)
-    for x, slopes in zip(X.flatten().tolist(), demb.flatten(0, 1), strict=True):
+    for x, slopes in zip(X.flatten().tolist(), demb.view(-1, C.shape[1]), strict=True):
         gradient[x] = slopes
     return gradient
 
@@ -693,16 +692,6 @@ def _one_line(name: str, line: Line) -> Answer:
     return answer
 
 
-def _with_a_d(values: Values, X: Tensor, Y: Tensor) -> Values:
-    return {f"d{name}": slope for name, slope in backward(values, X, Y).items()}
-
-
-def _in_values(values: Values, X: Tensor, Y: Tensor) -> Values:
-    right = backward(values, X, Y)
-    values["probs"].copy_(right["logits"])
-    return right
-
-
 _EVERY = LineByLine(
     label="backprop-ex-lines",
     reference=all_gradients,
@@ -732,11 +721,17 @@ _EVERY = LineByLine(
     slips=(
         Slip(
             "the keys begin with a d; here each is the name of the tensor that the gradient belongs to",
-            _with_a_d,
+            edit(
+                "return backward(values, X, Y)",
+                'return {f"d{name}": slope for name, slope in backward(values, X, Y).items()}',
+            ),
         ),
         Slip(
             "a tensor of values is changed in place; the lines that come later may need it as it was",
-            _in_values,
+            edit(
+                "return backward(values, X, Y)",
+                'right = backward(values, X, Y)\n    values["probs"].copy_(right["logits"])\n    return right',
+            ),
         ),
         *(Slip(f"{name}: {slips[0][0]}", _one_line(name, slips[0][1])) for name, slips in _LINES.items()),
     ),
@@ -746,59 +741,17 @@ _EVERY = LineByLine(
 )
 
 
-def _in_a_tuple(answer: Answer, args: Sequence[object]) -> Parts:
-    """Call the answer; a tensor alone counts as a tuple of one, so that it is said how many there should be."""
-    result = answer(*args)
-    return {RESULT: (result,) if is_tensor(result) else result}
-
-
-def _which_are_wrong(*names: str, right: Callable[..., tuple[Tensor, ...]]) -> Property:
-    """Return a property that says of a tuple of gradients which are right, and how far the others are off."""
+def _balances(what: str, axis: int, why: str) -> Property:
+    """Return a property that says which row or column does not sum to 0."""
 
     def says(args: Sequence[Any], parts: Parts) -> str:
         yours: Any = parts[RESULT]
-        wrong, agreed = [], []
-        for name, left, good in zip(names, yours, right(*args), strict=True):
-            if torch.allclose(left.to(good), good, rtol=1e-5, atol=1e-6):
-                agreed.append(name)
-            else:
-                gap = (left - good).abs().max().item()
-                wrong.append(f"{name} by up to {gap:.4g}")
-        if not wrong:
-            return ""
-        tail = f"; right: {' and '.join(agreed)}" if agreed else ""
-        return f"off: {', '.join(wrong)}{tail}"
+        for i, total in enumerate(yours.sum(axis).tolist()):
+            if not abs(total) < 1e-5:
+                return f"{what} {i} sums to {total:.4g}, and should to 0: {why}"
+        return ""
 
     return says
-
-
-def _dlogits_from(probs: Callable[[Tensor], Tensor]) -> Answer:
-    """Return an answer that takes something else for the probabilities."""
-    return lambda logits, Y: (probs(logits) - F.one_hot(Y, logits.shape[1])) / len(Y)
-
-
-def _naive_softmax(logits: Tensor) -> Tensor:
-    powers = logits.exp()
-    return powers / powers.sum(1, keepdim=True)
-
-
-def _shifted_in_place(logits: Tensor, Y: Tensor) -> Tensor:
-    logits -= logits.max(1, keepdim=True).values
-    return dlogits(logits, Y)
-
-
-def _in_all_rows(logits: Tensor, Y: Tensor) -> Tensor:
-    slopes = logits.softmax(1)
-    slopes[:, Y] -= 1
-    return slopes / len(Y)
-
-
-def _rows_balance(args: Sequence[Any], parts: Parts) -> str:
-    yours: Any = parts[RESULT]
-    for i, total in enumerate(yours.sum(1).tolist()):
-        if not abs(total) < 1e-5:
-            return f"row {i} sums to {total:.4g}, and should to 0: what pushes the other logits down pulls one up"
-    return ""
 
 
 _DLOGITS = Exercise(
@@ -829,123 +782,78 @@ _DLOGITS = Exercise(
     ),
     slips=(
         Slip(
-            "that is the gradient of the sum over the examples; the loss is their mean",
-            lambda logits, Y: dlogits(logits, Y) * len(Y),
+            "that is the gradient of the sum over the examples; the loss is their mean", edit(" / len(Y)", "")
         ),
         Slip(
             "all logits are pushed and none is pulled: the target plays no part",
-            lambda logits, Y: logits.softmax(1) / len(Y),
+            edit("    slopes[range(len(Y)), Y] -= 1\n", ""),
         ),
         Slip(
-            "the softmax goes down the columns; each row is a distribution of its own",
-            _dlogits_from(lambda logits: logits.softmax(0)),
+            "the softmax goes down the columns; each row is a distribution of its own", edit("dim=1", "dim=0")
         ),
         Slip(
             "the sign is turned round: the loss falls where the target's logit rises",
-            lambda logits, Y: -dlogits(logits, Y),
+            edit("slopes / len", "-slopes / len"),
         ),
         Slip(
             "only the targets have a gradient; the other logits are pushed as well",
-            lambda logits, Y: dlogits(logits, Y) * F.one_hot(Y, logits.shape[1]),
+            edit("slopes / len", "slopes * (slopes < 0) / len"),
         ),
         Slip(
             "the pull comes after the division by the batch size, and is too strong; it has its share like the "
             "rest",
-            lambda logits, Y: logits.softmax(1) / len(Y) - F.one_hot(Y, logits.shape[1]),
+            edit("-= 1", "-= len(Y)"),
         ),
-        Slip("the pull is at the targets of all examples in every row; each row has its own", _in_all_rows),
+        Slip(
+            "the pull is at the targets of all examples in every row; each row has its own",
+            edit("[range(len(Y)), Y]", "[:, Y]"),
+        ),
         Slip(
             "it is divided by the number of all logits; the mean is one over examples",
-            lambda logits, Y: dlogits(logits, Y) / logits.shape[1],
+            edit("/ len(Y)", "/ logits.numel()"),
         ),
         Slip(
             "logarithms of the probabilities stand where the probabilities belong",
-            _dlogits_from(lambda logits: logits.log_softmax(1)),
+            edit("torch.softmax", "torch.log_softmax"),
         ),
         Slip(
             "the logits themselves stand where their probabilities belong",
-            _dlogits_from(lambda logits: logits),
+            edit("torch.softmax(logits, dim=1)", "logits.clone()"),
         ),
         Slip(
             "the exponential of 1000 is infinite, and all those of a row near -1000 are 0; a shift of the row "
             "first changes no probability",
-            _dlogits_from(_naive_softmax),
+            edit("torch.softmax(logits, dim=1)", "logits.exp() / logits.exp().sum(1, keepdim=True)"),
         ),
         Slip(
             "the largest logit of all is taken off every row, and a row far below it is left with exponentials "
             "of 0",
-            _dlogits_from(lambda logits: _naive_softmax(logits - logits.max())),
+            edit(
+                "torch.softmax(logits, dim=1)",
+                "(logits - logits.max()).exp()\n    slopes /= slopes.sum(1, keepdim=True)",
+            ),
         ),
         Slip(
             "the logits are shifted in place; whoever they belong to may need them as they were",
-            _shifted_in_place,
+            edit("slopes = torch", "logits -= logits.max(1, keepdim=True).values\n    slopes = torch"),
         ),
     ),
-    properties=(_rows_balance,),
+    properties=(_balances("row", 1, "what pushes the other logits down pulls one up"),),
     tolerance=1e-6,
 )
 
 
-def _norm_slip(
-    *,
-    axis: tuple[int, ...] = (0,),
-    keep: bool = True,
-    mean: float = 1.0,
-    spread: Callable[[int], float] = lambda n: n / (n - 1),
-    gain: bool = True,
-    inv: Callable[[Tensor], Tensor] = lambda bnvar_inv: bnvar_inv,
-    share: Callable[[int], float] = lambda n: n,
-) -> Answer:
-    """Return an answer with one thing or another done differently."""
-
-    def answer(dhpreact: Tensor, bnraw: Tensor, bnvar_inv: Tensor, bngain: Tensor) -> Tensor:
-        n = len(dhpreact)
-        sums = [t.sum(axis, keepdim=keep) for t in (dhpreact, dhpreact * bnraw)]
-        pull = mean * sums[0] + spread(n) * bnraw * sums[1]
-        scale = bngain if gain else torch.ones_like(bngain)
-        return scale * inv(bnvar_inv) * (n * dhpreact - pull) / share(n)
-
-    return answer
-
-
-def _columns_balance(args: Sequence[Any], parts: Parts) -> str:
-    yours: Any = parts[RESULT]
-    for c, total in enumerate(yours.sum(0).tolist()):
-        if not abs(total) < 1e-5:
-            return (
-                f"column {c} sums to {total:.4g}, and should to 0: what is added to all examples alike, the norm "
-                "takes off again"
-            )
-    return ""
-
-
-def _norm_case(
-    dhpreact: list[list[float]],
-    bngain: list[list[float]],
-    hprebn: list[list[float]],
-    dtype: torch.dtype = torch.float32,
-) -> Input:
-    dout, gain, x = (torch.tensor(rows, dtype=dtype) for rows in (dhpreact, bngain, hprebn))
-    inv = (x.var(0, keepdim=True) + EPS) ** -0.5
-    where = (
-        f"dhpreact = torch.tensor({dhpreact}), bngain = torch.tensor({bngain}) and bnraw, bnvar_inv are those of "
-        f"hprebn = torch.tensor({hprebn}), in {dtype}"
-    )
-    text = f"dhprebn(dhpreact, bnraw, bnvar_inv, bngain) where {where}"
-    return Input((dout, (x - x.mean(0)) * inv, inv, gain), text)
+def _norm_case(dhpreact: str, bngain: str, hprebn: str) -> Input:
+    norm = f"bnraw = (x - x.mean(0)) * bnvar_inv and bnvar_inv = (x.var(0, keepdim=True) + {EPS}) ** -0.5"
+    return spelled(f"{dhpreact}, bnraw, bnvar_inv, {bngain} where {norm} and x = {hprebn}")
 
 
 def _drawn_norm_case(seed: int, n: int, h: int) -> Input:
     """Return a larger case, in float64."""
-    g = torch.Generator().manual_seed(seed)
-    rows = torch.randn(2 * n + 1, h, generator=g, dtype=torch.float64)
-    parts = rows[:n].tolist(), rows[-1:].tolist(), rows[n:-1].tolist()
-    text = (
-        f"dhprebn(dhpreact, bnraw, bnvar_inv, bngain) where rows = torch.randn({2 * n + 1}, {h}, "
-        f"generator=torch.Generator().manual_seed({seed}), dtype=torch.float64), dhpreact = rows[:{n}], "
-        f"bngain = rows[-1:] and bnraw, bnvar_inv are those of hprebn = rows[{n}:-1]"
+    how = f"generator=torch.Generator().manual_seed({seed}), dtype=torch.float64"
+    return _norm_case(
+        f"rows[:{n}]", "rows[-1:]", f"rows[{n}:-1] and rows = torch.randn({2 * n + 1}, {h}, {how})"
     )
-    return Input(_norm_case(*parts, torch.float64).args, text)
 
 
 _DHPREBN = Exercise(
@@ -967,14 +875,14 @@ _DHPREBN = Exercise(
     ),
     inputs=(
         _norm_case(
-            [[0.5, -1.0, 0.25], [2.0, 0.75, -1.5], [-0.25, 1.25, 0.5]],
-            [[1.5, 0.75, -2.0]],
-            [[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]],
+            "torch.tensor([[0.5, -1.0, 0.25], [2.0, 0.75, -1.5], [-0.25, 1.25, 0.5]])",
+            "torch.tensor([[1.5, 0.75, -2.0]])",
+            "torch.tensor([[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]])",
         ),
         _norm_case(
-            [[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25], [1.5, -0.5]],
-            [[0.5, 1.25]],
-            [[1.0, 2.5], [3.5, 0.5], [0.25, -1.5], [-2.0, 0.75]],
+            "torch.tensor([[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25], [1.5, -0.5]])",
+            "torch.tensor([[0.5, 1.25]])",
+            "torch.tensor([[1.0, 2.5], [3.5, 0.5], [0.25, -1.5], [-2.0, 0.75]])",
         ),
         _drawn_norm_case(1, 7, 5),
         _drawn_norm_case(2, 32, 4),
@@ -983,39 +891,52 @@ _DHPREBN = Exercise(
         Slip(
             "the variance is taken for one that divides by n; here it divides by n - 1, which leaves a factor in "
             "the term with bnraw",
-            _norm_slip(spread=lambda n: 1),
+            edit("n / (n - 1) * ", ""),
         ),
-        Slip("the correction for n - 1 is upside down", _norm_slip(spread=lambda n: (n - 1) / n)),
-        Slip("the way through the variance is left out", _norm_slip(spread=lambda n: 0)),
-        Slip("the way through the mean is left out", _norm_slip(mean=0)),
+        Slip("the correction for n - 1 is upside down", edit("n / (n - 1)", "(n - 1) / n")),
         Slip(
-            "mean and variance are taken for constants; both change with each input",
-            _norm_slip(mean=0, spread=lambda n: 0),
+            "the way through the variance is left out",
+            edit(" + n / (n - 1) * bnraw * (dhpreact * bnraw).sum(0)", ""),
         ),
-        Slip("the sums go along the rows; they are over the batch", _norm_slip(axis=(1,))),
+        Slip("the way through the mean is left out", edit("dhpreact.sum(0) + ", "")),
+        Slip("mean and variance are taken for constants; both change with each input", edit(" - pull", "")),
+        Slip(
+            "the sums go along the rows; they are over the batch",
+            edit("dhpreact.sum(0)", "dhpreact.sum(1, keepdim=True)"),
+            edit("bnraw).sum(0)", "bnraw).sum(1, keepdim=True)"),
+        ),
         Slip(
             "the sums go along the rows and line up with the columns, by chance or with an error; they are over "
             "the batch",
-            _norm_slip(axis=(1,), keep=False),
+            edit("dhpreact.sum(0)", "dhpreact.sum(1)"),
+            edit("bnraw).sum(0)", "bnraw).sum(1)"),
         ),
-        Slip("the sums are over everything; each column has sums of its own", _norm_slip(axis=(0, 1))),
-        Slip("the gain is left out, so that is the gradient for a gain of 1", _norm_slip(gain=False)),
         Slip(
-            "the division by the standard deviation, bnvar_inv, is left out", _norm_slip(inv=torch.ones_like)
+            "the sums are over everything; each column has sums of its own",
+            edit("dhpreact.sum(0)", "dhpreact.sum()"),
+            edit("bnraw).sum(0)", "bnraw).sum()"),
         ),
-        Slip("bnvar_inv is there twice", _norm_slip(inv=torch.square)),
+        Slip(
+            "the gain is left out, so that is the gradient for a gain of 1",
+            edit("bngain * bnvar_inv", "bnvar_inv"),
+        ),
+        Slip(
+            "the division by the standard deviation, bnvar_inv, is left out",
+            edit("bngain * bnvar_inv", "bngain"),
+        ),
+        Slip("bnvar_inv is there twice", edit("bngain * bnvar_inv", "bngain * bnvar_inv**2")),
         Slip(
             "it is n times too large; one n stands in the brackets and one below",
-            _norm_slip(share=lambda n: 1),
+            edit("bnvar_inv / n", "bnvar_inv"),
         ),
         Slip(
             "the whole is divided by n - 1; only the way through the variance has anything of that",
-            _norm_slip(share=lambda n: n - 1),
+            edit("bnvar_inv / n", "bnvar_inv / (n - 1)"),
         ),
-        Slip("the way through the variance has the wrong sign", _norm_slip(spread=lambda n: -n / (n - 1))),
-        Slip("the way through the mean has the wrong sign", _norm_slip(mean=-1)),
+        Slip("the way through the variance has the wrong sign", edit("+ n / (n - 1)", "- n / (n - 1)")),
+        Slip("the way through the mean has the wrong sign", edit("= dhpreact.sum(0)", "= -dhpreact.sum(0)")),
     ),
-    properties=(_columns_balance,),
+    properties=(_balances("column", 0, "what is added to all examples alike, the norm takes off again"),),
 )
 
 
@@ -1031,45 +952,11 @@ def _new_params(answer: Answer, args: Sequence[Any]) -> Parts:
     return _told(result, {name: new[name] for name in _BACKWARDS}, changed)
 
 
-Step = Callable[[Tensor, Tensor, float], Tensor]
-
-
-def _stepped(
-    change: Callable[[SimpleNamespace, SimpleNamespace, Tensor], Values] = (lambda v, d, X: {}),
-    step: Step = lambda p, slope, rate: p - rate * slope,
-    without: str = "",
-) -> Answer:
-    """Return an answer that changes some of the gradients, or takes another step."""
-
-    def answer(params: Values, X: Tensor, Y: Tensor, rate: float) -> Values:
-        values = forward(params, X, Y)
-        right = backward(values, X, Y)
-        d = right | change(SimpleNamespace(**values), SimpleNamespace(**right), X)
-        return {n: step(p, d[n], rate) for n, p in params.items() if n != without}
-
-    return answer
-
-
-def _through_norm(v: SimpleNamespace, dhprebn: Tensor, X: Tensor) -> Values:
-    """Return the gradients that are further back than the norm."""
-    demb = (dhprebn @ v.W1.T).view(v.emb.shape)
-    C = torch.zeros_like(v.C).index_add(0, X.flatten(), demb.flatten(0, 1))
-    return {"W1": v.embcat.T @ dhprebn, "b1": dhprebn.sum(0), "C": C}
-
-
-def _without_tanh(v: SimpleNamespace, d: SimpleNamespace, X: Tensor) -> Values:
-    back = batchnorm_backward(d.h, v.bnraw, v.bnvar_inv, v.bngain)
-    return {"bngain": back[1], "bnbias": back[2]} | _through_norm(v, back[0], X)
-
-
 def _step_case(seed: int, B: int, rate: float, dtype: torch.dtype) -> Input:
-    params, X, Y = _network(seed, B, dtype)
-    text = (
-        f"hand_step(params, X, Y, {rate}) where g = torch.Generator().manual_seed({seed}), params = first_params("
-        f"3, 2, 4, 8, generator=g), in {dtype}, X = torch.randint(8, ({B}, 3), generator=g) and Y = torch.randint("
-        f"8, ({B},), generator=g)"
-    )
-    return Input((params, X, Y, rate), text)
+    drawn = f"Y = torch.randint(8, ({B},), generator=g) and X = torch.randint(8, ({B}, 3), generator=g)"
+    params = f"{{name: p.to({dtype}) for name, p in first_params(3, 2, 4, 8, generator=g).items()}}"
+    where = f"{drawn} and params = {params} and g = torch.Generator().manual_seed({seed})"
+    return spelled(f"params, X, Y, {rate} where {where}", first_params=first_params)
 
 
 _STEP = Exercise(
@@ -1095,61 +982,53 @@ _STEP = Exercise(
         _step_case(7, 32, 4.0, torch.float32),
     ),
     slips=(
-        Slip(
-            "the step goes up the slope; the loss is to fall",
-            _stepped(step=lambda p, slope, rate: p + rate * slope),
-        ),
-        Slip("the rate plays no part in the step", _stepped(step=lambda p, slope, rate: p - slope)),
+        Slip("the step goes up the slope; the loss is to fall", edit("p - rate", "p + rate")),
+        Slip("the rate plays no part in the step", edit("rate * d[name]", "d[name]")),
         Slip(
             "where a character comes more than once, only its last use has moved its row of C; all uses count",
-            _stepped(lambda v, d, X: {"C": _last_use(v.C, X, d.emb)}),
+            edit(
+                ".index_add(0, X.flatten(), demb)",
+                '\n    for x, slopes in zip(X.flatten().tolist(), demb):\n        d["C"][x] = slopes',
+            ),
         ),
         Slip(
             "the given parameters are changed in place; the new ones go into new tensors",
-            _stepped(step=lambda p, slope, rate: p.sub_(rate * slope)),
+            edit("p - rate * d[name]", "p.sub_(rate * d[name])"),
         ),
         Slip(
-            "those are the gradients; the new parameters are asked for",
-            _stepped(step=lambda p, slope, rate: slope),
+            "those are the gradients; the new parameters are asked for", edit("p - rate * d[name]", "d[name]")
         ),
-        Slip(
-            "those are the steps alone; add them to what the parameters were",
-            _stepped(step=lambda p, slope, rate: -rate * slope),
-        ),
+        Slip("those are the steps alone; add them to what the parameters were", edit("p - rate", "-rate")),
         Slip(
             "the gradients are those of the sum over the batch; the loss is a mean",
-            _stepped(step=lambda p, slope, rate: p - 5 * rate * slope),
+            edit("cross_entropy_backward(v.logits, Y)", "len(Y) * cross_entropy_backward(v.logits, Y)"),
         ),
-        Slip("the slope of tanh is left out on the way back from h", _stepped(_without_tanh)),
+        Slip("the slope of tanh is left out on the way back from h", edit(" * (1 - v.h**2)", "")),
         Slip(
             "on the way through the norm its mean and variance are taken for constants",
-            _stepped(lambda v, d, X: _through_norm(v, d.bnraw * v.bnvar_inv, X)),
+            edit('    d["W1"]', '    dhprebn = dhpreact * v.bngain * v.bnvar_inv\n    d["W1"]'),
         ),
         Slip(
             "on the way through the norm the variance is taken for one that divides by n; in forward it divides "
             "by n - 1",
-            _stepped(
-                lambda v, d, X: _through_norm(
-                    v, batchnorm_backward(d.hpreact, v.bnraw, v.bnvar_inv, v.bngain, correction=0)[0], X
-                )
-            ),
+            edit("v.bngain,", "v.bngain,\n        correction=0,"),
         ),
         Slip(
             "the gain of the norm stays as it was; it is a parameter as well",
-            _stepped(lambda v, d, X: {"bngain": torch.zeros_like(v.bngain)}),
+            edit("rate * d[name]", '(name != "bngain") * rate * d[name]'),
         ),
         Slip(
             "the table C stays as it was; it is a parameter as well",
-            _stepped(lambda v, d, X: {"C": torch.zeros_like(v.C)}),
+            edit("rate * d[name]", '(name != "C") * rate * d[name]'),
         ),
         Slip(
             "b1 is left out; no step moves it, since the norm takes it off again, but it belongs to the "
             "parameters",
-            _stepped(without="b1"),
+            edit("in params.items()", 'in params.items() if name != "b1"'),
         ),
         Slip(
             "those are the parameters as they were; no step was taken",
-            _stepped(step=lambda p, slope, rate: p.clone()),
+            edit("p - rate * d[name]", "p.clone()"),
         ),
     ),
     drive=_new_params,
@@ -1158,71 +1037,11 @@ _STEP = Exercise(
 )
 
 
-def _rows(x: Tensor) -> tuple[int, ...]:
-    return tuple(range(x.ndim - 1))
-
-
-def _last(x: Tensor) -> tuple[int, ...]:
-    return (x.ndim - 1,)
-
-
-Axes = Callable[[Tensor], tuple[int, ...]]
-
-
-def _layer_slip(
-    *,
-    axes: Axes = _last,
-    summed: Axes = _rows,
-    correction: int = 0,
-    size: Callable[[Tensor, float], Tensor] = lambda var, eps: (var + eps).sqrt(),
-    mean: float = 1,
-    spread: float = 1,
-    before: bool = True,
-    after: bool = False,
-    factor: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda raw, centred, x: raw,
-) -> Answer:
-    """Return an answer with one thing or another done differently."""
-
-    def answer(dout: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, ...]:
-        var, middle = torch.var_mean(x, axes(x), correction=correction, keepdim=True)
-        centred, scale = x - middle, size(var, eps)
-        raw, draw = centred / scale, dout * weight if before else dout
-        ways = mean * draw.mean(axes(x), keepdim=True)
-        ways = ways + spread * raw * (draw * raw).mean(axes(x), keepdim=True)
-        dx = (draw - ways) / scale * (weight if after else 1)
-        dweight = (dout * factor(raw, centred, x)).sum(summed(x))
-        return dx, dweight, dout.sum(summed(x))
-
-    return answer
-
-
-def _mean_gradients(dout: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, ...]:
-    dx, dweight, dbias = layer_norm_backward(dout, x, weight, eps)
-    count = x[..., 0].numel()
-    return dx, dweight / count, dbias / count
-
-
-def _bias_first(dout: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, ...]:
-    dx, dweight, dbias = layer_norm_backward(dout, x, weight, eps)
-    return dx, dbias, dweight
-
-
-def _layer_case(*rows: list[Any], eps: float) -> Input:
-    tensors = [torch.tensor(row) for row in rows]
-    dout, x, weight = (f"torch.tensor({row})" for row in rows)
-    return Input((*tensors, eps), f"layer_norm_backward({dout}, {x}, {weight}, {eps})")
-
-
-def _drawn_layer_case(seed: int, *shape: int, eps: float) -> Input:
+def _drawn(seed: int, shapes: Sequence[tuple[int, ...]], *rest: float) -> Input:
     """Return a larger case, in float64."""
-    g = torch.Generator().manual_seed(seed)
-    dout = torch.randn(shape, generator=g, dtype=torch.float64)
-    x = torch.randn(shape, generator=g, dtype=torch.float64)
-    weight = torch.randn(shape[-1], generator=g, dtype=torch.float64)
-    shapes = (shape, shape, shape[-1:])
-    drawn = ", ".join(f"torch.randn({size}, **how)" for size in shapes)
-    where = f"how = dict(generator=torch.Generator().manual_seed({seed}), dtype=torch.float64)"
-    return Input((dout, x, weight, eps), f"layer_norm_backward({drawn}, {eps}) where {where}")
+    drawn = [f"torch.randn({shape}, **how)" for shape in shapes]
+    how = f"dict(generator=torch.Generator().manual_seed({seed}), dtype=torch.float64)"
+    return spelled(f"{', '.join([*drawn, *map(str, rest)])} where how = {how}")
 
 
 _LAYER = Exercise(
@@ -1243,124 +1062,103 @@ _LAYER = Exercise(
         "number of a row has a weight of its own.",
     ),
     inputs=(
-        _layer_case(
+        tensors(
             [[0.5, -1.0, 0.25], [2.0, 0.75, -1.5], [-0.25, 1.25, 0.5]],
             [[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]],
             [1.5, 0.75, -2.0],
-            eps=0.25,
+            0.25,
         ),
-        _layer_case(
+        tensors(
             [[0.75, -1.5, 2.0, 0.25], [-0.5, 1.0, 1.75, -2.0]],
             [[2.0, 0.5, -1.0, 3.0], [1.5, -0.5, 0.25, 1.0]],
             [0.5, -1.5, 2.0, 1.25],
-            eps=1e-5,
+            1e-5,
         ),
-        _layer_case(
+        tensors(
             [[[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]], [[-0.5, 1.0, 0.75], [2.5, -1.25, 0.5]]],
             [[[1.0, 0.25, 2.0], [3.0, 5.0, -2.0]], [[4.0, -1.0, 0.75], [0.5, 1.0, 2.5]]],
             [1.5, -2.0, 0.5],
-            eps=0.01,
+            0.01,
         ),
-        _drawn_layer_case(3, 4, 3, 5, eps=0.001),
-        _drawn_layer_case(4, 8, 6, eps=0.5),
+        _drawn(3, [(4, 3, 5), (4, 3, 5), (5,)], 0.001),
+        _drawn(4, [(8, 6), (8, 6), (6,)], 0.5),
     ),
     slips=(
         Slip(
             "mean and variance are over the rows, as in batch norm; in layer norm each row has its own",
-            _layer_slip(axes=_rows),
+            *(
+                edit(f"{what}.mean(-1,", f"{what}.mean(tuple(range(x.ndim - 1)),")
+                for what in ("x", "square()", "draw", "raw)")
+            ),
         ),
         Slip(
             "the variance divides by C - 1, as var does unless it is told otherwise; here it divides by C",
-            _layer_slip(correction=1),
+            edit("centred.square().mean(-1, keepdim=True)", "x.var(-1, keepdim=True)"),
         ),
         Slip(
             "the way through the variance has a factor for C - 1, as in the chapter's batch norm; here it divides "
             "by C",
-            lambda dout, x, weight, eps: _layer_slip(spread=x.shape[-1] / (x.shape[-1] - 1))(
-                dout, x, weight, eps
-            ),
+            edit("+ raw", "+ x.shape[-1] / (x.shape[-1] - 1) * raw"),
         ),
         Slip(
             "with three axes the gradients of weight and bias are summed over the first alone; they are used in "
             "every row",
-            _layer_slip(summed=lambda x: (0,)),
+            edit("tuple(range(x.ndim - 1))", "0"),
         ),
         Slip(
             "the gradients of weight and bias are summed along the rows; they are used in every row, and have one "
             "number for each column",
-            _layer_slip(summed=_last),
+            edit("tuple(range(x.ndim - 1))", "-1"),
         ),
         Slip(
             "dx is multiplied by the weight at the end, as by the gain in batch norm; here each number of a sum "
             "has a weight of its own",
-            _layer_slip(before=False, after=True),
+            edit("dout * weight", "dout"),
+            edit("return inv", "return weight * inv"),
         ),
-        Slip("the weight plays no part in dx", _layer_slip(before=False)),
-        Slip("dx is multiplied by the weight twice", _layer_slip(after=True)),
-        Slip("in dx the way through the variance is left out", _layer_slip(spread=0)),
-        Slip("in dx the way through the mean is left out", _layer_slip(mean=0)),
+        Slip("the weight plays no part in dx", edit("dout * weight", "dout")),
+        Slip("dx is multiplied by the weight twice", edit("return inv", "return weight * inv")),
+        Slip(
+            "in dx the way through the variance is left out",
+            edit(" + raw * (draw * raw).mean(-1, keepdim=True)", ""),
+        ),
+        Slip("in dx the way through the mean is left out", edit("draw.mean(-1, keepdim=True) + ", "")),
         Slip(
             "in dx mean and variance are taken for constants; both change with each number of the row",
-            _layer_slip(mean=0, spread=0),
+            edit(" - pull", ""),
         ),
         Slip(
-            "in dweight the input stands where the standardised input belongs",
-            _layer_slip(factor=lambda raw, centred, x: x),
+            "in dweight the input stands where the standardised input belongs", edit("dout * raw", "dout * x")
         ),
         Slip(
             "in dweight the input is not divided by its standard deviation",
-            _layer_slip(factor=lambda raw, centred, x: centred),
+            edit("dout * raw", "dout * centred"),
         ),
-        Slip("eps is left out", _layer_slip(size=lambda var, eps: var.sqrt())),
+        Slip("eps is left out", edit(" + eps", "")),
         Slip(
             "eps is added to the root; it belongs to the variance, before the root is taken",
-            _layer_slip(size=lambda var, eps: var.sqrt() + eps),
+            edit(
+                "(centred.square().mean(-1, keepdim=True) + eps) ** -0.5",
+                "1 / (centred.square().mean(-1, keepdim=True).sqrt() + eps)",
+            ),
         ),
-        Slip("dweight and dbias are means over the rows; the slopes of several uses add up", _mean_gradients),
-        Slip("dweight and dbias are exchanged", _bias_first),
+        Slip(
+            "dweight and dbias are means over the rows; the slopes of several uses add up",
+            edit("(dout * raw).sum(rows), dout.sum(rows)", "(dout * raw).mean(rows), dout.mean(rows)"),
+        ),
+        Slip(
+            "dweight and dbias are exchanged",
+            edit("(dout * raw).sum(rows), dout.sum(rows)", "dout.sum(rows), (dout * raw).sum(rows)"),
+        ),
         Slip(
             "only dx is returned; dweight and dbias are asked for too",
-            lambda dout, x, weight, eps: layer_norm_backward(dout, x, weight, eps)[0],
+            edit(", (dout * raw).sum(rows), dout.sum(rows)", ""),
         ),
     ),
-    drive=_in_a_tuple,
-    properties=(_which_are_wrong("dx", "dweight", "dbias", right=layer_norm_backward),),
+    drive=in_a_tuple,
+    properties=(which_are_off("dx", "dweight", "dbias", right=layer_norm_backward),),
     tolerance=1e-5,
 )
-
-
-Pair = tuple[Tensor, Tensor]
-
-
-def _residual_slip(
-    *,
-    mask: Callable[[Tensor, Tensor], Tensor] = lambda z, x: z > 0,
-    dx: Callable[[Tensor, Tensor, Tensor], Tensor] = (lambda dout, dz, W: dout + dz @ W.T),
-    dW: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda dout, dz, x: x.T @ dz,
-) -> Callable[[Tensor, Tensor, Tensor], Pair]:
-    """Return an answer with one thing or another done differently."""
-
-    def answer(dout: Tensor, x: Tensor, W: Tensor) -> Pair:
-        dz = dout * mask(x @ W, x)
-        return dx(dout, dz, W), dW(dout, dz, x)
-
-    return answer
-
-
-def _way_round_case(dout: Any, x: Any, W: Any) -> Input:
-    shown = ", ".join(f"torch.tensor({rows})" for rows in (dout, x, W))
-    tensors = tuple(torch.tensor(rows) for rows in (dout, x, W))
-    return Input(tensors, f"residual_backward({shown})")
-
-
-def _drawn_way_round_case(seed: int, B: int, C: int) -> Input:
-    """Return a larger case, in float64."""
-    g = torch.Generator().manual_seed(seed)
-    shapes = (B, C), (B, C), (C, C)
-    tensors = [torch.randn(s, generator=g, dtype=torch.float64) for s in shapes]
-    drawn = ", ".join(f"torch.randn({s}, **how)" for s in shapes)
-    where = f"how = dict(generator=torch.Generator().manual_seed({seed}), dtype=torch.float64)"
-    return Input(tuple(tensors), f"residual_backward({drawn}) where {where}")
 
 
 _ROUND = Exercise(
@@ -1379,124 +1177,65 @@ _ROUND = Exercise(
         "not say whether something should be transposed. Follow one number of W through the product.",
     ),
     inputs=(
-        _way_round_case([[0.5, -1.0], [2.0, 0.75]], [[1.5, -0.5], [-2.0, 0.25]], [[0.75, -1.5], [0.5, 2.0]]),
-        _way_round_case([[1.5, -0.5]], [[2.0, 0.5]], [[0.5, -0.25], [-2.0, 1.5]]),
-        _way_round_case(
+        tensors([[0.5, -1.0], [2.0, 0.75]], [[1.5, -0.5], [-2.0, 0.25]], [[0.75, -1.5], [0.5, 2.0]]),
+        tensors([[1.5, -0.5]], [[2.0, 0.5]], [[0.5, -0.25], [-2.0, 1.5]]),
+        tensors(
             [[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25]],
             [[-1.5, 0.5], [2.0, -0.75], [0.25, 1.0]],
             [[-0.5, 1.5], [0.75, -2.0]],
         ),
-        _drawn_way_round_case(5, 4, 3),
-        _drawn_way_round_case(6, 7, 7),
+        _drawn(5, [(4, 3), (4, 3), (3, 3)]),
+        _drawn(6, [(7, 7), (7, 7), (7, 7)]),
     ),
     slips=(
         Slip(
-            "the way round is left out of dx; x goes into the sum by itself as well",
-            _residual_slip(dx=lambda dout, dz, W: dz @ W.T),
+            "the way round is left out of dx; x goes into the sum by itself as well", edit("dout + dz", "dz")
         ),
-        Slip(
-            "the way through the layer is left out of dx", _residual_slip(dx=lambda dout, dz, W: dout.clone())
-        ),
-        Slip(
-            "relu is taken for something that lets every gradient pass",
-            _residual_slip(mask=lambda z, x: torch.ones_like(z)),
-        ),
-        Slip("relu is asked about x; its input is another", _residual_slip(mask=lambda z, x: x > 0)),
+        Slip("the way through the layer is left out of dx", edit("dout + dz @ W.T", "dout.clone()")),
+        Slip("relu is taken for something that lets every gradient pass", edit(" * (x @ W > 0)", "")),
+        Slip("relu is asked about x; its input is another", edit("x @ W > 0", "x > 0")),
         Slip(
             "relu is asked about the output of the whole; its own input or output decides",
-            _residual_slip(mask=lambda z, x: x + z.relu() > 0),
+            edit("x @ W > 0", "x + (x @ W).relu() > 0"),
         ),
         Slip(
             "the gradient is multiplied by the output of relu; its slope is 1 or 0",
-            _residual_slip(mask=lambda z, x: z.relu()),
+            edit("(x @ W > 0)", "(x @ W).relu()"),
         ),
         Slip(
             "relu lets the gradient pass where its input is below 0, and stops it above",
-            _residual_slip(mask=lambda z, x: z < 0),
+            edit("W > 0", "W < 0"),
         ),
         Slip(
             "where the input of relu is exactly 0 the gradient passes; the slope there is taken to be 0",
-            _residual_slip(mask=lambda z, x: z >= 0),
+            edit("W > 0", "W >= 0"),
         ),
         Slip(
             "in dx the matrix is as in the forward pass; the way back goes through it in the other direction",
-            _residual_slip(dx=lambda dout, dz, W: dout + dz @ W),
+            edit("W.T", "W"),
         ),
-        Slip("dW is transposed", _residual_slip(dW=lambda dout, dz, x: dz.T @ x)),
-        Slip(
-            "in dW relu is left out, and in dx it is there", _residual_slip(dW=lambda dout, dz, x: x.T @ dout)
-        ),
-        Slip(
-            "relu is on the way round as well; it is only on the other one",
-            _residual_slip(dx=lambda dout, dz, W: dz + dz @ W.T),
-        ),
+        Slip("dW is transposed", edit("x.T @ dz", "dz.T @ x")),
+        Slip("in dW relu is left out, and in dx it is there", edit("x.T @ dz", "x.T @ dout")),
+        Slip("relu is on the way round as well; it is only on the other one", edit("dout + dz", "dz + dz")),
         Slip(
             "dW is divided by the batch size; if the loss is a mean, dout has that share in it already",
-            _residual_slip(dW=lambda dout, dz, x: x.T @ dz / len(x)),
+            edit("x.T @ dz", "x.T @ dz / len(x)"),
         ),
         Slip(
             "the two are the wrong way round: dx comes first",
-            lambda dout, x, W: residual_backward(dout, x, W)[::-1],
+            edit("dout + dz @ W.T, x.T @ dz", "x.T @ dz, dout + dz @ W.T"),
         ),
-        Slip("only dx is returned; dW is asked for too", lambda dout, x, W: residual_backward(dout, x, W)[0]),
+        Slip("only dx is returned; dW is asked for too", edit(", x.T @ dz", "")),
     ),
-    drive=_in_a_tuple,
-    properties=(_which_are_wrong("dx", "dW", right=residual_backward),),
+    drive=in_a_tuple,
+    properties=(which_are_off("dx", "dW", right=residual_backward),),
     tolerance=1e-5,
 )
 
 
-def _adam_slip(
-    *,
-    corrected: Callable[[float, int, int], float] = lambda beta, t, n: 1 - beta**t,
-    root: Callable[[Tensor, float], Tensor] = lambda square, eps: square.sqrt() + eps,
-    squared: Callable[[Tensor, Tensor], Tensor] = lambda slope, m: slope**2,
-    share: Callable[[float], float] = lambda beta: 1 - beta,
-    direction: Callable[[Tensor, Tensor, Tensor], Tensor] = (lambda mean, below, slope: mean / below),
-    fresh: bool = False,
-    eps_first: bool = False,
-) -> Answer:
-    """Return an answer with one thing or another done differently."""
-
-    def answer(
-        weight: Tensor, gradients: Sequence[Tensor], rate: float, betas: tuple[float, float], eps: float
-    ) -> Tensor:
-        (b, c), n = betas, len(gradients)
-        m = v = torch.zeros_like(weight)
-        for t, slope in enumerate(gradients, start=1):
-            if fresh:
-                m = v = torch.zeros_like(weight)
-            m = b * m + share(b) * slope
-            v = c * v + (1 - c) * squared(slope, m)
-            one, two = (corrected(beta, t, n) for beta in (b, c))
-            below = root(v / two, eps)
-            if eps_first:
-                below = (v.sqrt() + eps) / two**0.5
-            weight = weight - rate * direction(m / one, below, slope)
-        return weight
-
-    return answer
-
-
-def _or_nan(divisor: float) -> float:
-    return divisor or math.nan
-
-
-def _adam_in_place(
-    weight: Tensor, gradients: Sequence[Tensor], rate: float, betas: tuple[float, float], eps: float
-) -> Tensor:
-    weight -= weight - adam_by_hand(weight, gradients, rate, betas, eps)
-    return weight
-
-
-def _adam_case(
-    weight: list[Any], *gradients: list[Any], rate: float, betas: tuple[float, float], eps: float
-) -> Input:
-    slopes = [torch.tensor(row, dtype=torch.float64) for row in gradients]
-    p = torch.tensor(weight, dtype=torch.float64)
-    shown = f"torch.tensor({weight}), list(torch.tensor({list(gradients)}))"
-    text = f"adam_by_hand({shown}, {rate}, {betas}, {eps}), in torch.float64"
-    return Input((p, slopes, rate, betas, eps), text)
+def _adam_case(weight: list[Any], gradients: list[Any], *rest: object) -> Input:
+    given = f"torch.tensor({weight}, **how), list(torch.tensor({gradients}, **how))"
+    return spelled(f"{given}, {', '.join(map(str, rest))} where how = dict(dtype=torch.float64)")
 
 
 _ADAM = Exercise(
@@ -1520,104 +1259,87 @@ _ADAM = Exercise(
         "and t counts from 1.",
     ),
     inputs=(
-        _adam_case([0.5, -1.5], [2.0, 0.25], rate=0.5, betas=(0.75, 0.5), eps=0.125),
-        _adam_case([0.5, -1.5], [2.0, 0.25], [-0.5, 0.75], rate=0.25, betas=(0.5, 0.75), eps=0.25),
+        _adam_case([0.5, -1.5], [[2.0, 0.25]], 0.5, (0.75, 0.5), 0.125),
+        _adam_case([0.5, -1.5], [[2.0, 0.25], [-0.5, 0.75]], 0.25, (0.5, 0.75), 0.25),
         _adam_case(
             [[1.25, -0.75], [2.5, 0.5]],
-            [[0.5, -2.0], [1.5, 0.0]],
-            [[0.25, 1.0], [-3.0, 0.0]],
-            [[-1.5, 0.75], [0.5, 0.0]],
-            rate=0.1,
-            betas=(0.9, 0.99),
-            eps=1e-8,
+            [[[0.5, -2.0], [1.5, 0.0]], [[0.25, 1.0], [-3.0, 0.0]], [[-1.5, 0.75], [0.5, 0.0]]],
+            0.1,
+            (0.9, 0.99),
+            1e-8,
         ),
-        _adam_case(
-            [0.75],
-            *([slope] for slope in (1e-3, -2e-3, 1.5e-3, 5e-4, -1e-3)),
-            rate=0.03,
-            betas=(0.9, 0.999),
-            eps=1e-6,
-        ),
+        _adam_case([0.75], [[1e-3], [-2e-3], [1.5e-3], [5e-4], [-1e-3]], 0.03, (0.9, 0.999), 1e-6),
     ),
     slips=(
         Slip(
             "the means are used as they are; they began at 0 and are too small at first",
-            _adam_slip(corrected=lambda beta, t, n: 1),
+            edit("m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)", "m, v"),
         ),
-        Slip(
-            "the correction counts steps from 0, and divides by 0 in the first",
-            _adam_slip(corrected=lambda beta, t, n: _or_nan(1 - beta ** (t - 1))),
-        ),
+        Slip("the correction counts steps from 0, and divides by 0 in the first", edit("start=1", "start=0")),
         Slip(
             "the correction is that of the first step in every step",
-            _adam_slip(corrected=lambda beta, t, n: 1 - beta),
+            edit("betas[0] ** t", "betas[0]"),
+            edit("betas[1] ** t", "betas[1]"),
         ),
         Slip(
             "the correction is that of the last step in every step",
-            _adam_slip(corrected=lambda beta, t, n: 1 - beta**n),
+            edit("betas[0] ** t", "betas[0] ** len(gradients)"),
+            edit("betas[1] ** t", "betas[1] ** len(gradients)"),
         ),
-        Slip(
-            "the correction is one step ahead; the first step has t = 1",
-            _adam_slip(corrected=lambda beta, t, n: 1 - beta ** (t + 1)),
-        ),
+        Slip("the correction is one step ahead; the first step has t = 1", edit("start=1", "start=2")),
         Slip(
             "the means are multiplied by their correction; they are too small and have to grow",
-            _adam_slip(corrected=lambda beta, t, n: 1 / (1 - beta**t)),
+            edit("m / (", "m * ("),
+            edit("v / (", "v * ("),
         ),
         Slip(
             "eps is added under the root; it is added to the root",
-            _adam_slip(root=lambda square, eps: (square + eps).sqrt()),
+            edit("square.sqrt() + eps", "(square + eps).sqrt()"),
         ),
-        Slip(
-            "eps is left out; where every gradient so far was 0, 0 is divided by 0",
-            _adam_slip(root=lambda square, eps: square.sqrt()),
-        ),
+        Slip("eps is left out; where every gradient so far was 0, 0 is divided by 0", edit(" + eps", "")),
         Slip(
             "eps is added before the mean of the square is corrected, and grows with the correction",
-            _adam_slip(eps_first=True),
+            edit("(square.sqrt() + eps)", "((v.sqrt() + eps) / (1 - betas[1] ** t) ** 0.5)"),
         ),
         Slip(
             "the root is left out: it is divided by the mean of the square itself",
-            _adam_slip(root=lambda square, eps: square + eps),
+            edit("square.sqrt()", "square"),
         ),
         Slip(
             "that is momentum alone; nothing is divided by the size of the gradients",
-            _adam_slip(direction=lambda mean, below, slope: mean),
+            edit(" / (square.sqrt() + eps)", ""),
         ),
         Slip(
             "the gradient of the step itself is used, without its running mean",
-            _adam_slip(direction=lambda mean, below, slope: slope / below),
+            edit("rate * mean", "rate * slope"),
         ),
-        Slip(
-            "the steps go up the slope; the loss is to fall",
-            _adam_slip(direction=lambda mean, below, slope: -mean / below),
-        ),
+        Slip("the steps go up the slope; the loss is to fall", edit("weight - rate", "weight + rate")),
         Slip(
             "the betas are exchanged; the first is that of the gradient's mean",
-            lambda weight, gradients, rate, betas, eps: adam_by_hand(
-                weight, gradients, rate, betas[::-1], eps
-            ),
+            edit("    m, v = torch", "    betas = betas[::-1]\n    m, v = torch"),
         ),
-        Slip(
-            "the square is that of the running mean; it is a mean of the squares",
-            _adam_slip(squared=lambda slope, m: m**2),
-        ),
+        Slip("the square is that of the running mean; it is a mean of the squares", edit("slope**2", "m**2")),
         Slip(
             "the mean of the gradient takes the whole of what is new; it takes what beta leaves",
-            _adam_slip(share=lambda beta: 1),
+            edit("(1 - betas[0]) * slope", "slope"),
         ),
-        Slip("both means begin anew in every step; they are carried on", _adam_slip(fresh=True)),
+        Slip(
+            "both means begin anew in every step; they are carried on",
+            edit("betas[0] * m + ", ""),
+            edit("betas[1] * v + ", ""),
+        ),
         Slip(
             "only the last gradient is used; there is a step for each",
-            lambda weight, gradients, rate, betas, eps: adam_by_hand(
-                weight, gradients[-1:], rate, betas, eps
-            ),
+            edit("(gradients,", "(gradients[-1:],"),
         ),
         Slip(
             "only the first gradient is used; there is a step for each",
-            lambda weight, gradients, rate, betas, eps: adam_by_hand(weight, gradients[:1], rate, betas, eps),
+            edit("(gradients,", "(gradients[:1],"),
         ),
-        Slip("the given weight is changed in place; work on a new tensor", _adam_in_place),
+        Slip(
+            "the given weight is changed in place; work on a new tensor",
+            edit("weight = weight - ", "weight -= "),
+        ),
     ),
 )
 

@@ -18,7 +18,7 @@ from nnz.data import load_names, split_names, windows
 from nnz.evaluate import Estimate, by_name, nll, resample, surprises
 from nnz.exercises.checker.calling import exception_text, random_state_kept, reader_lines
 from nnz.exercises.checker.compare import describe, is_tensor, kind
-from nnz.exercises.checker.exercise import Exercise, Slip
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call
 from nnz.exercises.checker.observe import RESULT, Answer, Outcome, Parts
 from nnz.exercises.checker.result import Result
@@ -635,40 +635,6 @@ _BEAT = Scoreboard(
 )
 
 
-Gru = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-
-
-def _unit(
-    *,
-    parts: tuple[int, int, int] = (0, 1, 2),
-    gate: Callable[[Tensor], Tensor] = torch.sigmoid,
-    propose: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda x, r, h: torch.tanh(x + r * h),
-    blend: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda z, h, n: z * h + (1 - z) * n,
-) -> Gru:
-    """Return an answer with one thing or another done differently."""
-
-    def step(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor) -> Tensor:
-        ours, past = (x @ W + b).chunk(3, dim=1), (h @ U + c).chunk(3, dim=1)
-        r, z, n = parts
-        reset, update = gate(ours[r] + past[r]), gate(ours[z] + past[z])
-        return blend(update, h, propose(ours[n], reset, past[n]))
-
-    return step
-
-
-def _reset_before(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """As in Cho et al. (2014): the reset gate is applied to h, before U."""
-    H = h.shape[1]
-    ours = x @ W + b + c
-    reset, update = torch.sigmoid(ours[:, : 2 * H] + h @ U[:, : 2 * H]).chunk(2, 1)
-    proposed = torch.tanh(ours[:, 2 * H :] + (reset * h) @ U[:, 2 * H :])
-    return update * h + (1 - update) * proposed
-
-
-def _bias_outside(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    return gru_step(x, h, W, U, b + c, torch.zeros_like(c))
-
-
 def _within(args: Sequence[Any], parts: Parts) -> str:
     """See that each number lies between the old state and a number that tanh can give."""
     h = args[1]
@@ -725,96 +691,60 @@ _GRU = Exercise(
     slips=(
         Slip(
             "the update gate is used the other way: z is the share of the old state",
-            _unit(blend=lambda z, h, n: (1 - z) * h + z * n),
+            edit("update * h + (1 - update) * proposed", "(1 - update) * h + update * proposed"),
         ),
         Slip(
             "the reset gate was applied to h before U, as in the paper that introduced the unit; here it "
             "multiplies h U + c",
-            _reset_before,
+            edit("reset * past[2]", "(reset * h) @ U.chunk(3, dim=1)[2] + c.chunk(3)[2]"),
         ),
         Slip(
             "the bias c of the proposal stands outside of the reset gate; it belongs to what the gate multiplies",
-            _bias_outside,
+            edit("x @ W + b", "x @ W + b + c"),
+            edit("h @ U + c", "h @ U"),
         ),
-        Slip("there is no reset gate in the proposal", _unit(propose=lambda x, r, h: torch.tanh(x + h))),
+        Slip("there is no reset gate in the proposal", edit("reset * past", "past")),
         Slip(
             "the reset gate multiplies all of the proposal's sum; it multiplies what comes from the state alone",
-            _unit(propose=lambda x, r, h: torch.tanh(r * (x + h))),
+            edit("ours[2] + reset * past[2]", "reset * (ours[2] + past[2])"),
         ),
         Slip(
             "the reset gate multiplies what comes from x; it multiplies what comes from the state",
-            _unit(propose=lambda x, r, h: torch.tanh(r * x + h)),
+            edit("ours[2] + reset * past[2]", "reset * ours[2] + past[2]"),
         ),
         Slip(
             "the first third is taken for the update gate and the second for the reset gate; it is the other way "
             "round",
-            _unit(parts=(1, 0, 2)),
+            edit("ours[0] + past[0]", "ours[1] + past[1]"),
+            edit("ours[1] + past[1]", "ours[0] + past[0]"),
         ),
-        Slip("the first third is taken for the proposal; it comes last", _unit(parts=(1, 2, 0))),
+        Slip(
+            "the first third is taken for the proposal; it comes last",
+            edit("    reset =", "    ours, past = ours[1:] + ours[:1], past[1:] + past[:1]\n    reset ="),
+        ),
         Slip(
             "the gates go through tanh; they are shares, which the logistic function gives",
-            _unit(gate=torch.tanh),
+            edit("torch.sigmoid(ours[0]", "torch.tanh(ours[0]"),
+            edit("torch.sigmoid(ours[1]", "torch.tanh(ours[1]"),
         ),
         Slip(
             "the proposal goes through the logistic function; it is a tanh",
-            _unit(propose=lambda x, r, h: torch.sigmoid(x + r * h)),
+            edit("torch.tanh", "torch.sigmoid"),
         ),
         Slip(
             "the old state is not kept at all: what is returned is the proposal",
-            _unit(blend=lambda z, h, n: n),
+            edit("update * h + (1 - update) * proposed", "proposed"),
         ),
         Slip(
             "the old state is kept in full, and the proposal added to it; the two share out what there is",
-            _unit(blend=lambda z, h, n: h + (1 - z) * n),
+            edit("update * h", "h"),
         ),
-        Slip(
-            "the biases are left out",
-            lambda x, h, W, U, b, c: gru_step(x, h, W, U, torch.zeros_like(b), torch.zeros_like(c)),
-        ),
-        Slip(
-            "the bias c is left out; there are two",
-            lambda x, h, W, U, b, c: gru_step(x, h, W, U, b, torch.zeros_like(c)),
-        ),
+        Slip("the biases are left out", edit("x @ W + b", "x @ W"), edit("h @ U + c", "h @ U")),
+        Slip("the bias c is left out; there are two", edit("h @ U + c", "h @ U")),
     ),
     properties=(_within,),
     tolerance=1e-5,
 )
-
-
-Front = Callable[[Sequence[int], Sequence[float]], object]
-Point = tuple[int, float]
-
-
-def _front(beats: Callable[[Point, Point], bool]) -> Front:
-    """Return an answer in which another relation decides who is left out."""
-
-    def front(sizes: Sequence[int], losses: Sequence[float]) -> list[int]:
-        models = list(zip(sizes, losses, strict=True))
-        return [
-            i
-            for i, model in enumerate(models)
-            if not any(beats(o, model) for j, o in enumerate(models) if j != i)
-        ]
-
-    return front
-
-
-def _changed(change: Callable[[list[int], Sequence[Any]], object]) -> Front:
-    """Return an answer that makes something else of the right indices."""
-    return lambda sizes, losses: change(pareto_front(sizes, losses), (sizes, losses))
-
-
-def _as_listed(sizes: Sequence[int], losses: Sequence[float]) -> list[int]:
-    return [i for i, loss in enumerate(losses) if loss < min([math.inf, *losses[:i]])]
-
-
-def _first_of_equals(sizes: Sequence[int], losses: Sequence[float]) -> list[int]:
-    models = list(zip(sizes, losses, strict=True))
-    return [i for i in pareto_front(sizes, losses) if models[i] not in models[:i]]
-
-
-def _by_size(found: list[int], args: Sequence[Any]) -> list[int]:
-    return sorted(found, key=lambda i: args[0][i])
 
 
 def _who_dominates(args: Sequence[Any], parts: Parts) -> str:
@@ -868,107 +798,63 @@ _FRONT = Exercise(
         Slip(
             "a model was left out only if another is better in both respects; better in one and no worse in the "
             "other is enough",
-            _front(lambda a, b: a[0] < b[0] and a[1] < b[1]),
+            edit("m[0] <= size and m[1] <= loss", "m[0] < size and m[1] < loss"),
         ),
         Slip(
             "two equal models drove each other out; neither dominates the other",
-            _front(lambda a, b: a[0] <= b[0] and a[1] <= b[1]),
+            edit("any(m != (size, loss) for m in as_good)", "len(as_good) > 1"),
         ),
-        Slip("of two equal models the second is missing; neither dominates the other", _first_of_equals),
+        Slip(
+            "of two equal models the second is missing; neither dominates the other",
+            edit("(*model)]", "(*model) and model not in models[:i]]"),
+        ),
         Slip(
             "a model was left out if another is better in one respect, whatever the other respect",
-            _front(lambda a, b: a[0] < b[0] or a[1] < b[1]),
+            edit("m[0] <= size and m[1] <= loss", "m[0] < size or m[1] < loss"),
         ),
         Slip(
             "that is the best model of all; a smaller one may be the best of its size",
-            _front(lambda a, b: a[1] < b[1]),
+            edit("m[0] <= size and m[1] <= loss", "m[1] < loss"),
         ),
-        Slip("that is the smallest model; a larger one may be better", _front(lambda a, b: a[0] < b[0])),
+        Slip(
+            "that is the smallest model; a larger one may be better",
+            edit("m[0] <= size and m[1] <= loss", "m[0] < size"),
+        ),
         Slip(
             "only models of the same size were compared; a smaller one dominates, too, if it is no worse",
-            _front(lambda a, b: a[0] == b[0] and a[1] < b[1]),
+            edit("m[0] <= size and m[1] <= loss", "m[0] == size and m[1] < loss"),
         ),
         Slip(
             "more weights were taken for better; a model dominates others that are larger",
-            _front(lambda a, b: a[0] >= b[0] and a[1] <= b[1] and a != b),
+            edit("<= size", ">= size"),
         ),
-        Slip(
-            "a higher loss was taken for better",
-            _front(lambda a, b: a[0] <= b[0] and a[1] >= b[1] and a != b),
-        ),
+        Slip("a higher loss was taken for better", edit("<= loss", ">= loss")),
         Slip(
             "each model was compared with those before it in the list alone, as if they stood in the order of "
             "their sizes",
-            _as_listed,
+            edit("not dominated(*model)", "model[1] < min([math.inf, *losses[:i]])"),
         ),
         Slip(
             "those are the models that are dominated; the others are asked for",
-            _changed(lambda found, args: [i for i in range(len(args[0])) if i not in found]),
+            edit("if not dominated", "if dominated"),
         ),
-        Slip(
-            "those are sizes and losses; the indices are asked for",
-            _changed(lambda found, args: [(args[0][i], args[1][i]) for i in found]),
-        ),
+        Slip("those are sizes and losses; the indices are asked for", edit("[i for i", "[model for i")),
         Slip(
             "there is a truth value for each model; the indices of those that are True are asked for",
-            _changed(lambda found, args: [i in found for i in range(len(args[0]))]),
+            edit(
+                "[i for i, model in enumerate(models) if not dominated(*model)]",
+                "[not dominated(*model) for model in models]",
+            ),
         ),
-        Slip("the indices are in the order of the sizes; put them in ascending order", _changed(_by_size)),
+        Slip(
+            "the indices are in the order of the sizes; put them in ascending order",
+            edit("return [i", "return sorted([i"),
+            edit("(*model)]", "(*model)], key=lambda i: sizes[i])"),
+        ),
     ),
     properties=(_who_dominates,),
     tolerance=1e-12,
 )
-
-
-Error = Callable[[Tensor, Tensor, Tensor], float]
-
-
-def _ratio_error(totals: Tensor, lengths: Tensor) -> float:
-    return paired_error(totals, torch.zeros_like(totals), lengths)
-
-
-def _unpaired(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-    return math.hypot(_ratio_error(a, lengths), _ratio_error(b, lengths))
-
-
-def _errors_apart(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-    return abs(_ratio_error(a, lengths) - _ratio_error(b, lengths))
-
-
-def _by_character(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-    """Take the characters of a name for independent, each with the same share of its difference."""
-    apart, N = a - b, int(lengths.sum())
-    difference = apart.sum() / N
-    squares = (lengths * (apart / lengths - difference) ** 2).sum()
-    return math.sqrt(squares / (N - 1) / N)
-
-
-def _squares(
-    rests: Callable[[Tensor, Tensor], Tensor],
-    size: Callable[[Tensor], Tensor] = lambda lengths: lengths.sum(),
-    factor: Callable[[int], float] = lambda n: n / (n - 1),
-) -> Error:
-    """Return an answer with other rests, another divisor, or another factor."""
-
-    def error(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-        squares = (rests(a - b, lengths) ** 2).sum()
-        root = math.sqrt(factor(len(lengths)) * squares)
-        return root / size(lengths).item()
-
-    return error
-
-
-def _rests(apart: Tensor, lengths: Tensor) -> Tensor:
-    return apart - apart.sum() / lengths.sum() * lengths
-
-
-def _mean_of_ratios(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-    each = (a - b) / lengths
-    return each.std().item() / math.sqrt(len(lengths))
-
-
-def _difference(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-    return ((a - b).sum() / lengths.sum()).item()
 
 
 def _bound(args: Sequence[Any], parts: Parts) -> str:
@@ -1012,56 +898,63 @@ _PAIRED = Exercise(
         Slip(
             "the errors of the two losses were put together as if the models had been judged by different names; "
             "take the difference name by name first",
-            _unpaired,
+            lambda a, b, lengths: math.hypot(
+                paired_error(a, 0 * a, lengths), paired_error(0 * b, b, lengths)
+            ),
         ),
         Slip(
             "one error was taken from the other; that of a difference comes from the differences of the names",
-            _errors_apart,
+            lambda a, b, lengths: abs(paired_error(a, 0 * a, lengths) - paired_error(0 * b, b, lengths)),
         ),
         Slip(
             "every character was taken to be drawn by itself; names are drawn, and the characters of one belong "
             "together",
-            _by_character,
+            edit(
+                "math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
+                "math.sqrt((rests**2 / lengths).sum() / (lengths.sum() - 1) / lengths.sum())",
+            ),
         ),
         Slip(
             "that is the error of the mean of the names' own differences per character, in which short names "
             "weigh as much as long ones",
-            _mean_of_ratios,
+            edit(
+                "math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
+                "(apart / lengths).std().item() / math.sqrt(n)",
+            ),
         ),
         Slip(
             "that is the error of the difference of whole names; divide by the mean length",
-            _squares(_rests, lambda lengths: torch.tensor(len(lengths))),
+            edit("int(lengths.sum())", "n"),
         ),
         Slip(
             "the lengths were taken to be all the same: the rest of a name is its difference less r for each of "
             "its characters",
-            _squares(lambda apart, lengths: apart - apart.mean()),
+            edit("difference * lengths", "apart.mean()"),
         ),
         Slip(
             "nothing was taken off the differences before they were squared",
-            _squares(lambda apart, lengths: apart),
+            edit(" - difference * lengths", ""),
         ),
-        Slip(
-            "the variance of the rests has the divisor n; n - 1 is asked for",
-            _squares(_rests, factor=lambda n: 1),
-        ),
+        Slip("the variance of the rests has the divisor n; n - 1 is asked for", edit("n / (n - 1) * ", "")),
         Slip(
             "that is the standard deviation of one name's rest; the error of a mean is smaller by the root of n",
-            _squares(_rests, factor=lambda n: n * n / (n - 1)),
+            edit("n / (n - 1)", "n**2 / (n - 1)"),
         ),
         Slip(
-            "that is the error of the first model's loss; the second does not count in it",
-            lambda a, b, lengths: _ratio_error(a, lengths),
+            "that is the error of the first model's loss; the second does not count in it", edit("a - b", "a")
         ),
-        Slip("that is the difference itself; its standard error is asked for", _difference),
+        Slip(
+            "that is the difference itself; its standard error is asked for",
+            edit("math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())", "difference.item()"),
+        ),
         Slip(
             "that is the variance; the standard error is its root",
-            lambda a, b, lengths: paired_error(a, b, lengths) ** 2,
+            edit(
+                "return math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
+                "error = math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())\n    return error**2",
+            ),
         ),
-        Slip(
-            "those are two standard errors; one is asked for",
-            lambda a, b, lengths: 2 * paired_error(a, b, lengths),
-        ),
+        Slip("those are two standard errors; one is asked for", edit("math.sqrt", "2 * math.sqrt")),
     ),
     properties=(_bound,),
 )

@@ -51,6 +51,12 @@ def returned(answer: Answer, args: Sequence[object]) -> Parts:
     return {RESULT: answer(*args)}
 
 
+def in_a_tuple(answer: Answer, args: Sequence[object]) -> Parts:
+    """Call the answer; a tensor or array alone counts as a tuple of one, to say how many there should be."""
+    result = answer(*args)
+    return {RESULT: (result,) if has_shape(result) else result}
+
+
 def with_gradients(answer: Answer, args: Sequence[object]) -> Parts:
     """Call the answer; what counts is the result and, if it is a Value, the gradient of every Value given."""
     result = answer(*args)
