@@ -25,7 +25,7 @@ from docutils.parsers.rst import Directive
 class Listing(Directive):
     required_arguments = 1
     def run(self):
-        return [nodes.literal_block("", "listing of " + self.arguments[0])]
+        return [nodes.paragraph("", "listing of " + self.arguments[0])]
 
 extensions = ["myst_parser", "nnz_exercises"]
 exercise_style = "solution_follow_exercise"

@@ -802,23 +802,6 @@ def test_column_sums_are_one_for_counts_of_names(sample: list[str]) -> None:
     torch.testing.assert_close(sums, torch.ones(27))
 
 
-def test_each_exercise_in_the_book_has_a_checker_and_the_reverse(root: Path) -> None:
-    """With the same title; and its folded solution shows the reference answer and checks it."""
-    asked, checked = {}, {}
-    for path in sorted((root / "book").glob("*.md")):
-        text = path.read_text(encoding="utf-8")
-        found = re.findall(r"\{exercise-start\} (.+)\n:label: (\S+)", text)
-        asked |= {label: title for title, label in found}
-        solved = re.findall(r"\{solution-start\} (\S+)\n(.*?)\{solution-end\}", text, re.DOTALL)
-        checked |= dict(solved)
-    assert asked == {exercise.label: exercise.title for exercise in EXERCISES}
-    for exercise in EXERCISES:
-        solution = checked[exercise.label]
-        file = exercise.chapter.replace("-", "_")
-        assert f"{{listing}} nnz.exercises.{file}.{exercise.name}\n" in solution
-        assert f"ex.{exercise.name}.check(ex.{exercise.name}.reference)" in solution
-
-
 def test_truth_values_are_told_apart_and_from_whole_numbers() -> None:
     yes, no = torch.tensor([True]), torch.tensor([False])
     assert same(yes, yes)

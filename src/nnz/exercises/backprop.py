@@ -695,14 +695,17 @@ def _one_line(name: str, line: Line) -> Answer:
 _EVERY = LineByLine(
     label="backprop-ex-lines",
     reference=all_gradients,
-    task="Write all_gradients(values, X, Y), the whole backward pass, line by line and without autograd. values "
-    "is the dict that nnz.backprop.forward returned: the 7 parameters and all that was computed from them, down "
-    "to the loss, by name, as float tensors that are not to be changed. X is int64 of shape (B, T), Y int64 of "
-    "shape (B,). Return a dict that has for each of the 26 names in nnz.backprop.NAMES the gradient of the loss "
-    "by the tensor of that name, in the shape of that tensor; the keys are the names as they stand there. NAMES "
-    "is in the order in which the gradients can be worked out, the loss's neighbour first. A dict that is not "
-    "complete is judged as far as it goes. In a notebook, values, X, Y = ex.all_gradients.given() gives a batch "
-    'to work on, and ex.all_gradients.compare("probs", dprobs) judges one gradient of it.',
+    task="""
+    The first exercise of the lecture: all twenty-six gradients. `values, X, Y = ex.all_gradients.given()`
+    hands you a forward pass, `ex.all_gradients.compare("probs", dprobs)` judges one tensor of it, and says
+    *exact*, *approximate*, or by how much it is wrong and perhaps why. When you have them all, write
+    `all_gradients(values, X, Y)`, the whole backward pass, line by line and without autograd. `values` is the
+    dict that `nnz.backprop.forward` returned, all 7 parameters and what was computed from them, down to the
+    loss, which stay as they are; `X` is int64 of shape $(B, T)$ and `Y` int64 of shape $(B,)$. Return a dict
+    that has for each of the names in `nnz.backprop.NAMES`, as they stand there, the gradient of the loss with
+    respect to the tensor of that name, in its shape. `NAMES` is in the order in which the gradients can be
+    worked out, the loss's neighbor first; a dict that is not complete is judged as far as it goes.
+    """,
     hints=(
         "Take the forward pass from its end. For each line ask: what is on its right-hand side, and how does the "
         "left-hand side change with each of these? That times the gradient of the left-hand side is what the "
@@ -757,10 +760,12 @@ def _balances(what: str, axis: int, why: str) -> Property:
 _DLOGITS = Exercise(
     label="backprop-ex-dlogits",
     reference=dlogits,
-    task="Write dlogits(logits, Y), which goes the whole way from the loss to the logits in one step, without "
-    "autograd. logits is float of shape (B, V), and Y int64 of shape (B,), the targets; the loss is the mean over "
-    "the B examples of the cross-entropy, in nats. Return the gradient of the loss by the logits, float of shape "
-    "(B, V). Logits may be as large as 1000, or as small as -1000; they stay as they are.",
+    task="""
+    The second exercise of the lecture. Write `dlogits(logits, Y)`, the gradient of the mean cross-entropy
+    over $B$ examples, in nats, with respect to the logits, float of shape $(B, V)$, in one go and without
+    autograd. `Y`, int64 of shape $(B,)$, holds the targets. It should also be right for logits of a thousand;
+    what is given stays as it is.
+    """,
     hints=(
         "Work it out for one example: the loss is the logarithm of a sum of exponentials, less one logit. What "
         "are the slopes of the two by any of the logits?",
@@ -859,11 +864,14 @@ def _drawn_norm_case(seed: int, n: int, h: int) -> Input:
 _DHPREBN = Exercise(
     label="backprop-ex-dhprebn",
     reference=dhprebn,
-    task="Write dhprebn(dhpreact, bnraw, bnvar_inv, bngain), which goes back through a whole batch norm at once. "
-    "dhpreact, float of shape (n, h) with n at least 3, is the gradient of the loss by the norm's output; bnraw, "
-    "(n, h), is the standardised input; bnvar_inv, (1, h), is 1 / sqrt(variance + eps), where the variance of "
-    "each column divides by n - 1; bngain is (1, h). Return the gradient by the norm's input, float of shape (n, "
-    "h), without autograd. What is given stays as it is.",
+    task="""
+    The third exercise of the lecture. Write `dhprebn(dhpreact, bnraw, bnvar_inv, bngain)`, the gradient with
+    respect to what enters the batch norm, of shape $(n, h)$ with $n$ at least 3, on one piece of paper before
+    you write it in code, without autograd. `dhpreact` is the gradient with respect to what leaves it, and
+    `bnraw` is the standardized input, both of the same shape; `bnvar_inv` is one over the root of eps and the
+    variance of each column, which divides by $n - 1$, and `bngain` its gain, both of shape $(1, h)$. What is
+    given stays as it is.
+    """,
     hints=(
         "An input is used three times: by itself, in the mean of its column, and in the variance. Each way gives "
         "a term.",
@@ -962,12 +970,14 @@ def _step_case(seed: int, B: int, rate: float, dtype: torch.dtype) -> Input:
 _STEP = Exercise(
     label="backprop-ex-step",
     reference=hand_step,
-    task="Write hand_step(params, X, Y, rate), one step of gradient descent without autograd. params is the dict "
-    "of the 7 parameters of nnz.backprop.first_params, float tensors; X is int64 of shape (B, T) and Y int64 of "
-    "shape (B,), with B at least 2. Return a new dict with the 7 new parameters under the same names: what they "
-    "were, less rate times the gradient of the mean cross-entropy of the batch. The given tensors stay as they "
-    "are. nnz.backprop has forward for the values and the short forms cross_entropy_backward and "
-    "batchnorm_backward for the two long stretches of the way back.",
+    task="""
+    The fourth exercise of the lecture, which trains the network with the above. Write
+    `hand_step(params, X, Y, rate)`, which returns the 7 parameters of `nnz.backprop.first_params` after one
+    step of gradient descent on the mean cross-entropy of the batch, by name and as new tensors, without
+    autograd. `X` is int64 of shape $(B, T)$ and `Y` int64 of shape $(B,)$, with $B$ at least 2.
+    `nnz.backprop.forward` may be used, and the two short forms, `cross_entropy_backward` and
+    `batchnorm_backward`.
+    """,
     hints=(
         "Between the two short forms there are a matrix product and a tanh; after the second one a matrix "
         "product, a view, and the rows of C.",
@@ -1047,12 +1057,14 @@ def _drawn(seed: int, shapes: Sequence[tuple[int, ...]], *rest: float) -> Input:
 _LAYER = Exercise(
     label="backprop-ex-layernorm",
     reference=layer_norm_backward,
-    task="A layer norm makes of x the output (x - mean) / sqrt(var + eps) * weight + bias. Write "
-    "layer_norm_backward(dout, x, weight, eps), its way back without autograd. x is float of shape (B, C) or (B, "
-    "T, C), weight float of shape (C,) and eps a number above 0; mean and var are taken of each row of C "
-    "numbers, over the last axis, and var divides by C. dout, of the shape of x, is the gradient of the loss by "
-    "the output. Return (dx, dweight, dbias), the gradients of the loss by x, weight and bias, in the shapes of "
-    "x, weight and bias. What is given stays as it is.",
+    task=r"""
+    Write `layer_norm_backward(dout, x, weight, eps)`, which returns the gradients with respect to the input,
+    the weight and the bias of a layer norm, $y = \gamma\,(x - \mu)/\sqrt{\sigma^2 + \varepsilon} + \beta$
+    with mean and variance over the last axis ([](batchnorm-layernorm)), for an input with any number of axes,
+    without autograd. `dout`, of the shape of `x`, is the gradient with respect to the output; the variance
+    divides by the number of features; what is given stays as it is. What is different from batch norm's
+    {eq}`eq-backprop-batchnorm`, besides the axis?
+    """,
     hints=(
         "Begin with the two easy ones: weight and bias are used in every row, so their gradients are sums over "
         "all rows, however many axes the rows fill.",
@@ -1164,11 +1176,13 @@ _LAYER = Exercise(
 _ROUND = Exercise(
     label="backprop-ex-residual",
     reference=residual_backward,
-    task="A layer with a way round it makes of x the output y = x + relu(x @ W), where relu(z) is z above 0 and 0 "
-    "elsewhere. Write residual_backward(dout, x, W), its way back without autograd. x is float of shape (B, C), W "
-    "float of shape (C, C), and dout, float of shape (B, C), is the gradient of the loss by y. Return (dx, dW), "
-    "the gradients of the loss by x and by W, in the shapes of x and W. The slope of relu at exactly 0 is taken "
-    "to be 0, as in torch. What is given stays as it is.",
+    task=r"""
+    In deep networks a layer often only *adds* to what it read: $Y = X + \operatorname{relu}(XW)$
+    {cite}`he2016residual`. Write `residual_backward(dout, x, W)`, which returns the gradients of the loss
+    with respect to $X$, of shape $(B, C)$, and $W$, of shape $(C, C)$, without autograd; `dout` is the one
+    with respect to $Y$. The slope of relu at exactly 0 is taken to be 0, as in torch; what is given stays as
+    it is. What does the first term do to a gradient that has to go back through twenty such layers?
+    """,
     hints=(
         "x is used twice. What does each use send back, and how do the two come together?",
         "Of relu it matters only whether its input was above 0: there the gradient passes as it is, and elsewhere "
@@ -1241,14 +1255,14 @@ def _adam_case(weight: list[Any], gradients: list[Any], *rest: object) -> Input:
 _ADAM = Exercise(
     label="backprop-ex-adam",
     reference=adam_by_hand,
-    task="Gradients by hand can be given to any optimiser that is made by hand as well. Write "
-    "adam_by_hand(weight, gradients, rate, betas, eps), Adam as in algorithm 1 of Kingma and Ba (2015). weight "
-    "is a float64 tensor of any shape, and gradients a list of at least one float64 tensor of that shape: the "
-    "gradient for each step, in order. betas is a tuple of two numbers from 0 to below 1, how much stays from "
-    "step to step of the running mean of the gradient, and of that of its square; both means begin at 0. Each is "
-    "corrected for that beginning, in every step. A step is rate times the corrected mean of the gradient, "
-    "divided by the sum of eps and the root of the corrected mean of the square. Return the weight after all "
-    "steps; what is given stays as it is.",
+    task="""
+    Write `adam_by_hand(weight, gradients, rate, betas, eps)`: the weight, a float64 tensor of any shape,
+    after one step of Adam {cite}`kingma2015adam` for each gradient of the list, with running means that begin
+    at zero and are corrected for it in every step. `betas` says how much of the mean of the gradient stays
+    from step to step, and how much of that of its square; `eps` is added to the root of the corrected mean of
+    the square. What is given stays as it is. Then train the network of this chapter with it and the gradients
+    of `backward`.
+    """,
     hints=(
         "Two tensors are carried from step to step; each keeps its beta of what it was and takes the rest from "
         "what is new.",

@@ -67,12 +67,13 @@ def _is_measured(args: Sequence[Any], parts: Parts) -> str:
 _LINEAR = Exercise(
     label="backprop-network-ex-linear",
     reference=linear_backward,
-    task="A layer makes Z = X @ W + b, of shape (B, n_out), and the loss depends on Z in whatever way. Write "
-    "linear_backward(X, W, slope). X has shape (B, n_in), an example in each row; W has shape (n_in, n_out); "
-    "slope has shape (B, n_out) and is the gradient of the loss by Z. All are arrays of float64, and stay as "
-    "they are. Return the gradients of the same loss by X, by W and by b as a tuple of three arrays of float64, "
-    "(dX, dW, db), each in the shape of what it belongs to: (B, n_in), (n_in, n_out) and (n_out,). If the loss "
-    "is a mean over the examples, slope has been divided by B already.",
+    task=r"""
+    A layer computes $Z = XW + b$, of shape $(B, n_\text{out})$, and the loss depends on $Z$ in whatever way.
+    Write `linear_backward(X, W, slope)`, which returns the gradients of the loss with respect to $X$, $W$ and
+    $b$, a tuple of three arrays in the shapes of what they belong to, given the one with respect to $Z$,
+    `slope`. All arrays are float64 and stay as they are. If the loss is a mean over the examples, `slope` has
+    been divided by $B$ already.
+    """,
     hints=(
         "Let B, n_in and n_out be three different numbers, and write the shapes down. Which products of slope "
         "with one of the others, turned over where need be, have the shape of a gradient?",
@@ -173,11 +174,13 @@ def _adds_up(args: Sequence[Any], parts: Parts) -> str:
 _EXAMPLES = Exercise(
     label="backprop-network-ex-examples",
     reference=example_gradients,
-    task="A layer makes Z = X @ W + b, and the gradient of its W is a sum over the examples of a batch. Write "
-    "example_gradients(X, slope), which returns the terms of that sum. X has shape (B, n_in), an example in each "
-    "row; slope has shape (B, n_out) and is the gradient of the loss by Z; both are arrays of float64, and stay "
-    "as they are. Return one array of float64, of shape (B, n_in, n_out): entry [i, j, k] is the part of the "
-    "gradient of W[j, k] that comes from example i. Nothing is divided by B.",
+    task=r"""
+    $X^\top \bar{Z}$, the gradient with respect to the $W$ of a layer $Z = XW + b$, adds up what the examples
+    of a batch have to say. Write `example_gradients(X, slope)`, which keeps them apart: an array of shape
+    $(B, n_\text{in}, n_\text{out})$ whose sum over the first axis is $X^\top \bar{Z}$, where $\bar{Z}$ is
+    `slope`. What is given is float64 and stays as it is; nothing is divided by $B$. Which of the hundred
+    points pulls hardest on the first layer, and what is special about the points that do not pull at all?
+    """,
     hints=(
         "Take one example. W[j, k] is used once in it, on the way from input j to output k. Which number of X is "
         "it multiplied by there, and which number of slope says what that is worth?",
@@ -281,11 +284,12 @@ _NUDGED = edit(
 _NUMERICAL = Exercise(
     label="backprop-network-ex-numerical",
     reference=numerical_gradient,
-    task="Write numerical_gradient(f, x, h), which measures the gradient of f at x. f takes an array and returns "
-    "a number; x is an array of float64, of any shape; h is a number above 0. For each entry of x by itself: how "
-    "much larger is f where that entry is larger by h than where it is smaller by h, all others being as they "
-    "were, for each unit of the distance between the two places? Return these slopes as an array of float64 in "
-    "the shape of x. Afterwards x is as it was.",
+    task="""
+    Write `numerical_gradient(f, x, h)` for a function of one array of any shape, with differences from both
+    sides: for each entry of $x$ by itself, how much larger is $f$ where that entry is larger by $h$ than
+    where it is smaller by $h$, for each unit of the distance between the two? The result is float64 in the
+    shape of $x$, which must be as it was when you are done.
+    """,
     hints=(
         "A loop over all entries, whatever the shape: np.ndindex gives the index of each in turn.",
         "Either nudge a copy, or add an array that is 0 everywhere but in one place. And how far apart are the "
@@ -376,14 +380,16 @@ def _counting_calls(answer: Answer, args: Sequence[Any]) -> Parts:
 _DIRECTIONAL = Exercise(
     label="backprop-network-ex-direction",
     reference=directional_error,
-    task="A check of a gradient that costs two evaluations of f, however many entries x has. Write "
-    "directional_error(f, x, gradient, direction, h). f takes an array and returns a number; x, gradient and "
-    "direction are arrays of float64 of one shape, which may be any, and stay as they are; gradient is what "
-    "somebody claims to be the gradient of f at x, direction is not 0 everywhere, and h is a number above 0. Let "
-    "u be the direction made so long that the sum of its squared entries is 1. Measure the slope of f at x along "
-    "u, from a step of h along u forward and one back. According to gradient it should be the sum of the entries "
-    "of gradient, each times that of u. Return how far apart the two slopes are, as a number that is never below "
-    "0. f is to be called twice.",
+    task=r"""
+    To check each of a million parameters takes two million forward passes. But one may nudge *all* of them at
+    once, by $h$ along some direction $u$ of length 1: then the loss changes at the rate
+    $\sum_p \bar{p}\, u_p$, if the gradient $\bar{p}$ is right. Write
+    `directional_error(f, x, gradient, direction, h)`, the distance between that rate and the one that is
+    measured from both sides, with two calls of $f$. `x`, `gradient` and `direction` are arrays of float64 of
+    one shape, which may be any, and stay as they are; `direction` has yet to be made so long that its squared
+    entries sum to 1. How often does a random direction find the charge without its 2, if we ask for an error
+    above a millionth of the rate?
+    """,
     hints=(
         "The length of the direction is the root of the sum of the squares of all its entries, in however many "
         "rows they stand.",

@@ -121,11 +121,13 @@ def _mean_is_bias(args: Sequence[Any], parts: Parts) -> str:
 _BATCH = Exercise(
     label="batchnorm-ex-axes",
     reference=batch_norm,
-    task="Write batch_norm(x, weight, bias, eps): batch norm as in training, without the running averages. x is "
-    "float of shape (B, C) or (B, T, C), the features last; weight and bias are float of shape (C,), and eps is "
-    "a number above 0. Each feature has a mean and a variance, taken over all axes but the last; the variance "
-    "is the mean of the squared distances from the mean. Return (x - mean) / sqrt(var + eps) * weight + bias, "
-    "float, in the shape of x, which itself stays as it is.",
+    task="""
+    Write `batch_norm(x, weight, bias, eps)`, batch norm in training mode without its running averages, for
+    $x$ of shape $(B, C)$ and for $x$ of shape $(B, T, C)$, with the mean and the variance of each feature
+    over all other axes. The variance is the mean of the squared distances from the mean, and eps is added to
+    it before the root is taken; weight and bias are float of shape $(C,)$. The result has the shape of $x$,
+    which stays as it is.
+    """,
     hints=(
         "How many numbers go into the mean of one feature? In a batch of shape (B, C) there are B. And in one of "
         "shape (B, T, C)?",
@@ -195,12 +197,13 @@ def _batches_case(*batches: list[list[float]], momentum: float) -> Input:
 _RUNNING = Exercise(
     label="batchnorm-ex-running",
     reference=running_averages,
-    task="Write running_averages(batches, momentum), which returns what batch norm remembers of the batches that "
-    "it has seen in training. batches is a list of at least one float tensor of shape (B, C), where B is at "
-    "least 2 and may differ from batch to batch; momentum is a number from 0 to 1. For each feature the running "
-    "mean begins at 0 and the running variance at 1. Then, batch by batch, each becomes 1 - momentum times what "
-    "it was, plus momentum times the batch's own; the batch's variance is here the one that divides by B - 1. "
-    "Return (running mean, running variance), a tuple of two float tensors of shape (C,).",
+    task="""
+    Write `running_averages(batches, momentum)`: the running mean and variance, a tuple of two float tensors
+    of shape $(C,)$, that a batch norm has after it has seen these batches in order, from a mean of 0 and a
+    variance of 1. A batch has shape $(B, C)$, with $B$ at least 2 and not the same in each. Mind which number
+    momentum is the weight of, which is the new one, and which variance is stored, which is the one that
+    divides by $B - 1$. After how many batches with a momentum of $0.001$ is half of the beginning forgotten?
+    """,
     hints=(
         "Two tensors of shape (C,) are carried along, and each batch changes both. What are they at first?",
         "momentum is the share of what is new; with 0.1, nine tenths of the old stay.",
@@ -275,12 +278,14 @@ def _does_the_same(args: Sequence[Any], parts: Parts) -> str:
 _FOLD = Exercise(
     label="batchnorm-ex-fold",
     reference=fold_batchnorm,
-    task="In evaluation mode batch norm is a fixed multiplication and a fixed addition, so it can be made part of "
-    "the linear layer before it. Write fold_batchnorm(weight, bias, gamma, beta, mean, var, eps). weight is "
-    "float of shape (n_in, C), for a product x @ weight; bias is float of shape (C,), or None if the layer has "
-    "none. gamma, beta, mean and var are float of shape (C,): the weight, the bias and the running averages of "
-    "the batch norm behind it; eps is its eps. Return a tuple (W, b), float of shapes (n_in, C) and (C,), such "
-    "that x @ W + b is, for every x, what the two layers together make of it. Nothing is changed in place.",
+    task=r"""
+    This is an exercise of the lecture. In evaluation mode batch norm is a fixed multiplication and a fixed
+    addition, so it can be made part of the linear layer before it. Write
+    `fold_batchnorm(weight, bias, gamma, beta, mean, var, eps)`, which takes the weight $(n_\text{in}, C)$ and
+    bias $(C,)$ of a linear layer, `None` if it has none, and the weight, the bias and the running averages of
+    the batch norm behind it, and returns the weight and bias of one linear layer that does the same in
+    evaluation, as a tuple. Nothing is changed in place. Then fold the network of this chapter.
+    """,
     hints=(
         "Write the two layers as one formula for a single output. What in it multiplies x, and what is there even "
         "if x is 0?",
@@ -414,12 +419,13 @@ def _evidence(args: Sequence[Any], parts: Parts) -> str:
 _COUPLING = Exercise(
     label="batchnorm-ex-coupling",
     reference=coupling,
-    task="Which examples of a batch look at one another? Write coupling(f, x). f takes float of shape (B, C), a "
-    "batch of B examples, to float of shape (B, C'), as one layer or several do; x is float of shape (B, C). "
-    "Return a tensor of bools of shape (B, B): entry [i, j] is True if at least one output of example i has, at "
-    "x, a derivative other than 0 by at least one input of example j. Take the derivatives from torch.autograd. "
-    "A layer that treats each example by itself has True on the diagonal at most; batch norm in training does "
-    "not.",
+    task=r"""
+    Which examples of a batch look at one another? Write `coupling(f, x)` for a function from $(B, C)$ to
+    $(B, C')$: a tensor of $B \times B$ truth values that says whether any output of example $i$ has, at $x$,
+    a derivative other than 0 with respect to any input of example $j$.
+    `torch.autograd.functional.jacobian(f, x)` has the shape $(B, C', B, C)$. Which of the layers of this
+    chapter couple examples in evaluation mode?
+    """,
     hints=(
         "Each of the B·C' outputs has a derivative by each of the B·C inputs. Look for a function in "
         "torch.autograd.functional that gives them all.",
@@ -520,11 +526,13 @@ def _rows_are_centred(args: Sequence[Any], parts: Parts) -> str:
 _LAYER = Exercise(
     label="batchnorm-ex-layer",
     reference=layer_norm,
-    task="Layer norm standardises each example by itself, over its features. Write layer_norm(x, weight, bias, "
-    "eps). x is float of shape (..., C): the last axis holds the features, and before it there may be any number "
-    "of axes, or none; weight and bias are float of shape (C,), and eps is a number above 0. Every row of C "
-    "numbers has its own mean and variance, the variance being the mean of the squared distances from the mean. "
-    "Return (x - mean) / sqrt(var + eps) * weight + bias, float, in the shape of x, which itself stays as it is.",
+    task="""
+    Layer norm standardizes each example by itself, over its features. Write
+    `layer_norm(x, weight, bias, eps)`, for $x$ with any number of axes, of which the last one holds the $C$
+    features; weight and bias are float of shape $(C,)$. The variance is the mean of the squared distances
+    from the mean, and eps is added to it before the root is taken. The result has the shape of $x$, which
+    stays as it is.
+    """,
     hints=(
         "However many axes there are, one alone is averaged over, and it can be counted from the end.",
         "The means of x of shape (B, T, C) have shape (B, T), and do not line up with x. What shape would?",

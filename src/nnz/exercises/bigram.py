@@ -71,9 +71,12 @@ def losses_by_k(names: Sequence[str], ks: Sequence[float]) -> list[float]:
 _COLUMNS = Exercise(
     label="bigram-ex-axis",
     reference=column_sums,
-    task="The tempting line counts / counts.sum(dim=1) divides the columns of a square table where the rows "
-    "were meant. Write column_sums(counts), which returns the sums of the columns of that wrong table, "
-    "of shape (V,), from sums of counts alone: the table itself is never divided.",
+    task="""
+    The tempting line `counts / counts.sum(dim=1)` divides the columns of a square table where the rows were
+    meant. Which sums of that wrong table, if any, equal one when the counts are those of names, and why could
+    you have known without running it? Write `column_sums(counts)`, which returns the sums of its columns, of
+    shape $(V,)$, from sums of `counts` alone: the table itself is never divided.
+    """,
     hints=(
         "A sum over dim=1 has shape (V,), and lines up with the columns. By what is each entry of column j "
         "divided?",
@@ -120,9 +123,12 @@ def _backwards_case(*names: str) -> Input:
 _BACKWARDS = Exercise(
     label="bigram-ex-backwards",
     reference=backwards_loss,
-    task="Write backwards_loss(names, model): reverse every name, fit the model, a BigramCounts that has "
-    "read nothing yet, to the result, and return its nll on the same reversed names. Is it larger or "
-    "smaller than that of the names themselves?",
+    task="""
+    Reverse every name and fit a bigram model to the result. Will its loss be smaller or larger? Decide first,
+    then measure, with `backwards_loss(names, model)`, which fits the model, a `BigramCounts` that has read
+    nothing yet, to the reversed names and returns its `nll` on the same reversed names; then prove what you
+    see.
+    """,
     hints=(
         "A string can be read from its end with a slice whose step is negative.",
         "Make the list of reversed names once, and use it for both: to fit the model and to judge it.",
@@ -187,9 +193,13 @@ def _likeliest_case(names: str, n: int, k: float = 0) -> Input:
 _LIKELIEST = Exercise(
     label="bigram-ex-greedy",
     reference=likeliest,
-    task="Write likeliest(model, n) for a fitted BigramCounts: a list of the n most probable names of one "
-    "letter or more, each as (name, probability), the most probable first, whether or not the model has "
-    "read them. If there are fewer than n, return those.",
+    task="""
+    With `top_k=1` the sampler takes the likeliest character each time. Is what it writes the most probable
+    word of all? Answer by a search: write `likeliest(model, n)` for a fitted `BigramCounts`, which returns
+    the `n` most probable words of at least one letter, not only those in the list, as pairs of word and
+    probability, the most probable first. If there are fewer than `n`, return those. Surprises are never
+    negative, so this is a shortest path from `.` to `.`.
+    """,
     hints=(
         "The surprise of a name is a sum of surprises, one for each character and one for the end, and none "
         "of them is negative. So this is a search for the shortest paths from the start to the end.",
@@ -237,9 +247,12 @@ def _possible(args: Sequence[Any], parts: Parts) -> str:
 _DRAW = Exercise(
     label="bigram-ex-draw",
     reference=my_draw,
-    task="Write my_draw(row, u), which takes a list of probabilities and one uniform number u from 0 to 1 (1 "
-    "excluded) and returns the index drawn, in plain Python. Outcomes of probability 0 are never "
-    "drawn.",
+    task="""
+    Write `my_draw(row, u)`, which takes a list of probabilities and one uniform number `u` from 0 to 1 (1
+    excluded), and returns the index drawn, in plain Python. Outcomes of probability 0 are never drawn. Then
+    use it with darts from `random.Random(0)` to check that the shares of a hundred thousand draws come near
+    the probabilities.
+    """,
     hints=(
         "Lay the probabilities end to end on the stretch from 0 to 1; u is a dart that lands on one of them.",
         "Add the probabilities up as you go along, and stop at the first end that lies beyond the dart.",
@@ -285,9 +298,14 @@ _DRAW = Exercise(
 _RELATIVE = Exercise(
     label="bigram-ex-own",
     reference=relative_loss,
-    task="Losses on lists with different alphabets start from different log V. Write relative_loss(names): "
-    "make a Vocabulary of the names, fit a BigramCounts with k=1 on it, and return its nll on the names "
-    "divided by the loss of a model that knows nothing.",
+    task=r"""
+    Put words of another kind into a text file, one on each line: towns, dinosaurs, mountains. Read it with
+    `load_names(path)`; if it has other characters than a to z, say which with `alphabet=`, and give the model
+    a `Vocabulary` made from your list. Draw some words. Can a loss on your list be compared with the losses
+    of this chapter? Something that can be compared more fairly is the share of $\log V$ that is left: write
+    `relative_loss(names)`, the `nll` of a `BigramCounts` with $k = 1$ and the list's own `Vocabulary` on the
+    names that it is fitted to, divided by the loss of a model that knows nothing.
+    """,
     hints=(
         "BigramCounts takes the alphabet as vocabulary=; without it, the alphabet is a to z.",
         "A model that knows nothing gives every character, the end among them, the same probability.",
@@ -331,9 +349,11 @@ def _losses_rise(args: Sequence[Any], parts: Parts) -> str:
 _MONOTONE = Exercise(
     label="bigram-ex-monotone",
     reference=losses_by_k,
-    task="Write losses_by_k(names, ks), which fits a BigramCounts to the names for each k and returns the "
-    "list of its nll on the same names, in the order of ks. See that it never falls as k grows; then "
-    "prove it.",
+    task="""
+    Write `losses_by_k(names, ks)`, which fits a `BigramCounts` to the names for each $k$ and returns the list
+    of its `nll` on the same names, in the order of `ks`. Then show that it cannot fall as $k$ grows. What
+    does the table with add-k smoothing maximize?
+    """,
     hints=(
         "One model for each k: k is given to the model when it is made.",
         "The loss is on the names that the model was fitted to.",

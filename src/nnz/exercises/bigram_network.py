@@ -61,10 +61,12 @@ def _rows_sum_to_zero(args: Sequence[Any], parts: Parts) -> str:
 _GRADIENT = Exercise(
     label="bigram-network-ex-gradient",
     reference=logits_gradient,
-    task="Write logits_gradient(logits, Y), which returns the gradient of the average cross-entropy with "
-    "respect to the logits, without autograd. logits is float of shape (B, V), Y int64 of shape (B,): the "
-    "character that came in each row. The loss is the mean over the B rows, in nats. The gradient has "
-    "shape (B, V); logits itself is left as it is, and may hold numbers such as 1000.",
+    task="""
+    Write `logits_gradient(logits, Y)` without autograd: the gradient of the average cross-entropy, in nats,
+    with respect to the logits, float of shape $(B, V)$. `Y`, int64 of shape $(B,)$, holds the character that
+    came in each row. The result is a new tensor of the same shape; the logits stay as they are, and may be
+    numbers such as $1000$.
+    """,
     hints=(
         "Begin with one row. Its loss is the logarithm of a sum of exponentials, less the logit of the "
         "character that came. What is the slope of each of the two?",
@@ -135,10 +137,13 @@ def _no_slope_is_lost(args: Sequence[Any], parts: Parts) -> str:
 _ROWS = Exercise(
     label="bigram-network-ex-rows",
     reference=rows_gradient,
-    task="The forward pass took W[X]: row X[i] of a table W of shape (V, C) for example i. Write "
-    "rows_gradient(X, slopes, V), which carries the gradient back, without autograd. X is int64 of shape "
-    "(B,), and slopes, float of shape (B, C), is the gradient of the loss with respect to what was taken. "
-    "Return the gradient of the loss with respect to W, of shape (V, C).",
+    task="""
+    This is an exercise of the lecture: index rows of $W$, of shape $(V, C)$, instead of multiplying by
+    one-hots. The forward pass is `W[X]`, row `X[i]` for example `i`. Write the way back, without autograd:
+    `rows_gradient(X, slopes, V)`, where `X` is int64 of shape $(B,)$, and `slopes`, float of shape $(B, C)$,
+    holds the gradient of the loss with respect to each row that was taken. Return the gradient with respect
+    to $W$. Try the tempting `dW[X] += slopes` first, on a list in which an index occurs twice.
+    """,
     hints=(
         "A row that nobody took has no influence on the loss. What if one example took it, and what if two "
         "did?",
@@ -206,9 +211,12 @@ def _is_large_enough(args: Sequence[Any], parts: Parts) -> str:
 _SAFE = Exercise(
     label="bigram-network-ex-safe",
     reference=safe_cross_entropy,
-    task="Write safe_cross_entropy(logits, y) in plain Python, for a list of floats and the index of the "
-    "character that came: the loss, -log softmax(logits)[y], in nats, as a float. It should be right for "
-    "logits such as 1000 or -1000, too: of [1000.0, 0.0] with y = 1 it is 1000.0.",
+    task=r"""
+    Write `safe_cross_entropy(logits, y)` in plain Python, for a list of floats and the index of the character
+    that came: the loss $-\log \text{softmax}(\text{logits})_y$, in nats, as a float. It should be right for
+    logits of a thousand and of minus a thousand as well. What is the loss of the logits $(1000, 0)$ if the
+    second character came?
+    """,
     hints=(
         "A constant added to all logits changes no probability. Which constant leaves no exponential above 1?",
         "Then one of the exponentials is 1, so their sum has a logarithm. A single probability may still be "
@@ -283,9 +291,12 @@ _CLOSE = "torch.allclose(P, Q, rtol=0, atol=1e-6)"
 _SAME = Exercise(
     label="bigram-network-ex-shift",
     reference=same_model,
-    task="Write same_model(W, U) for two tables of logits, float of shape (V, V). Return True if the softmax "
-    "of each row of W gives the same probabilities as that of the same row of U, within 1e-6, and False "
-    "otherwise.",
+    task="""
+    Two networks were trained from different starts, and their weights differ. Write `same_model(W, U)` for
+    two tables of logits, float of shape $(V, V)$: True if the softmax of each row of $W$ gives the same
+    probabilities as that of the same row of $U$, within $10^{-6}$, so that they are the same model all the
+    same, and False otherwise.
+    """,
     hints=(
         "Which changes to a row of logits leave its probabilities as they are? Tables that differ may still "
         "be the same model.",
@@ -374,11 +385,12 @@ def _charge_case(rows: list[list[float]], k: float, n: int) -> Input:
 _CHARGE = Exercise(
     label="bigram-network-ex-charge",
     reference=exact_charge,
-    task="The average loss over n pairs plus weight decay is only nearly add-k smoothing. Write "
-    "exact_charge(W, k, n), which returns the charge that, added to the average cross-entropy over n "
-    "pairs, in nats, makes the table of add-k smoothing the exact minimum, whatever the names. It has "
-    "no constant part. W is float of shape (V, V), a row of logits for each character; the result is a scalar "
-    "tensor through which gradients flow to W.",
+    task="""
+    Weight decay is only nearly add-k smoothing. Write `exact_charge(W, k, n)`: what has to be added to the
+    average cross-entropy over $n$ pairs, in nats, such that the table of add-k smoothing is exactly the
+    minimum, whatever the names. It has no constant part. $W$ is float of shape $(V, V)$, a row of logits for
+    each character; the result is a scalar tensor through which gradients flow to $W$.
+    """,
     hints=(
         "Add-k smoothing is counting, on a list in which each pair stands k more times than in the names. "
         "What would the pairs that were put in add to the loss?",

@@ -83,12 +83,13 @@ def _infinite(args: Sequence[Any], parts: Parts) -> str:
 _RATIOS = Exercise(
     label="diagnostics-ex-ratio",
     reference=update_ratios,
-    task="A step should change the weights a little: by about a thousandth of their size, the lecture says. Write "
-    "update_ratios(before, after). Both are dicts with the same names, of float tensors of the same shapes: the "
-    "weights before and after one step of an optimiser, whichever it was. Return a dict with an entry for every "
-    "name whose tensor has two axes or more; vectors, such as biases, are left out. The entry is a float: the "
-    "logarithm to base 10 of the root mean square of the change over the root mean square of the weights before. "
-    "For a tensor that did not change it is -inf. None of those before is zero everywhere.",
+    task="""
+    A step should change the weights a little: by about a thousandth of their size, the lecture says. Write
+    `update_ratios(before, after)`: from the weights by name before and after one step of any optimizer, a
+    dict with the logarithm to the base of ten of the size of the change over the size of the weights before,
+    as root mean squares and as a float, for all that have at least two axes. For a tensor that did not change
+    it is `-inf`; none of those before is zero everywhere. What does the first step of AdamW look like?
+    """,
     hints=(
         "The change is a difference of two tensors, and it does not matter here what made it.",
         "Each size is one number for the whole tensor. In a ratio of two root mean squares of as many numbers, by "
@@ -220,11 +221,13 @@ def _on_a_line(stds: Sequence[float]) -> float:
 _FACTOR = Exercise(
     label="diagnostics-ex-factor",
     reference=factor_per_layer,
-    task="Write factor_per_layer(stds). stds is a list of two or more floats above 0: the standard deviation of "
-    "the slopes at the activations of each layer, that of the first layer first. Slopes are handed back from the "
-    "last layer to the first. Return the factor by which they change from one layer to the one before it, as a "
-    "float: the geometric mean over all these transitions. Below 1 slopes vanish on their way back, above 1 they "
-    "explode.",
+    task="""
+    Write `factor_per_layer(stds)`: given the standard deviations of the gradients at the activations of two
+    or more layers, first layer first, the factor by which they are multiplied in going *back* by one layer, a
+    float, as a geometric mean. Below 1 they vanish, above 1 they explode. If the gradients at the last layer
+    have a size of 1, after how many layers would those at a gain of one half fall below the smallest 32-bit
+    number, about $10^{-45}$?
+    """,
     hints=(
         "Write down the ratio for each transition, from the last layer back to the first. How many are there?",
         "The geometric mean of n numbers is the n-th root of their product. What is left of the product, if each "
@@ -305,12 +308,13 @@ _FACTOR = Exercise(
 _TWINS = Exercise(
     label="diagnostics-ex-twins",
     reference=twins,
-    task="Two hidden units that begin with the same weights get the same slopes in every step, and stay the same "
-    "for ever. Write twins(W1, b1, W2) for the network tanh(x @ W1 + b1) @ W2. W1 is float of shape (n_in, h), "
-    "b1 (h,) and W2 (h, V). Units belong together if their incoming weights, their biases and their outgoing "
-    "weights are all exactly equal. Return a list of lists of whole numbers, the groups of two units or more: "
-    "each as large as possible, the units in each in rising order, and the groups in the order of their first "
-    "units. Without twins return an empty list.",
+    task=r"""
+    Two hidden units that begin with the same weights get the same gradients in every step, and stay the same
+    for ever. Write `twins(W1, b1, W2)` for a layer and the one after it, of shapes $(n_\text{in}, h)$, $(h,)$
+    and $(h, V)$: a list of the groups of two or more hidden units that have exactly the same weights on the
+    way in, the same bias, and the same weights on the way out, each group a sorted list, groups by their
+    first unit. Why does it not suffice that the weights on the way in are the same?
+    """,
     hints=(
         "Where in W1 are the weights that come into one unit, and where in W2 those that leave it?",
         "Put all numbers of a unit into one row: then units are twins if their rows are equal.",
@@ -422,14 +426,15 @@ _WELL, _GOOD = [0.65, 0.6, 0.55], [1e-3, 2e-3, 8e-4]
 _DIAGNOSE = Exercise(
     label="diagnostics-ex-doctor",
     reference=diagnose,
-    task="Write diagnose(stds, ratios), which sums up a network's vital signs in one string. stds is a list of "
-    "floats above 0: the standard deviation of the tanh activations in each layer of a new network, that of the "
-    "first layer first. ratios is a list of floats, as typical in training: for each weight matrix the size of "
-    "an update over the size of the weights, as plain numbers and not as logarithms. Neither is empty. Return "
-    'the first of these that fits. "signal vanishes": the last of the stds is below a third of the first. '
-    '"saturated": any of the stds is above 0.9. "rate too small": the median of the ratios is below 1e-4. "rate '
-    'too large": the median of the ratios is above 1e-2. "healthy": nothing else fits. The median of an even '
-    "number of ratios is the mean of the two in the middle.",
+    task="""
+    Write `diagnose(stds, ratios)`, which is given the standard deviation of the activations of each layer of
+    a tanh network, first layer first, and the ratio of update to weights of each weight matrix, a plain
+    number and not a logarithm, and returns the first of these that fits, as a string. "signal vanishes": the
+    last deviation is less than a third of the first. "saturated": any of them is above $0.9$. "rate too
+    small": the median of the ratios, of an even number of them the mean of the two in the middle, is below
+    $10^{-4}$. "rate too large": it is above $10^{-2}$. Otherwise, "healthy". Let it see the last readings of
+    the four patients. Whom does it not help, and why?
+    """,
     hints=(
         "The order of the questions is the order of the task: as soon as one of them is answered with yes, you "
         "are done.",

@@ -57,12 +57,12 @@ def top_p(probs: Tensor, p: float) -> Tensor:
 _FIELD = Exercise(
     label="dilated-ex-field",
     reference=receptive_field,
-    task="Write receptive_field(kernel, dilations), which returns on how many positions of the input an output "
-    "depends after a stack of dilated causal convolutions, one on top of another. Each layer makes a position "
-    "from kernel positions below it, a whole number of at least 1: itself, the one that is its dilation to the "
-    "left, the one that is two dilations to the left, and so on. dilations is a list of at least one whole "
-    "number of at least 1, of the lowest layer first. Count the leftmost position that it can depend on, itself, "
-    "and all that lie between. Return a whole number.",
+    task="""
+    Write `receptive_field(kernel, dilations)`: on how many positions does an output depend, if each layer
+    joins `kernel` positions that are its dilation apart, the last of them the one above which it stands?
+    `dilations` lists those of the layers, the lowest first. Count the leftmost position that it can depend
+    on, itself, and all that lie between.
+    """,
     hints=(
         "Begin with one layer of kernel 2. How far to the left does it look, and how many positions are that, "
         "with the one where it stands?",
@@ -144,12 +144,13 @@ def _where_off(args: Sequence[Any], parts: Parts) -> str:
 _CONV = Exercise(
     label="dilated-ex-conv",
     reference=causal_conv,
-    task="torch has convolutions that do not know which way time goes. Write causal_conv(x, weight, bias, "
-    "dilation) with torch.nn.functional.conv1d. x is float of shape (B, C, T), time last; weight is float of "
-    "shape (C', C, K) and bias of shape (C',), both as conv1d takes them; dilation is a whole number of at least "
-    "1. Return float of shape (B, C', T): at each position t it is made of x at t, which meets the last of the K "
-    "slices of weight, at t - dilation, which meets the one before, and so on. Where these lie left of position "
-    "0, x is taken to be 0.",
+    task="""
+    Write `causal_conv(x, weight, bias, dilation)` with `F.conv1d`, for $x$ of shape $(B, C, T)$ and kernels
+    of any size $K$, such that the result has the length of $x$ and no position sees what is to the right of
+    it. `weight` has shape $(C', C, K)$ and `bias` $(C',)$, as `F.conv1d` takes them: the last slice of the
+    weight meets $x$ at the position itself, the one before meets it `dilation` places to the left, and so on;
+    left of the beginning $x$ is taken to be 0. The padding that `F.conv1d` offers is on both sides.
+    """,
     hints=(
         "conv1d without any padding gives fewer positions than it gets. How many fewer, with K slices that are "
         "dilation apart?",
@@ -238,10 +239,12 @@ def _cut_into_names(args: Sequence[Any], parts: Parts) -> str:
 _PLACES = Exercise(
     label="dilated-ex-places",
     reference=packed_places,
-    task="Names are laid end to end, a row for each letter, without any padding. Write packed_places(lengths), "
-    "which says of each row how many letters of the same name stand before it. lengths is int64 of shape (n,): "
-    "how many letters each name has, at least one. Return int64 of shape (N,), N being the sum of lengths: for "
-    "lengths [3, 2] it is [0, 1, 2, 0, 1]. Try to do without a loop over names.",
+    task="""
+    A batch can also be made of names laid end to end, a row for each letter; then it must be known where each
+    of them begins. Write `packed_places(lengths)`, which returns for each letter how many letters of its own
+    name stand before it, without a loop over the names: `[3, 2]` becomes `[0, 1, 2, 0, 1]`. `lengths` and the
+    result are int64, and every name has a letter.
+    """,
     hints=(
         "Number all rows from 0. What has to be taken off the numbers of the second name, and what off those of "
         "the third?",
@@ -334,12 +337,12 @@ def _wide_enough(args: Sequence[Any], parts: Parts) -> str:
 _STACKS = Exercise(
     label="dilated-ex-stacks",
     reference=dilations_for,
-    task="WaveNet repeats its dilations: 1, 2, 4 and so on up to some largest one, then the same again, and once "
-    "more. Write dilations_for(length, stack): the dilations of a network that consists of whole stacks, as few "
-    "as possible, and whose receptive field is at least length characters. length is a whole number of at least "
-    "2, and stack a list of at least one whole number of at least 1, the dilations of one stack; each layer has "
-    "kernel 2. Return a list of whole numbers, stack after stack: for 12 characters and [1, 2, 4] it is "
-    "[1, 2, 4, 1, 2, 4].",
+    task="""
+    WaveNet repeats its dilations, stack after stack. Write `dilations_for(length, stack)`: the dilations of
+    as few whole stacks as see `length` characters, 2 or more, with kernel 2, as a list; for 12 characters and
+    `[1, 2, 4]` it is `[1, 2, 4, 1, 2, 4]`. How many stacks of 1, 2, 4 see the longest name of the list and
+    the full stop before it? Train such a network, if you have the time.
+    """,
     hints=(
         "What does one stack add to the receptive field, and what is it without any layer?",
         "The character where the output stands is seen anyway. The others have to be covered by the sums of the "
@@ -425,12 +428,14 @@ def _within_one(args: Sequence[Any], parts: Parts) -> str:
 _GATED = Exercise(
     label="dilated-ex-gate",
     reference=gated,
-    task="Write gated(left, now, weight, bias), the gated activation unit of WaveNet. left and now are float of "
-    "the same shape, (..., C): the features at the position that is the dilation to the left, and at the "
-    "position itself. weight is float of shape (2C, 2C'), bias of shape (2C',). Multiply left and now, side by "
-    "side in this order, by weight, and add bias. Of the 2C' numbers at each position the first C' go through "
-    "tanh and the last C' through the logistic function, and the two are multiplied. Return float of shape (..., "
-    "C').",
+    task=r"""
+    Write `gated(left, now, weight, bias)` after WaveNet's gated unit {eq}`eq-gate`, for `left` and `now` of
+    shape $(\dots, C)$, the features at the position that is the dilation to the left and at the position
+    itself, and a weight of shape $(2C, 2C')$ whose first $C'$ columns make the filter, through tanh, and the
+    others the gate, through the logistic function; the bias has shape $(2C',)$. The weight meets `left` and
+    `now` side by side in this order, and the product of filter and gate is returned, of shape $(\dots, C')$.
+    What comes out for a gate with a bias of $-10$, and with one of $10$?
+    """,
     hints=(
         "There is one matrix product. What is the last axis of the two inputs side by side, and what is it "
         "after the product?",
@@ -516,11 +521,14 @@ def _which_kept(args: Sequence[Any], parts: Parts) -> str:
 _NUCLEUS = Exercise(
     label="dilated-ex-nucleus",
     reference=top_p,
-    task="Write top_p(probs, p), which prepares nucleus sampling. probs is float of shape (B, V), each row a "
-    "distribution over V characters, in any order, no two of them equally likely; p is a number above 0 and at "
-    "most 1. Of each row keep the likeliest characters, as few as have a probability of at least p together; so "
-    "the one with which the sum reaches p is kept, too. Set the others to 0, and scale the row so that it sums "
-    "to 1. Return float of shape (B, V), the characters where they were, in a new tensor.",
+    task="""
+    With `top_k` the same number of characters stays possible, whether the model is sure or not. Nucleus
+    sampling {cite}`holtzman2020curious` keeps the fewest likeliest characters that together have at least the
+    probability $p$, above 0 and at most 1; so the one with which the sum reaches $p$ is kept, too. Write
+    `top_p(probs, p)`, which sets all others to zero and scales each row to the sum 1, in a new tensor, every
+    character where it was. `probs` has shape $(B, V)$, and no two of a row are equally likely. How many
+    characters stay, at the beginning of a name and later?
+    """,
     hints=(
         "Sort each row, the likeliest first. A running sum says how much each character and all that are "
         "likelier have together.",

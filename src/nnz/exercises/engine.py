@@ -85,8 +85,16 @@ def _is_the_slope(args: Sequence[Any], parts: Parts) -> str:
 _GRADIENT = Exercise(
     label="engine-ex-gradient",
     reference=gradient,
-    task="Differentiate f(a, b, c) = -a**3 + sin(3*b) - 1/c + b**2.5 - a**0.5 on paper, for positive "
-    "numbers, and write gradient(a, b, c), which returns the three derivatives as a list.",
+    task=r"""
+    Find the gradient of
+
+    $$
+    f(a, b, c) = -a^3 + \sin 3b - \frac{1}{c} + b^{2.5} - \sqrt{a}
+    $$
+
+    on paper, for positive numbers, and write `gradient(a, b, c)`, which returns its three parts as a list.
+    The derivative of the sine is the cosine.
+    """,
     hints=(
         "Take one letter at a time; every term without it is a constant, and its derivative is 0.",
         "Each term but the sine is a number times a power. A root and a reciprocal are powers too.",
@@ -128,9 +136,11 @@ _MOVED_TWICE = (
 _FORWARD = Exercise(
     label="engine-ex-forward-difference",
     reference=forward_difference,
-    task="Write forward_difference(f, point, h), which measures the gradient of f at a point: for each "
-    "number, how much f(*point) grows when that number alone grows by h, per unit of h. It returns a "
-    "list and leaves the point as it is.",
+    task="""
+    Write `forward_difference(f, point, h)`, which measures the gradient of `f` at a point: it nudges each
+    coordinate of the list `point` in turn by $h$ and returns the list of ratios, by how much `f(*point)`
+    grows for each unit of $h$. `f` takes the coordinates as separate arguments, and `point` stays as it is.
+    """,
     hints=(
         "The value at the point itself is needed once, the value after a step once for each number.",
         "Make a new list for each step, in which only one number is different.",
@@ -167,8 +177,11 @@ _FORWARD = Exercise(
 _SYMMETRIC = Exercise(
     label="engine-ex-symmetric-difference",
     reference=symmetric_difference,
-    task="Write symmetric_difference(f, point, h), which measures the gradient of f at a point from a step of h "
-    "forward and a step of h back along each number. It returns a list and leaves the point as it is.",
+    task="""
+    Write `symmetric_difference(f, point, h)` in the same way, from a step of $h$ forward and a step of $h$
+    back along each coordinate. With the function of the first exercise and $h = 10^{-6}$, how much nearer
+    does it come to the truth?
+    """,
     hints=(
         "The value at the point itself is not needed at all.",
         "How far apart are the two places at which f is looked at?",
@@ -209,9 +222,13 @@ def _gradients_cancel(args: Sequence[Any], parts: Parts) -> str:
 _SOFTMAX = Exercise(
     label="engine-ex-softmax-nll",
     reference=softmax_nll,
-    task="Write softmax_nll(logits, target) for a list of Values and an index: make probabilities of the "
-    "logits with softmax, and return the negative natural logarithm of the target's, as a Value that "
-    "backward() can start from. It should survive logits of 1000.",
+    task=r"""
+    The **softmax** of a list of numbers $z_1, \dots, z_n$ is the list of $e^{z_i} / \sum_j e^{z_j}$: positive
+    numbers that add up to one. Write `softmax_nll(logits, target)`, which takes a list of Values, here called
+    *logits*, and an index, and returns $-\log$ of the softmax at that index, as a Value that `backward()` can
+    start from. It is the loss of nearly every network in this book. It should also survive logits of $1000$;
+    subtracting the same number from all of them changes nothing.
+    """,
     hints=(
         "The probability is a ratio of exponentials; the logarithm of a ratio is a difference.",
         "Stay with Values and their methods from the logits to the result, or no gradient finds its way back.",
@@ -263,9 +280,11 @@ _SOFTMAX = Exercise(
 _MAXIMUM = Exercise(
     label="engine-ex-maximum",
     reference=maximum,
-    task="Write maximum(x, y) for two Values with nnz.engine.new_node: a new Value that holds the larger of "
-    "the two, and hands its gradient on to that one alone. What happens where they are equal is up to "
-    "you.",
+    task="""
+    With `nnz.engine.new_node`, write `maximum(x, y)`, the larger of two Values as a single operation: a new
+    Value that hands its gradient on to the larger one alone. What are its local derivatives? (Where the two
+    are equal there is a corner, and you may choose.)
+    """,
     hints=(
         "new_node is told the result, a name for the operation, and each operand with its local derivative.",
         "If the larger number grows a little, by how much does the result grow? And if the smaller does?",
@@ -304,8 +323,11 @@ _MAXIMUM = Exercise(
 _SECOND = Exercise(
     label="engine-ex-second-derivative",
     reference=second_derivative,
-    task="Write second_derivative(f, x, h), which measures how fast the slope of f changes at x, from the "
-    "values of f at x and at h to either side.",
+    task="""
+    The second derivative is the derivative of the derivative. The engine cannot find it, since a gradient is
+    a plain number and not a Value. Find it by nudging: write `second_derivative(f, x, h)` from $f(x - h)$,
+    $f(x)$ and $f(x + h)$. Which $h$ is good?
+    """,
     hints=(
         "Between x and the place ahead there is one slope, between the place behind and x another.",
         "How much does the slope grow from the one to the other, and how far is it from the middle of the first "

@@ -80,11 +80,13 @@ def _where_context(told: Callable[[Tensor], Tensor]) -> Callable[[LanguageModel,
 _FIRST = Exercise(
     label="evaluation-ex-first",
     reference=loss_without_first,
-    task="Some programs never score the first character of a name. Write loss_without_first(model, names) "
-    "for any model of the contract and a list of names: the average surprise, in nats and as a float, of "
-    "every character, the end tokens included, except the first character of each name. surprises(model, "
-    "names) from nnz.evaluate gives the surprises of all N characters, float64 of shape (N,), name after "
-    "name.",
+    task="""
+    Some programs never score the first character of a name. Write `loss_without_first(model, names)` for any
+    model of the contract: the average surprise, in nats and as a float, of all characters, the end tokens
+    included, but the first of each name. `surprises(model, names)` from `nnz.evaluate` gives the surprises of
+    all $N$ characters, float64 of shape $(N,)$, name after name. Whose loss falls more by it, the bigram's or
+    the 6-gram's?
+    """,
     hints=(
         "A name of l letters has l + 1 surprises, and the first of them is left out. At which index does the "
         "next name begin?",
@@ -149,9 +151,11 @@ _FIRST = Exercise(
 _BITS = Exercise(
     label="evaluation-ex-bits",
     reference=bits_for_name,
-    task="Write bits_for_name(model, name) for any model of the contract and one name, a string: its total "
-    "surprise, the end token included, in bits, as a float and not rounded. That is what an ideal code made "
-    "from the model needs to send the name.",
+    task="""
+    Write `bits_for_name(model, name)`, the bits that an ideal code made from the model needs for one name:
+    its total surprise, the end token included, in bits, as a float and not rounded. Which of the first
+    hundred dev names is the dearest?
+    """,
     hints=(
         "surprises from nnz.evaluate takes a list of names and gives nats. The list may have one name.",
         "A code has to send every character of the name and that it ends there, so the surprises are added.",
@@ -210,12 +214,16 @@ def _by_name_case(*names: str) -> Input:
 _ERROR = Exercise(
     label="evaluation-ex-error",
     reference=standard_error,
-    task="Write standard_error(totals, lengths). The surprises of n names, at least 2, are totals, float64 of "
-    "shape (n,), in nats; their numbers of characters, ends included, are lengths, int64 of shape (n,). The "
-    "loss is r, the sum of totals divided by the sum of lengths. Return its standard error over the choice "
-    "of names, in nats per character, as a float, without drawing: to first order r varies as the mean of "
-    "the rests, totals - r * lengths, divided by the mean length. The variance of the rests has the divisor "
-    "n - 1.",
+    task=r"""
+    The loss is a ratio, $r = \sum_i t_i / \sum_i \ell_i$, of the surprises in nats and the lengths of $n$
+    names, ends included. Let $\rho$ be the true loss. Then
+    $r - \rho = \sum_i (t_i - \rho \ell_i) / \sum_i \ell_i$, as multiplying out shows, and the terms above the
+    line are independent with mean zero. The standard deviation of such a sum is that of one term times
+    $\sqrt{n}$. Write `standard_error(totals, lengths)` from this, without drawing, putting the measured $r$
+    in the place of $\rho$ and dividing by $n - 1$ in the variance of a term. `totals`, float64, and
+    `lengths`, int64, have shape $(n,)$ with $n$ at least 2; the result is a float. Compare it with the
+    bootstrap.
+    """,
     hints=(
         "Not only the totals vary with the names, their lengths do too. The rest of a name is by how much it "
         "costs more than r for each of its characters.",
@@ -305,10 +313,13 @@ def _just_enough(args: Sequence[Any], parts: Parts) -> str:
 _NEEDED = Exercise(
     label="evaluation-ex-needed",
     reference=names_needed,
-    task="The loss on n names has the standard error `error`, in nats per character, and it falls as one over "
-    "the square root of the number of names. Write names_needed(error, n, difference): the smallest number "
-    "of names, a whole number, at which two standard errors are not more than `difference`, which is in nats "
-    "per character too. All names count, the n at hand among them; fewer than n may be enough.",
+    task="""
+    A list of $n$ names gives a standard error, `error`, which falls as one over the square root of their
+    number. Write `names_needed(error, n, difference)`: the smallest number of names, a whole number, at which
+    two standard errors are not more than `difference`; both are in nats per character. All names count, the
+    $n$ at hand among them; fewer may be enough. How many for a difference of one thousandth, from what we
+    measured on the dev set, with pairing and without?
+    """,
     hints=(
         "How many times as many names does it take to halve a standard error?",
         "If two standard errors are c times the difference now, they have to become c times smaller.",
@@ -378,10 +389,13 @@ def _words_case(words: str) -> Input:
 _LEAK = Exercise(
     label="evaluation-ex-leak",
     reference=distinct_split,
-    task="A name that stands twice in a list may fall into train and into test. Write distinct_split(names), "
-    "for a list with at least 6 different names: remove the repetitions, keeping the first occurrence of "
-    "each name in the order of the list, then return (train, dev, test), the three lists that split_names "
-    "from nnz.data makes of what remains. No name stands in two parts, and none twice.",
+    task="""
+    A name that stands twice in a list may fall into train and into test. Write `distinct_split(names)`, which
+    splits such that no name stands in two parts, nor twice in one: keep the first occurrence of each name in
+    the order of the list, which has at least 6 different ones, and return train, dev and test, the three
+    lists that `split_names` from `nnz.data` makes of what remains. Does the 6-gram get better or worse? Is it
+    fair to compare?
+    """,
     hints=(
         "Once the list is split, it is too late: take the repetitions out first.",
         "A set has no order that can be relied on, and the split depends on the order of the list.",

@@ -102,13 +102,16 @@ _THREE = "torch.tensor([[0, 1], [1, 3], [0, 0]]), torch.tensor([1, 3, 2])"
 _MOVING = Exercise(
     label="initialization-ex-zero",
     reference=moving_weights,
-    task="What can a network learn that begins with zeros? Write moving_weights(params, contexts, targets). "
-    "params is a dict of float tensors as in nnz.mlp.scores: C (V, n_embd), W1 (n_in, n_hidden), b1 "
-    "(n_hidden,), W2 (n_hidden, V) and b2 (V,), where n_in is block_size * n_embd; some may be zero. contexts is "
-    "int64 of shape (B, block_size) and targets int64 of shape (B,). Return a sorted list of strings: the names "
-    "of the weights that one step of gradient descent would move, however little, which are those with a "
-    "gradient of the mean cross-entropy that is not exactly zero everywhere. params and its tensors stay as they "
-    "are, and do not ask for gradients afterwards either.",
+    task="""
+    This is an exercise of the lecture: which weights of a network learn, if all of them begin at zero? Write
+    `moving_weights(params, contexts, targets)`, which says, for any weights, which of them a first step of
+    gradient descent would move, however little: the sorted names of those whose gradient of the mean
+    cross-entropy is not exactly zero everywhere. `params` is a dict of float tensors as in `nnz.mlp.scores`:
+    `C` of shape (V, n_embd), `W1` (n_in, n_hidden), `b1` (n_hidden,), `W2` (n_hidden, V) and `b2` (V,), where
+    n_in is block_size times n_embd. `contexts` is int64 of shape (B, block_size), and `targets` int64 of
+    shape (B,). The tensors stay as they are, and do not ask for gradients afterwards either. Then ask it of
+    the network of this chapter with all weights at zero, and with all weights at the same small number.
+    """,
     hints=(
         "scores gives the logits from a dict of weights, and torch has the cross-entropy. What is missing are "
         "weights that gradients can be asked of; those given are to be left alone.",
@@ -217,11 +220,13 @@ def _in_range(args: Sequence[Any], parts: Parts) -> str:
 _FLOOR = Exercise(
     label="initialization-ex-floor",
     reference=unigram_floor,
-    task="A network of which only the output bias moves gives the same probabilities in every context. Write "
-    "unigram_floor(targets, V), which returns the lowest mean cross-entropy on the targets that such a network "
-    "can reach, or come as near to as one likes, in nats, as a float. targets is int64 of shape (N,), the "
-    "characters that came, each from 0 to V - 1; N is at least 1. Not all V characters need occur; those that do "
-    "not add nothing. Train nothing.",
+    task="""
+    A network of which only the output bias learns gives the same probabilities in every context. Write
+    `unigram_floor(targets, V)`, the lowest mean cross-entropy in nats that it can reach on these targets, or
+    come as near to as one likes, as a float. `targets` is int64 of shape $(N,)$, characters from 0 to
+    $V - 1$; those that do not occur cost nothing. Train nothing. How much of the way from a blind guess to
+    the *small logits* network of this chapter is that?
+    """,
     hints=(
         "Any probabilities that sum to 1 can be had from a bias. Which are best, if there is no context to go by "
         "and the targets are known?",
@@ -312,14 +317,16 @@ def _integrated(args: Sequence[Any], parts: Parts) -> str:
 _STACK = Exercise(
     label="initialization-ex-stack",
     reference=stack_std,
-    task="Predict what ten layers do to a signal without building one. Write stack_std(f, gain, depth) for a "
-    "stack of depth linear layers without biases, each followed by the activation f. The weights are normal "
-    "with mean 0 and standard deviation gain / sqrt(n_in), and the first layer's inputs are standard normal. The "
-    "layers are so wide that what enters f, in each layer, is normal with mean 0, and has as its variance gain² "
-    "times the mean square of that layer's inputs. Return a list of depth floats: for each layer, the first one "
-    "first, the root mean square sqrt(E[h²]) of the activations h that leave f. f takes and returns a float64 "
-    "tensor, number by number; nnz.init.second_moment(f) integrates f(z)² over a standard normal z. Draw nothing; "
-    "four digits are enough.",
+    task=r"""
+    Write `stack_std(f, gain, depth)`, which predicts the root mean square of the activations after each layer
+    of a wide stack with the activation `f`, fed with standard normal numbers, by integrals alone: a list of
+    `depth` floats, the first layer first, to four digits. The weights are normal with the standard deviation
+    $\text{gain} / \sqrt{n_\text{in}}$, and there are no biases. Let $q$ be the variance of the
+    pre-activations of a layer, which are normal with mean 0; its activations have the mean square
+    $\mathrm{E}[f(\sqrt{q}\,z)^2]$, and the next layer's $q$ is the gain squared times that.
+    `nnz.init.second_moment(f)` integrates $f(z)^2$ over a standard normal $z$; `f` takes and returns a
+    float64 tensor, number by number. Compare with the stack that we ran.
+    """,
     hints=(
         "Do one layer first: from the root mean square of its inputs to that of its activations. What is the "
         "standard deviation of what enters f?",
@@ -410,9 +417,11 @@ def _spreads(args: Sequence[Any], parts: Parts) -> str:
 _UNIFORM = Exercise(
     label="initialization-ex-uniform",
     reference=uniform_bound,
-    task="First weights need not be normal. Write uniform_bound(n_in, gain), which returns the a, a float above "
-    "0, for which weights drawn evenly from all numbers between -a and a have the standard deviation "
-    "gain / sqrt(n_in). n_in is a whole number of at least 1, and gain a float above 0.",
+    task=r"""
+    Weights can also be drawn evenly from the numbers between $-a$ and $a$, which is what torch's linear
+    layers do. Write `uniform_bound(n_in, gain)`: the $a$, a float above 0, for which their standard deviation
+    is the gain over $\sqrt{n_\text{in}}$.
+    """,
     hints=(
         "The mean is 0, so the variance is the mean of x² between -a and a. What is that integral?",
         "The variance is a third of a². So how much larger than the standard deviation is a?",
@@ -489,11 +498,14 @@ def _truth_values(args: Sequence[Any], parts: Parts) -> str:
 _DEAD = Exercise(
     label="initialization-ex-dead",
     reference=dead_units,
-    task="A ReLU gives 0 for what is not above 0, and passes no gradient back there. Write dead_units(pre). pre "
-    "is float of shape (N, h): what enters the h ReLU units of a layer for each of all N training examples; N is "
-    "at least 1. A unit is dead if it is not above 0 for any example, so that it never receives a gradient; one "
-    "that is above 0 for some is only asleep for the others. Return bool of shape (h,), True where a unit is "
-    "dead.",
+    task="""
+    A ReLU gives 0 for what is not above 0, and passes no gradient back there. Write `dead_units(pre)`: given
+    the pre-activations of a layer of ReLU units for *all* training examples, float of shape $(N, h)$, a
+    tensor of $h$ truth values, true for a unit that is not above zero for any of them, so that it never
+    receives a gradient. Take the pre-activations of the standard normal network of this chapter with all
+    biases lowered by 10. How many units would be called dead if one batch of 32 stood for everything, and how
+    many are?
+    """,
     hints=(
         "First ask of every number whether the ReLU lets it through. At exactly 0 it gives 0, and torch passes no "
         "gradient back.",

@@ -536,15 +536,18 @@ def _trusting(table: BigramCounts, contexts: Tensor) -> Tensor:
 _BEAT = Scoreboard(
     label="leaderboard-ex-beat",
     reference=beat,
-    task="Write beat(names), which is given a list of names to learn from and returns a model of the contract "
-    "that does better than the Kneser-Ney 6-gram of this book, KneserNey(6, 0.85) fitted to the same names. What "
-    "kind of model it is, is up to you: new, or a mixture of those in the book. The checker has 2,000 names for "
-    "it and judges the model on 500 others, train[:2000] and dev[:500] of split_names of those that come with "
-    "nnz, load_names(resource('data', 'names-sample.txt')) with resource from nnz.plumbing.paths. First it sees "
-    "whether the model keeps to the contract, nnz.contract.LanguageModel: rows that sum to 1, no gradients, the "
-    "mode as it was, contexts unchanged and answered each by itself, and wrong ones refused. A model that took "
-    "longer to train, on all of split_names(load_names()), is judged by ex.beat.check(model) on the whole dev "
-    "set.",
+    task="""
+    Make a model of your own that beats the Kneser–Ney table: any model, new or mixed from those of the book.
+    `ex.beat.check(model)` judges one that was trained on all of `train_names`. It says whether the model
+    keeps to the contract, with rows that sum to 1, no gradients, its mode left as it was, wrong contexts
+    refused, and an answer to each context that does not depend on the others; then its dev loss, and by how
+    much it is better or worse than the table fitted to the same names, with the standard error of that
+    difference. It cannot see what the model has learned from: that you kept the dev names out of it, only you
+    know. What can be checked while you wait is small: `beat(names)` is given $2000$ names and returns a model
+    that has to do better than their table, `KneserNey(6, 0.85)`, on $500$ others. They are the first of train
+    and dev by `split_names` of the names that come with the package,
+    `load_names(resource("data", "names-sample.txt"))`, with `resource` from `nnz.plumbing.paths`.
+    """,
     hints=(
         "A mixture is rarely worse than the better of its models if the shares are chosen with care, and often "
         "better than both. Choose on names that you set aside from the given ones, not on those that you are "
@@ -666,14 +669,24 @@ def _gru_case(B: int, n_in: int, n_hidden: int, seed: int, dtype: torch.dtype) -
 _GRU = Exercise(
     label="leaderboard-ex-gru",
     reference=gru_step,
-    task="Write gru_step(x, h, W, U, b, c), a step of a gated recurrent unit with the formulas of "
-    "torch.nn.GRUCell. x is float of shape (B, n_in), what is read; h is float of shape (B, H), the state. W is "
-    "float of shape (n_in, 3H), U of shape (H, 3H), b and c of shape (3H,): in each the first H columns belong to "
-    "the reset gate, the next H to the update gate, and the last H to the proposal. With x W + b and h U + c, cut "
-    "into these thirds: the reset gate r is the logistic function of the sum of both first thirds, and the update "
-    "gate z that of the second ones. The proposal is tanh of the last third of x W + b, plus r times the last "
-    "third of h U + c. Return z times h, plus 1 - z times the proposal: float of shape (B, H). Nothing is changed "
-    "in place. (Cho et al. (2014), who introduced it, multiply h by r before U, and not after.)",
+    task=r"""
+    A recurrent network reads character by character and has a state $h$, which is all that it knows of the
+    past. The gated recurrent unit of Cho and others {cite}`cho2014learning` keeps a share $z$ of its state
+    and replaces the rest, and another gate, $r$, says how much of the state counts for what comes in its
+    place:
+
+    $$
+    r &= \sigma(x W_r + b_r + h U_r + c_r) \\
+    z &= \sigma(x W_z + b_z + h U_z + c_z) \\
+    n &= \tanh(x W_n + b_n + r \odot (h U_n + c_n)) \\
+    h' &= z \odot h + (1 - z) \odot n
+    $$
+
+    These are the formulas of `torch.nn.GRUCell`; in the paper $h$ is multiplied by $r$ before $U_n$. Write
+    `gru_step(x, h, W, U, b, c)`, with the parts for $r$, $z$ and $n$ side by side in $W$ and $U$, $b$ and
+    $c$, in this order. $x$ has shape $(B, n_\text{in})$ and $h$, as what is returned, $(B, H)$; nothing is
+    changed in place. Then make it a model of the contract, and see where it stands.
+    """,
     hints=(
         "Two matrix products are enough, one with x and one with h. Add their biases and cut both into thirds; "
         "do not add the two together yet.",
@@ -771,12 +784,12 @@ _LECTURES = ([729, 11897, 22097, 76579, 76579, 0], [2.46, 2.17, 2.06, 1.99, 2.02
 _FRONT = Exercise(
     label="leaderboard-ex-front",
     reference=pareto_front,
-    task="A model may be worth having because it is good, or because it is small and still good for its size. "
-    "Write pareto_front(sizes, losses). sizes are whole numbers, how many weights each model has; losses are "
-    "floats, one for each model; both are lists of the same length, at least one. A model dominates another if it "
-    "has no more weights and no higher loss, and fewer weights or a lower loss. Return the indices of those "
-    "models that no other dominates, a list of whole numbers in ascending order. Two models with the same size "
-    "and the same loss do not dominate one another.",
+    task="""
+    One model dominates another if it has no more weights and no higher loss, and is better in at least one of
+    the two. Write `pareto_front(sizes, losses)`, which returns the indices of the models that none dominates,
+    a list in ascending order. Two models with the same size and the same loss do not dominate one another.
+    Which of the models of this chapter are they?
+    """,
     hints=(
         "For one model, go through all others: is there one that is at least as good in both respects, and not "
         "the same in both?",
@@ -872,12 +885,15 @@ def _pair_case(a: list[float], b: list[float], lengths: list[int]) -> Input:
 _PAIRED = Exercise(
     label="leaderboard-ex-paired",
     reference=paired_error,
-    task="Two models were judged by the same n names, at least 2. Write paired_error(a, b, lengths). a and b are "
-    "float64 of shape (n,), the surprise of each whole name under the one and the other model, in nats; lengths "
-    "is int64 of shape (n,), the characters of each name, its end included. The difference of the two losses per "
-    "character is r, the sum of a - b divided by the sum of lengths. Return its standard error over the choice of "
-    "names, in nats per character, as a float and without drawing: to first order r varies as the mean of the "
-    "rests, a - b - r * lengths, divided by the mean length. The variance of the rests has the divisor n - 1.",
+    task=r"""
+    In [](evaluation.md) an exercise found the standard error of a loss without drawing. Write
+    `paired_error(a, b, lengths)`, the same for the difference of two models on the same names, from the
+    surprise of each whole name under the one and the other: $a$ and $b$ are float64 of shape $(n,)$, in nats,
+    and `lengths`, int64, has the characters of each name, its end included. The difference per character is
+    $r = \sum_i (a_i - b_i) / \sum_i \ell_i$, and the variance of its rests, $a_i - b_i - r \ell_i$, has the
+    divisor $n - 1$; the result is a float. Compare it with the bootstrap, and with what comes out if the two
+    models had been judged by different names.
+    """,
     hints=(
         "What is hard for one model is mostly hard for the other. If you take the difference of each name first, "
         "what both have in common is gone.",

@@ -75,10 +75,12 @@ def best_mixture(first: Tensor, second: Tensor) -> tuple[float, float]:
 _EMBED = Exercise(
     label="mlp-ex-embed",
     reference=embed,
-    task="Write embed(C, contexts), which returns what the hidden layer reads. C is float of shape (V, n_embd), "
-    "a row for each character; contexts is int64 of shape (B, block_size), the characters of B contexts, the "
-    "oldest first. Return float of shape (B, block_size * n_embd): for each context the rows of its "
-    "characters, whole and side by side, in the same order.",
+    task="""
+    Write `embed(C, contexts)`, which returns what the hidden layer reads. $C$ is a float table of shape
+    $(V, m)$, a row for each character, and `contexts`, int64 of shape $(B, T)$, holds the characters of $B$
+    contexts, the oldest first. Return the rows of the characters of each context whole and side by side, in
+    the same order, of shape $(B, Tm)$.
+    """,
     hints=(
         "A tensor can be indexed with another one: every index is replaced by the row that it stands for. What "
         "shape has the result, if the indices have shape (B, block_size)?",
@@ -164,11 +166,12 @@ def _as_built(args: Sequence[Any], parts: Parts) -> str:
 _PARAMETERS = Exercise(
     label="mlp-ex-parameters",
     reference=bengio_parameters,
-    task="Write bengio_parameters(V, block_size, n_embd, n_hidden, direct), which returns how many weights, "
-    "biases included, a BengioMLP has that reads block_size of V characters, each as n_embd numbers, and has "
-    "n_hidden hidden units; direct, a bool, says whether there are connections from the embeddings past the "
-    "hidden layer to the output. Four whole numbers and a bool go in, and a whole number comes out. Do not "
-    "build the model: V may be the number of words in a language.",
+    task="""
+    Write `bengio_parameters(V, block_size, n_embd, n_hidden, direct)`, which counts the weights and biases of
+    a `BengioMLP` without making it: $V$ may be the number of words in a language. `direct` says whether there
+    are connections from the embeddings past the hidden layer to the output. Between which two numbers of
+    hidden units do direct connections double the weights of a network that is otherwise the lecture's?
+    """,
     hints=(
         "Write down the shapes of C, W1, b1, W2 and b2, and of W if there is one. A tensor has as many numbers "
         "as the product of its sizes.",
@@ -361,14 +364,19 @@ _INTO = "5 / 3 / math.sqrt(n_in)"
 _QUIET = Exercise(
     label="mlp-ex-quiet",
     reference=quiet_start,
-    task="What is the first loss if all V characters are equally likely to the network, and how must its first "
-    "weights be scaled for that? Write quiet_start(params). params is a dict of float tensors, all standard "
-    "normal numbers: C (V, n_embd), W1 (n_in, n_hidden), b1 (n_hidden,), W2 (n_hidden, V) and b2 (V,), where "
-    "n_in is block_size * n_embd. Return a new dict with the same names and shapes: C as it is, and each of "
-    "the others times a number that you choose. Then, on 500 random contexts and targets, the first loss must "
-    f"be within {NEAR} nats of log V; at most a fifth of the hidden activations may be beyond {SATURATED} or "
-    f"-{SATURATED}; the standard deviation of a hidden unit over the contexts, averaged over the units, must be "
-    f"at least {SPREAD}; and neither W1 nor W2 may be all zero. params and its tensors stay as they are.",
+    task=r"""
+    This is an exercise of the lecture: what loss has a network for which all characters are equally likely,
+    and how must its first weights be scaled to begin there? `quieten` is one answer, with reasons that were
+    only sketched. Write your own `quiet_start(params)`, which takes the weights of a new network, by name,
+    and returns a new dict of them, scaled. All are standard normal numbers at first: `C` of shape (V,
+    n_embd), `W1` (n_in, n_hidden), `b1` (n_hidden,), `W2` (n_hidden, V) and `b2` (V,), where n_in is
+    block_size times n_embd. `C` stays as it is, and each of the others is multiplied by a number that you
+    choose; what is given stays as it is. The checker tries it on networks of several sizes, with random
+    contexts and targets. It asks for a first loss within $0.05$ nats of $\log V$, for at most one hidden
+    activation in five beyond $\pm 0.99$, and for hidden units that still tell contexts apart: their standard
+    deviation over the contexts, averaged over the units, is at least $0.3$. Neither `W1` nor `W2` may be all
+    zero. Why would that not do?
+    """,
     hints=(
         "Equal logits make all characters equally likely. A logit is a bias plus a sum of n_hidden terms; how "
         "large are those at the start?",
@@ -469,10 +477,12 @@ def _exact(args: Sequence[Any], parts: Parts) -> str:
 _BATCH = Exercise(
     label="mlp-ex-error",
     reference=batch_error,
-    task="Write batch_error(losses, batch_size). losses is float of shape (N,): the loss of every training "
-    "example at the present weights, in nats. A batch is batch_size examples, a whole number of at least 1, "
-    "each drawn from all N with equal chances, so that one may come twice; its loss is their mean. Return the "
-    "standard deviation of that mean over all such batches, in nats, as a float, without drawing any.",
+    task="""
+    Write `batch_error(losses, batch_size)`: given the loss of every training example, in nats, float of shape
+    $(N,)$, the standard deviation of the mean loss of a batch whose examples are drawn with replacement, as a
+    float and without drawing any. Divide by $N$ and not by $N - 1$: the examples are all there are to draw
+    from. How many windows must a batch have for its loss to be known to a hundredth of a nat?
+    """,
     hints=(
         "Begin with batches of one example. Their losses are the numbers in losses, each as likely as the others.",
         "The variance of a sum of independent draws is the sum of their variances. What is that of their mean?",
@@ -559,12 +569,16 @@ def _models_case(read: list[str], names: list[str]) -> Input:
 _MIXTURE = Exercise(
     label="mlp-ex-mixture",
     reference=best_mixture,
-    task="The paper's best results come from mixing its network with counts. Write best_mixture(first, second), "
-    "where first and second are float64 of shape (N,), the natural logarithms of the probabilities that two "
-    "models gave to the same N characters, those that came; all are finite. In a mixture each character has "
-    "the probability share * P1 + (1 - share) * P2. Of the shares 0.00, 0.01 and so on up to 1.00 find the one "
-    "with which the mean surprise over the N characters is least, and return (share, loss): that share, and "
-    "that mean in nats, two floats. Log-probabilities such as -800 must do no harm.",
+    task=r"""
+    This, too, is an exercise of the lecture: try an idea from the paper. In the paper every network got
+    better when its probabilities were mixed with those of a smoothed trigram. A mixture gives a character the
+    probability $a P_1 + (1 - a) P_2$, with $a$ the share of the first model. Write
+    `best_mixture(first, second)`, which takes the log-probabilities that two models gave to the characters
+    that came (`-surprises(model, names)`), finite and float64 of shape $(N,)$. Of all hundredths from 0 to 1
+    it finds the share with the least mean surprise, and returns that share and that mean in nats, two floats.
+    Log-probabilities such as $-800$ must do no harm; `torch.logaddexp(a, b)` is $\log(e^a + e^b)$ without
+    overflow. Then mix the lecture's network with the Kneser–Ney table.
+    """,
     hints=(
         "There are 101 shares, few enough to try them all. For each of them every character has a mixed "
         "probability, its surprise, and then there is one mean.",

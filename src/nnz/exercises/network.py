@@ -73,8 +73,10 @@ def _as_built(args: Sequence[Any], parts: Parts) -> str:
 _COUNT = Exercise(
     label="network-ex-count",
     reference=count_parameters,
-    task="Write count_parameters(n_in, n_outs), which returns how many parameters MLP(n_in, n_outs) has. Do "
-    "not build the network: the count should come as fast for millions.",
+    task="""
+    Write `count_parameters(n_in, n_outs)`, the number of parameters of `MLP(n_in, n_outs)`, without building
+    it: the count should come as fast for millions.
+    """,
     hints=(
         "How many numbers does one neuron hold that reads n inputs?",
         "What one layer returns is what the next one reads.",
@@ -112,8 +114,11 @@ def _sign_of_output(answer: Answer, args: Sequence[object]) -> Parts:
 _XOR = Exercise(
     label="network-ex-xor",
     reference=xor,
-    task="Write xor(), which returns an MLP(2, [2, 1]) whose weights and biases you set by hand, so that its "
-    "output is positive for the inputs (0, 1) and (1, 0), and negative for (0, 0) and (1, 1).",
+    task="""
+    Two hidden neurons are enough for XOR. Write `xor()` that returns an `MLP(2, [2, 1])` whose weights and
+    biases you have set by hand, without training, so that its output is positive for $(0, 1)$ and $(1, 0)$,
+    and negative for $(0, 0)$ and $(1, 1)$.
+    """,
     hints=(
         "Without the hidden layer it cannot be done: no straight line separates the two kinds of corners.",
         "Let one hidden neuron tell how many inputs are 1, and the other whether both are.",
@@ -168,10 +173,13 @@ def _step_case(parameters: list[float], velocities: list[float], rate: float, mo
 _MOMENTUM = Exercise(
     label="network-ex-momentum",
     reference=momentum_step,
-    task="Write momentum_step(parameters, velocities, learning_rate, momentum), which makes one step of "
-    "gradient descent with momentum as torch.optim.SGD does: each velocity becomes momentum times "
-    "itself plus the gradient, and each parameter moves against its velocity times the learning rate. "
-    "Parameters and the list of velocities are changed in place; nothing is returned.",
+    task="""
+    Gradients that are never cleared spoil the training; gradients that fade help it. Give each parameter a
+    **velocity**, which starts at 0. A step multiplies the velocity by the `momentum`, a number below 1, adds
+    the gradient, and moves the parameter by minus the learning rate times the velocity, as `torch.optim.SGD`
+    does {cite}`polyak1964some`. Write `momentum_step(parameters, velocities, learning_rate, momentum)`, which
+    changes the parameters' data and the list of velocities in place and returns nothing.
+    """,
     hints=(
         "Go through parameters and velocities side by side; the gradient of a parameter is in its grad.",
         "The new velocity has to be stored in the list before the parameter moves by it.",
@@ -227,9 +235,12 @@ def _pushes_the_right_way(args: Sequence[Any], parts: Parts) -> str:
 _LOGISTIC = Exercise(
     label="network-ex-logistic",
     reference=logistic_loss,
-    task="Write logistic_loss(scores, targets) for a list of Values and a list of targets, each 1 or -1: the "
-    "mean of log(1 + exp(-y s)), as a Value that backward() can start from. It should survive scores "
-    "of 1000 and -1000.",
+    task=r"""
+    Instead of the hinge one may take $\log(1 + e^{-ys})$ for each point, and the mean of these over all
+    points. Write `logistic_loss(scores, targets)` for a list of Values $s$ and a list of labels $y$, each $1$
+    or $-1$; it returns a Value that `backward()` can start from. It should also be right for scores of $1000$
+    and $-1000$.
+    """,
     hints=(
         "Begin with the margin y s of one score; it is positive where score and target agree.",
         "exp is harmless where its argument is negative, so treat positive and negative margins apart.",

@@ -74,10 +74,12 @@ def mixed_log_probs(a: Tensor, b: Tensor, weight: float) -> Tensor:
 _TRIGRAM = Exercise(
     label="ngram-ex-trigram",
     reference=trigram_loss,
-    task="Write trigram_loss(names) in plain Python, with a Counter. Each name has two start tokens '.' before "
-    "it and one '.' after it, so that its first letter is predicted from '..', and its end is predicted too. "
-    "Count the trigrams of the names, and return the average negative log-likelihood of the same names "
-    "under the relative frequencies: a number, in nats per character, the ends counting as characters.",
+    task="""
+    The lecture's first exercise, in plain Python: write `trigram_loss(names)`, the average negative
+    log-likelihood of a trigram model on the names that it counted, in nats per character, with a `Counter`
+    and no tensor. Score every character: each name has two start tokens `.` before it and one `.` after it,
+    so that its first letter is predicted from `..`, and its end is predicted too and counts as a character.
+    """,
     hints=(
         "Write the tokens around each name, and every stretch of three characters is a trigram. A name of four "
         "letters has five of them.",
@@ -143,9 +145,12 @@ def _is_one_of_them(args: Sequence[Any], parts: Parts) -> str:
 _SMOOTHING = Exercise(
     label="ngram-ex-smoothing",
     reference=best_k,
-    task="Write best_k(train, dev, order, ks), which fits an NGramCounts of that order to the names in train "
-    "for each k of ks, and returns the k with which nll, in nats per character, is smallest on the names in "
-    "dev; if several have the same loss, the first of them in ks.",
+    task="""
+    Write `best_k(train, dev, order, ks)`, which fits an `NGramCounts` of that order to the names in `train`
+    for each $k$ of `ks`, and returns the $k$ that the dev set prefers, with the smallest `nll` on `dev`; of
+    several with the same loss, the first. Then find the best $k$ for a 6-gram. Why must the test set not be
+    used for this?
+    """,
     hints=(
         "One model for each k: order and k are given when it is made, and it is fitted to train and to nothing "
         "else.",
@@ -200,12 +205,15 @@ def _sums_to_one(args: Sequence[Any], parts: Parts) -> str:
 _DISCOUNT = Exercise(
     label="ngram-ex-discount",
     reference=discounted_row,
-    task="Write discounted_row(counts, lower, discount) in plain Python. counts is a list of V whole numbers, "
-    "how often each character followed a context; lower is a list of V probabilities with sum 1, what the next "
-    "shorter context says; and D, the discount, is above 0 and at most 1. Return a new list of V "
-    "probabilities, max(count - D, 0) / total + (D * kinds / total) * lower for each character, total being "
-    "the sum of the counts and kinds how many of them are above 0. After a context that never occurred, "
-    "where all counts are 0, return the numbers of lower.",
+    task="""
+    Write `discounted_row(counts, lower, discount)`, which is absolute discounting {eq}`eq-absolute` for one
+    context, in plain lists. `counts` holds $V$ whole numbers, how often each character followed the context,
+    with the sum `total`, and `kinds` of them are above 0; `lower` holds $V$ probabilities with sum 1, what
+    the next shorter context says; and $D$, the discount, is above 0 and at most 1. Return a new list of $V$
+    probabilities: for each character the larger of 0 and its count less $D$, as a share of `total`, and of
+    the rest, $D$ times `kinds` over `total`, its part by `lower`. What should it return for a context that
+    was never seen, where all counts are 0? Nothing but `lower` is known about it.
+    """,
     hints=(
         "Every count above 0 gives up D; together they give up a certain share of the total. Who gets it?",
         "Find total and kinds first, and look at total before you divide by it.",
@@ -285,10 +293,12 @@ def _entry_by_entry(answer: Answer, args: Sequence[Any]) -> Parts:
 _CONTINUATION = Exercise(
     label="ngram-ex-continuation",
     reference=continuations,
-    task="Write continuations(names). Each name has one '.' before it and one after it. Return a dict with an "
-    "entry for each character that follows another, the '.' at the end included: how many different "
-    "characters stand directly before it, anywhere in the names. With ['ann', 'nan'] the entry for 'n' is 3: "
-    "before it stand 'a', 'n' and the '.' of the start.",
+    task="""
+    Write `continuations(names)`: a dict that says, for each character that follows another, after how many
+    different ones it does, directly and anywhere in the names. Each name has one `.` before it and one after
+    it, which is a character too: with `["ann", "nan"]` the entry for `n` is 3, for before it stand `a`, `n`
+    and the `.` of the start. Which letter's share falls most when occurrences are replaced by these?
+    """,
     hints=(
         "Which pairs of neighbours are there? How often each of them occurs is of no matter here.",
         "A set keeps every pair once, even if it occurs in several names.",
@@ -347,9 +357,12 @@ _CONTINUATION = Exercise(
 _ESTIMATE = Exercise(
     label="ngram-ex-estimate",
     reference=estimated_discount,
-    task="Write estimated_discount(counts). counts is an int64 tensor of any shape, the counts of n-grams. With "
-    "n1 of its entries equal to 1 and n2 equal to 2, return n1 / (n1 + 2 n2) as a float: the discount that Ney, "
-    "Essen and Kneser (1994) suggest. At least one of n1 and n2 is above 0.",
+    task="""
+    Ney, Essen and Kneser estimate the discount from the counts alone: with $n_1$ n-grams that occur once and
+    $n_2$ that occur twice, $D = n_1/(n_1 + 2 n_2)$. Write `estimated_discount(counts)` for an int64 tensor of
+    any shape, in which at least one of the two occurs; it returns a float. Compare with what the dev set
+    chose.
+    """,
     hints=(
         "n1 and n2 count entries, wherever they stand; the shape does not matter.",
         "Comparing a tensor with a number gives a tensor of the same shape that is true where they are equal, "
@@ -427,10 +440,14 @@ def _bigram_case(first: str, second: str, weight: float) -> Input:
 _MIX = Exercise(
     label="ngram-ex-mix",
     reference=mixed_log_probs,
-    task="Write mixed_log_probs(a, b, weight). a and b are what two models answer to the same B contexts, "
-    "natural logarithms of probabilities, each a float tensor of shape (B, V); weight, above 0 and below 1, is "
-    "the share of the first model. Return the logarithm of weight * P_a + (1 - weight) * P_b, of shape (B, V). "
-    "Entries may be -inf, for a probability of zero, in one of the two or in both.",
+    task=r"""
+    The lecture's last exercise is to think of one yourself. Ours: two models that err differently may be
+    better together. Write `mixed_log_probs(a, b, weight)`. `a` and `b` are what two models answered to the
+    same $B$ contexts, natural logarithms of probabilities, each float of shape $(B, V)$; `weight`, above 0
+    and below 1, is the share of the first. Return the logarithms of the mixed probabilities,
+    $\text{weight}\, P_a + (1 - \text{weight})\, P_b$, of shape $(B, V)$. Entries may be `-inf`, for a
+    probability of zero, in one of the two or in both. Is averaging the logarithms the same?
+    """,
     hints=(
         "It is the probabilities that are mixed, not their logarithms. One model may have -inf where the other "
         "has not; is such a character impossible for both together?",

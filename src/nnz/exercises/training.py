@@ -87,11 +87,14 @@ _WAVE = "(1 + math.cos(math.pi * share)) / 2"
 _WARM = Exercise(
     label="training-ex-warm",
     reference=warm_cosine,
-    task="Write warm_cosine(step, steps, highest, warmup), which returns the learning rate, a float, of step "
-    "number step, from 0 to steps - 1. The first warmup steps climb in a straight line: step 0 has 1 / warmup "
-    "of highest, step 1 has 2 / warmup, and step warmup - 1 has highest itself. From step warmup on the rate "
-    "falls along half a cosine wave, which is at highest at step warmup and would be at 0 at step steps. "
-    "warmup is less than steps, and may be 0: then there is no climb.",
+    task="""
+    Write `warm_cosine(step, steps, highest, warmup)`, the rate of a step, a float, for steps from 0 to
+    `steps - 1`: it climbs along a straight line for `warmup` steps, and then falls along half a cosine wave
+    towards zero. Step 0 has the highest rate divided by `warmup`, step 1 twice that, and so on; step
+    `warmup - 1` has the highest rate itself, and so has step `warmup`, where the wave begins, which would be
+    at 0 at step `steps`. `warmup` is less than `steps`, and may be zero: then there is no climb. Large
+    language models are trained with this schedule.
+    """,
     hints=(
         "There are two cases, and each has its own share: how much of the climb is done, or how much of the "
         "fall.",
@@ -214,12 +217,15 @@ def _step_case(*rows: list[float], t: int, rate: float, decay: float) -> Input:
 _ADAMW = Exercise(
     label="training-ex-adamw",
     reference=adamw_step,
-    task="Write adamw_step(p, slope, m, v, t, rate, decay), one step of AdamW with betas 0.9 and 0.99 and eps "
-    "1e-8. p is a tensor of parameters and slope the gradient of the loss there; m and v, zeros at first, are "
-    "the running means of the slope and of its square before the step; all four are float64 of one shape. t "
-    "is the number of this step, from 1. Return the new p, m and v as a tuple, m and v not corrected; nothing "
-    "is changed in place. The new p is p times 1 - rate * decay, less rate times the corrected mean of the "
-    "slope divided by the sum of eps and the root of the corrected mean of its square.",
+    task=r"""
+    Write `adamw_step(p, slope, m, v, t, rate, decay)`, one step of AdamW: it shrinks $p$ by the factor 1 less
+    `rate` times `decay`, and then takes the step of Adam {eq}`eq-adam`: `rate` times the corrected mean of
+    the slope, divided by the sum of $\varepsilon$ and the root of the corrected mean of its square, with
+    $\beta_1 = 0.9$, $\beta_2 = 0.99$, and $\varepsilon = 10^{-8}$. `slope` is the gradient with respect to
+    $p$, and $m$ and $v$ are the running means of it and of its square, zeros at first; all four are float64
+    of one shape, and the first step has $t = 1$. It returns the new $p$, $m$ and $v$ as a tuple, $m$ and $v$
+    not corrected, and changes nothing in place. How far does a weight move in that first step?
+    """,
     hints=(
         "First the two running means: each keeps its beta of what it was and takes the rest from what is new.",
         "They began at 0, so they are too small at first. After one step only 1 - beta of the slope is in "
@@ -343,11 +349,14 @@ def _draw_case(low: float, high: float, n: int, seed: int) -> Input:
 _LOG = Exercise(
     label="training-ex-log",
     reference=log_uniform,
-    task="Good learning rates differ by factors, so they are looked for on a scale of factors. Write "
-    "log_uniform(low, high, n, generator), which returns n random numbers, float64 of shape (n,), from low to "
-    "high, 0 < low < high, such that their logarithms are uniform between the logarithms of low and high. "
-    "So that answers can be compared, all chance comes from one call of torch.rand(n, generator=generator, "
-    "dtype=torch.float64), and a number of 0 there gives low.",
+    task="""
+    Between a thousandth and one, a rate near a hundredth should be tried as often as one near a tenth. Write
+    `log_uniform(low, high, n, generator)`, which draws $n$ numbers from `low` to `high`, both above 0, whose
+    logarithms are spread evenly; the result is float64 of shape $(n,)$. So that answers can be compared, all
+    chance comes from one call of `torch.rand(n, generator=generator, dtype=torch.float64)`, and a number of 0
+    there gives `low`. What share of the numbers would lie below a tenth if they themselves were spread
+    evenly?
+    """,
     hints=(
         "From 0.001 to 0.01, to 0.1, to 1: how many of the numbers should fall into each of the three parts?",
         "Forget low and high for a moment: draw uniform numbers between their two logarithms.",
@@ -429,11 +438,13 @@ _LOG_MEAN = "logsumexp(dim=0) - math.log(len(log_probs))"
 _AVERAGE = Exercise(
     label="training-ex-average",
     reference=averaged_log_probs,
-    task="Several models together often do better than each of them: average what they say. Write "
-    "averaged_log_probs(log_probs). log_probs is a list of M float tensors of shape (B, V), at least one: what "
-    "M models answered for the same B contexts, as natural logarithms of probabilities, all finite. Return the "
-    "logarithms of the means over the models of their probabilities, float of shape (B, V). They should be "
-    "right where every model has a log-probability such as -1000, too.",
+    task="""
+    Several models together often do better than each of them: average what they say. Write
+    `averaged_log_probs(log_probs)`: from a list of the log-probabilities of at least one model for the same
+    contexts, finite and float of shape $(B, V)$, the logarithm of their average probability, without leaving
+    the logarithms, so that it is right where all of them say $-1000$, too. Why is its loss never above the
+    average of their losses?
+    """,
     hints=(
         "Probabilities are averaged and not their logarithms: what has to be undone before the mean, and done "
         "again after it?",
@@ -593,14 +604,17 @@ def _beats(args: Sequence[Any], parts: Parts) -> str:
 _BEAT = Exercise(
     label="training-ex-beat",
     reference=beat_the_table,
-    task="The lecture closes with a challenge: tune the network until it beats the lecture's loss. Here it is in "
-    "a small size. Write beat_the_table(names), which is given a list of 1,500 names to learn from and returns a "
-    "trained model of the contract, whose parameters() are at most 5,000 numbers and whose block_size is at "
-    "most 3. On 500 names set aside its loss, in nats per character, has to be below that of the best add-k "
-    "table: NGramCounts(order, k) of orders 2, 3 and 4, which read three characters at most, with k 0.03, 0.1, "
-    "0.3 or 1, fitted to the same names. The names are train[:1500] and dev[:500] of split_names of those that "
-    "come with nnz, load_names(resource('data', 'names-sample.txt')) with resource from nnz.plumbing.paths. A "
-    "Recipe from nnz.search does it in a fraction of a second; give it a generator with a seed.",
+    task="""
+    The lecture's challenge is to tune a network until it beats the lecture's loss; this chapter was an
+    answer. Here is the challenge in a size that can be checked while you wait. Write `beat_the_table(names)`:
+    given $1500$ names it returns a trained model of the contract with at most $5000$ weights, which
+    `parameters()` gives, and a `block_size` of at most 3. On $500$ other names it must have a lower loss than
+    the best of the add-k tables of pairs, threes and fours, `NGramCounts(order, k)`, fitted to the same
+    names, whose $k$ is chosen from $0.03$, $0.1$, $0.3$ and $1$ to their advantage on those $500$. The names
+    are the first of train and dev by `split_names` of those that come with the package,
+    `load_names(resource("data", "names-sample.txt"))`, with `resource` from `nnz.plumbing.paths`. A `Recipe`
+    from `nnz.search` does it in a fraction of a second; give it a generator with a seed.
+    """,
     hints=(
         "Count first: with block_size 3, how many hidden units can there be for 5,000 parameters? Most of them "
         "hang on the hidden layer, on both of its sides.",

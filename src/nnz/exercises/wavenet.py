@@ -78,12 +78,13 @@ def _which_pair(args: Sequence[Any], parts: Parts) -> str:
 _STRIDES = Exercise(
     label="wavenet-ex-strides",
     reference=flatten_by_strides,
-    task="The lecture first joins neighbours without a view, by slices: every second position from the first on, "
-    "every second from the second on, and the two side by side. Write flatten_by_strides(x, n) for groups of any "
-    "size. x is float of shape (B, T, C), and T is a multiple of n, a whole number of at least 2. Return float of "
-    "shape (B, T / n, n * C): group 0 is positions 0 to n - 1 side by side, each with its C numbers in a row, "
-    "group 1 the n positions after them, and so on. Unlike FlattenConsecutive, keep the axis of the groups even "
-    "if there is one group alone.",
+    task="""
+    Before it has a layer for it, the lecture joins neighbors by slices: every second position from the first
+    on, every second from the second on, and the two side by side. Write `flatten_by_strides(x, n)`, which
+    does this for groups of any size $n$ from 2 on: from float of shape $(B, T, C)$, with $T$ a multiple of
+    $n$, to $(B, T/n, nC)$. Each group holds its positions in their order, every one with its $C$ numbers in a
+    row. Unlike `FlattenConsecutive` it keeps the axis of the groups, even if there is only one.
+    """,
     hints=(
         "A slice may have a step: what does x[:, 0::2] hold, and what does x[:, 1::2]?",
         "There are n such slices, each of shape (B, T / n, C), and row g of slice i is position n * g + i.",
@@ -173,12 +174,13 @@ def _as_built(args: Sequence[Any], parts: Parts) -> str:
 _PARAMETERS = Exercise(
     label="wavenet-ex-parameters",
     reference=tree_parameters,
-    task="Write tree_parameters(V, n_embd, n_hidden, block_size), which returns how many weights a WaveNet of "
-    "this chapter has, without building it: what an optimiser changes, so without the running averages. It reads "
-    "block_size characters, a power of two of at least 2, out of V, each as n_embd numbers. It has "
-    "log2(block_size) levels; each joins two neighbours and has a linear layer without a bias to n_hidden "
-    "features, then batch norm. The last layer, from n_hidden to V, has a bias. Four whole numbers go in, and a "
-    "whole number comes out.",
+    task="""
+    Write `tree_parameters(V, n_embd, n_hidden, block_size)`, which counts the weights of a `WaveNet` without
+    making it: what an optimizer changes, so without the running averages. It reads `block_size` characters, a
+    power of two, out of $V$, each as `n_embd` numbers. Each level joins two neighbors and has a linear layer
+    without a bias to `n_hidden` features, then batch norm; the last layer, from `n_hidden` to $V$, has a
+    bias. A second tree reads twice as many characters as the first. How many more weights does it have?
+    """,
     hints=(
         "Go through the layers as WaveNet's __init__ makes them, and write down the shape of each weight.",
         "Two neighbours come into every level. How many numbers is one of them at the first level, and how many "
@@ -281,11 +283,14 @@ def _affordable(args: Sequence[Any], parts: Parts) -> str:
 _WIDTH = Exercise(
     label="wavenet-ex-width",
     reference=width_for,
-    task="Two networks are fairly compared if they have about as many weights. Write width_for(budget, V, n_embd, "
-    "block_size): the largest n_hidden with which a WaveNet has at most budget weights, a whole number. V, "
-    "n_embd and block_size are as in tree_parameters, the exercise before, which counts the weights, and "
-    "budget is enough for an n_hidden of 1. With 76,579 weights, 27 characters, 24 numbers for each, and a "
-    "context of 8 the answer is 128.",
+    task="""
+    Networks are fairly compared if they have about as many weights. Write
+    `width_for(budget, V, n_embd, block_size)`, the largest `n_hidden` with which a `WaveNet` has at most that
+    many, a whole number of at least 1. For the lecture's tree, with $76{,}579$ weights, 24 numbers for each
+    of 27 characters and a context of 8, it is $128$. How wide a tree can be had for the weights of our flat
+    network of eight characters, whose $200$ hidden units read ten numbers for each? The lecture's tree, with
+    $68$, has a few more than it.
+    """,
     hints=(
         "More features are always more weights. So the widths that can be afforded are 1, 2, 3 and so on up to "
         "some largest one.",
@@ -342,11 +347,12 @@ _WIDTH = Exercise(
 _SMOOTHED = Exercise(
     label="wavenet-ex-smoothed",
     reference=smoothed,
-    task="The losses of single batches jump so much that nothing can be seen in them. Write smoothed(losses, "
-    "size), which returns the means of groups: of the first size losses, of the next size losses, and so on. "
-    "losses is float of shape (N,), N at least 1, and size a whole number of at least 1. If N is no multiple of "
-    "size, the last group has fewer losses, and its mean is the mean of those. Return float of shape (G,), G "
-    "being the number of groups.",
+    task="""
+    The losses of single batches jump so much that nothing can be seen in them, and the lecture's rows of
+    equal length leave out what does not fill a row. Write `smoothed(losses, size)`, the means of groups of
+    `size` losses, float of shape $(N,)$, in which the last group may be shorter and is averaged too. How much
+    less does such a mean jump than a loss?
+    """,
     hints=(
         "The lecture uses view(-1, size).mean(1). For which N does that work?",
         "Tensors can be cut into parts of equal length, of which the last may be shorter: look at split.",
@@ -447,15 +453,18 @@ _CONTEXTS = [[0, 1, 2, 1], [3, 2, 1, 0], [1, 1, 3, 2], [2, 0, 0, 3], [3, 3, 2, 2
 _IMPORTANCE = Exercise(
     label="wavenet-ex-importance",
     reference=joint_importance,
-    task="How much does a model make of what it reads at several positions together? Put there what stands at "
-    "these positions of other contexts, and see how far its predictions move. Write joint_importance(log_probs, "
-    "contexts, positions, order). log_probs is a function, such as a model's log_probs: int64 of shape (B, T) to "
-    "log-probabilities, float of shape (B, V), all finite. contexts is int64 of shape (B, T), which stays as it "
-    "is; positions is a list of at least one whole number from 0 to T - 1, each once; order is int64 of shape "
-    "(B,), each index once. In context i the characters at all these positions are replaced by those of context "
-    "order[i] at the same positions, and the others stay. P being the distribution for a context as it is and Q "
-    "that for the changed one, return the mean over the contexts of the Kullback-Leibler divergence, that is of "
-    "the sum over characters of P (log P - log Q), in nats, as a float.",
+    task=r"""
+    We put a foreign character in one place. Write `joint_importance(log_probs, contexts, positions, order)`,
+    which does so at several places at once, all of them from the same other context: how far, in nats, does
+    the prediction move on average? `log_probs` is a function such as a model's, from contexts, int64 of shape
+    $(B, T)$, to finite log-probabilities of shape $(B, V)$; `positions` is a list of at least one place from
+    0 to $T - 1$; and `order`, int64 of shape $(B,)$, says for each context from which other one the
+    characters come. With $P$ the distribution for a context as it is and $Q$ that for the changed one, return
+    the mean over the contexts of $\sum P (\log P - \log Q)$, the Kullback–Leibler divergence, as a float.
+    (Here all contexts count, also those with padding and those in which nothing changes; so the numbers for
+    the oldest places are smaller than those of the chapter.) Is what the four oldest characters do together
+    the sum of what each of them does alone?
+    """,
     hints=(
         "Make a copy of the contexts and change some columns of it. What is contexts[order], and what are its "
         "columns?",

@@ -26,10 +26,10 @@ _TEX = (
     (r"[{}&\\]", ""),
 )
 _MARKDOWN = (
-    (r" ?\{(?:cite|eq)\}`[^`]*`", ""),
-    (r" \(\[\]\([\w-]+\)\)", ""),
+    (r"\s*\{(?:cite|eq)\}`[^`]*`", ""),
+    (r"\s*\(\[\]\([\w-]+\)\)", ""),
     (r"\[\]\((\w+)\.md\)", r"the chapter \1"),
-    (r"(`+)(.*?)\1", r"\2"),
+    (r"`([^`]*)`", lambda code: code[1] if re.search(r"\w", code[1]) else repr(code[1])),
     (r"\$([^$]*)\$", lambda formula: _formula(formula[1])),
     (r"(?<!\w)(\*\*?)(?=\S)([^*]*)(?<=\S)\1(?!\w)", r"\2"),
 )
@@ -42,9 +42,9 @@ def _formula(tex: str) -> str:
 
 
 def plain(markdown: str) -> str:
-    """Return the text without marks, each paragraph filled, each line of a formula on one of its own.
+    r"""Return the text without marks, each paragraph filled, each line of a formula on one of its own.
 
-    >>> print(plain("Write `f(x)`, the *root* $\\\\sqrt{x}$ {cite}`heron60`."))
+    >>> print(plain("Write `f(x)`, the *root* $\\sqrt{x}$ {cite}`heron60`."))
     Write f(x), the root sqrt(x).
     """
     shown = []
