@@ -13,6 +13,7 @@ import pytest
 from nnz import exercises as ex
 from nnz.exercises.checker.plain import plain
 from nnz.exercises.contents import CONTENTS
+from nnz.press import house
 
 pytestmark = pytest.mark.support
 
@@ -129,3 +130,14 @@ def test_a_task_is_plain_in_a_terminal(exercise: Any) -> None:
     assert not re.search(r"[\\`$]|\*\*|\w\{|\{(?:cite|eq|given|numref|ref)\}|\]\(", shown)
     assert all(len(line) <= 110 for line in shown.splitlines())
     assert shown in repr(exercise)
+
+
+def test_the_rules_read_a_task_as_prose_and_an_answer_as_a_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "network.md"
+    path.write_text("# Networks\n\n```{exercise} count_parameters\nBy rows.\n```\n", encoding="utf-8")
+    monkeypatch.setattr(ex.count_parameters, "task", "It has\n\n337 parameters.")
+    page = house.read_page(path)
+    assert {(3, "337 parameters."), (4, "By rows.")} <= set(page.prose)
+    assert page.listings == [(3, ["nnz.exercises.network.count_parameters"], None)]

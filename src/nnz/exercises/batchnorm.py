@@ -202,7 +202,8 @@ _RUNNING = Exercise(
     of shape $(C,)$, that a batch norm has after it has seen these batches in order, from a mean of 0 and a
     variance of 1. A batch has shape $(B, C)$, with $B$ at least 2 and not the same in each. Mind which number
     momentum is the weight of, which is the new one, and which variance is stored, which is the one that
-    divides by $B - 1$. After how many batches with a momentum of $0.001$ is half of the beginning forgotten?
+    divides by $B - 1$. After how many batches with a momentum of {given}`0.001` is half of the beginning
+    forgotten?
     """,
     hints=(
         "Two tensors of shape (C,) are carried along, and each batch changes both. What are they at first?",

@@ -89,7 +89,7 @@ _GRADIENT = Exercise(
     Find the gradient of
 
     $$
-    f(a, b, c) = -a^3 + \sin 3b - \frac{1}{c} + b^{2.5} - \sqrt{a}
+    f(a, b, c) = -a^3 + \sin 3b - \frac{1}{c} + b^{5/2} - \sqrt{a}
     $$
 
     on paper, for positive numbers, and write `gradient(a, b, c)`, which returns its three parts as a list.

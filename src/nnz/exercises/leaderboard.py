@@ -544,8 +544,8 @@ _BEAT = Scoreboard(
     much it is better or worse than the table fitted to the same names, with the standard error of that
     difference. It cannot see what the model has learned from: that you kept the dev names out of it, only you
     know. What can be checked while you wait is small: `beat(names)` is given $2000$ names and returns a model
-    that has to do better than their table, `KneserNey(6, 0.85)`, on $500$ others. They are the first of train
-    and dev by `split_names` of the names that come with the package,
+    that has to do better than their Kneser–Ney 6-gram, with a discount of {given}`0.85`, on $500$ others.
+    They are the first of train and dev by `split_names` of the names that come with the package,
     `load_names(resource("data", "names-sample.txt"))`, with `resource` from `nnz.plumbing.paths`.
     """,
     hints=(

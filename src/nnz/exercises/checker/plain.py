@@ -29,6 +29,7 @@ _MARKDOWN = (
     (r"\s*\{(?:cite|eq)\}`[^`]*`", ""),
     (r"\s*\(\[\]\([\w-]+\)\)", ""),
     (r"\[\]\((\w+)\.md\)", r"the chapter \1"),
+    (r"\{given\}`", "`"),
     (r"`([^`]*)`", lambda code: code[1] if re.search(r"\w", code[1]) else repr(code[1])),
     (r"\$([^$]*)\$", lambda formula: _formula(formula[1])),
     (r"(?<!\w)(\*\*?)(?=\S)([^*]*)(?<=\S)\1(?!\w)", r"\2"),
