@@ -268,6 +268,7 @@ class Scoreboard(Exercise):
     """An exercise whose answer is a function that fits a model; or the model itself, fitted to the whole list.
 
     >>> from nnz import exercises as ex
+    >>> from nnz.bigram import Uniform
     >>> train, dev = ["anna", "hanna", "noa", "jo"] * 3, ["ann", "johanna"]
     >>> ex.beat.score(Uniform(), train, dev)
     wrong: Beat the book: knows nothing
