@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,27 +11,19 @@ from torch import Tensor
 
 from nnz.backprop import (
     EPS,
-    NAMES,
-    PARAMETERS,
     Values,
     backward,
     batchnorm_backward,
-    compare,
     cross_entropy_backward,
     first_params,
     forward,
 )
-from nnz.exercises.checker.calling import random_state_kept
-from nnz.exercises.checker.compare import describe, dtype_name, kind
+from nnz.exercises.backprop_lines import LINES, LineByLine, line_by_line, one_line
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call, spelled, tensors
+from nnz.exercises.checker.named import changed_in, name_by_name, told
 from nnz.exercises.checker.observe import RESULT, Answer, Parts, Property, in_a_tuple
 from nnz.exercises.checker.properties import which_are_off
-from nnz.exercises.checker.result import Result
-
-KEYS = "the names"
-GIVEN = "what was given"
-MISSING = "not there yet"
 
 
 def all_gradients(values: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Values:
@@ -122,549 +111,6 @@ def adam_by_hand(
     return weight
 
 
-@dataclass(frozen=True)
-class _Report:
-    """What is said of a dict of tensors, name by name.
-
-    Any two of them agree, as far as comparisons care: the first tensor that is wrong is compared, beside it.
-    """
-
-    shown: str
-    lines: tuple[str, ...] = ()
-    says: str = ""
-
-    def __repr__(self) -> str:
-        return self.shown
-
-
-Cause = Callable[[str, Tensor], str]
-
-# What these are sums of cancels, and what is left is rounding: it is measured by what is summed.
-_TERMS = {"logit_maxes": "norm_logits", "b1": "hprebn"}
-
-# How far off a tensor may be by rounding, as a share of its largest number.
-_SHARES = {torch.float32: 3e-6, torch.float64: 1e-12}
-
-
-def _line(name: str, yours: object, right: Values) -> str:
-    """Say how the tensor of that name agrees with the right one, in the words of `nnz.backprop.compare`."""
-    expected = right[name]
-    if yours is None or yours is ...:
-        return f"{name}: {MISSING}"
-    if not isinstance(yours, Tensor):
-        return f"{name}: WRONG, {kind(yours)} where a tensor belongs"
-    if not yours.is_floating_point():
-        return f"{name}: WRONG dtype {dtype_name(yours)}, not {dtype_name(expected)}"
-    yours = yours.detach().to(expected)
-    if yours.isnan().any():
-        return f"{name}: WRONG, with nan among its numbers"
-    words = compare(name, yours, expected)
-    if "WRONG by" not in words or torch.equal(yours, -expected):
-        return words
-    gap = (yours - expected).abs().max().item()
-    scale = right.get(_TERMS.get(name, name), expected).abs().max().item()
-    near = gap <= _SHARES[expected.dtype] * scale
-    return f"{name}: approximate, within {gap:.1e}" if near else words
-
-
-def _is_fine(line: str) -> bool:
-    return line.split(": ")[1].startswith(("exact", "approximate"))
-
-
-def _told(result: Any, right: Values, changed: str = "", cause: Cause = lambda name, yours: "") -> Parts:
-    """Judge a dict by name: a report, and beside it the first tensor that is wrong.
-
-    Args:
-        result: the reader's, which may be anything.
-        right: the right tensors, in the order in which they are gone through.
-        changed: what of the arguments was changed, in words.
-        cause: says what may be behind a wrong tensor, or nothing.
-    """
-    if result is None or result is ...:
-        return {RESULT: result}
-    if not isinstance(result, Mapping):
-        should = "the result should be a dict from names to tensors"
-        says = f"{should}; yours is {kind(result)}"
-        return {RESULT: _Report(describe(result), says=says)}
-    lines = {name: _line(name, result.get(name), right) for name in right}
-    there = sum(not line.endswith(MISSING) for line in lines.values())
-    shown = f"a dict with {there} of the {len(right)} tensors"
-    if changed:
-        says = f"the tensor {changed} was changed in place; make a new one"
-        return {RESULT: _Report(shown, says=says), GIVEN: "changed"}
-    wrong = [name for name, line in lines.items() if not _is_fine(line)]
-    if not wrong:
-        return {RESULT: _Report(shown, tuple(lines.values()))}
-    yours = result.get(wrong[0])
-    yours = None if yours is ... else yours
-    parts: dict[str, object] = {wrong[0]: MISSING if yours is None else yours}
-    tail = f"next to do: {wrong[0]}"
-    if yours is not None:
-        tail = f"begin with {wrong[0]}; what comes after it may be wrong for that alone"
-    if any(f"d{name}" in result for name in right):
-        parts[KEYS] = "with a d"
-    why = cause(wrong[0], yours) if isinstance(yours, Tensor) else ""
-    tails = [tail, f"probable cause: {wrong[0]}: {why}"] if why else [tail]
-    says = "\n".join([*lines.values(), *tails])
-    return {RESULT: _Report(shown, tuple(lines.values()), says), **parts}
-
-
-def _changed(what: str, was: Values, now: Mapping[str, Any]) -> str:
-    """Return the first tensor of a dict that is not as it was, such as params["C"], or nothing."""
-    for name, before in was.items():
-        after = now.get(name)
-        fits = isinstance(after, Tensor) and after.dtype == before.dtype
-        if not (fits and torch.equal(torch.as_tensor(after), before)):
-            return f'{what}["{name}"]'
-    return ""
-
-
-def _name_by_name(args: Sequence[Any], parts: Parts) -> str:
-    report: Any = parts[RESULT]
-    says: str = report.says
-    return says
-
-
-Line = Callable[[SimpleNamespace, SimpleNamespace, Tensor, Tensor], Tensor]
-
-# Known slips of any line, from the right gradient and the batch size.
-_ANY_LINE: tuple[tuple[str, Callable[[Tensor, int], Tensor]], ...] = (
-    ("the sign is turned round", lambda right, n: -right),
-    (
-        "it is as many times too large as there are examples; the loss is their mean, and that share is left out",
-        lambda right, n: right * n,
-    ),
-    (
-        "it is divided by the number of examples once too often; the loss is a mean, but slopes of several uses "
-        "add up",
-        lambda right, n: right / n,
-    ),
-    (
-        "it is transposed; a gradient has the shape of what it belongs to",
-        lambda right, n: right.T if right.ndim == 2 else right,
-    ),
-    (
-        "a sum has lost an axis of size 1 that the tensor in the forward pass has; see keepdim",
-        lambda right, n: right.squeeze(),
-    ),
-    (
-        "a sum has kept an axis of size 1 that the tensor in the forward pass does not have; see keepdim",
-        lambda right, n: right[None],
-    ),
-)
-
-# Known slips of one line alone, from the values v, the right gradients d, and X and Y. The first of each is a slip
-# of the exercise as well.
-_LINES: dict[str, tuple[tuple[str, Line], ...]] = {
-    "logprobs": (
-        (
-            "every entry has a slope; the loss looks at one entry of each row alone",
-            lambda v, d, X, Y: torch.full_like(v.logprobs, -1 / len(Y)),
-        ),
-        (
-            "the slope stands in the columns of all targets in every row; each row has a target of its own",
-            lambda v, d, X, Y: torch.zeros_like(v.logprobs).index_fill(1, Y, -1 / len(Y)),
-        ),
-        (
-            "it is divided by the number of all entries; the mean is one over examples",
-            lambda v, d, X, Y: d.logprobs / v.logprobs.shape[1],
-        ),
-    ),
-    "probs": (
-        (
-            "the slope of the logarithm is left out, so this is still the gradient of logprobs",
-            lambda v, d, X, Y: d.logprobs,
-        ),
-        (
-            "it is multiplied by the probability; that is not the slope of the logarithm",
-            lambda v, d, X, Y: d.logprobs * v.probs,
-        ),
-        (
-            "that is the slope of the logarithm alone, without what comes from the loss",
-            lambda v, d, X, Y: 1 / v.probs,
-        ),
-    ),
-    "counts_sum_inv": (
-        (
-            "each of its numbers is used in a whole row, and the slopes of those uses are still to "
-            "be added up",
-            lambda v, d, X, Y: d.probs * v.counts,
-        ),
-        (
-            "the sum goes down the columns; a number of it is used in one row",
-            lambda v, d, X, Y: (d.probs * v.counts).sum(0, keepdim=True),
-        ),
-        (
-            "that is a mean; the slopes of several uses add up",
-            lambda v, d, X, Y: d.counts_sum_inv / v.counts.shape[1],
-        ),
-        (
-            "what it is multiplied by in the forward pass is left out",
-            lambda v, d, X, Y: d.probs.sum(1, keepdim=True),
-        ),
-    ),
-    "counts_sum": (
-        ("the power has not gone down by one", lambda v, d, X, Y: -(v.counts_sum**-1) * d.counts_sum_inv),
-        (
-            "that is the slope of the power alone, without what comes from counts_sum_inv",
-            lambda v, d, X, Y: -(v.counts_sum**-2),
-        ),
-    ),
-    "counts": (
-        (
-            "it is used twice, and the way through counts_sum is left out",
-            lambda v, d, X, Y: d.probs * v.counts_sum_inv,
-        ),
-        (
-            "it is used twice, and the way straight to probs is left out, or written over",
-            lambda v, d, X, Y: d.counts_sum.expand_as(v.counts),
-        ),
-        (
-            "the two ways are subtracted; slopes of several uses add up",
-            lambda v, d, X, Y: d.probs * v.counts_sum_inv - d.counts_sum,
-        ),
-        (
-            "the slope of the sum is shared out among the row; each term of a sum has all of it",
-            lambda v, d, X, Y: d.probs * v.counts_sum_inv + d.counts_sum / v.counts.shape[1],
-        ),
-    ),
-    "norm_logits": (
-        (
-            "the slope of the exponential is left out, so this is still the gradient of counts",
-            lambda v, d, X, Y: d.counts,
-        ),
-        (
-            "it is multiplied by norm_logits; that is not the slope of the exponential",
-            lambda v, d, X, Y: d.counts * v.norm_logits,
-        ),
-    ),
-    "logit_maxes": (
-        (
-            "each of its numbers is used in a whole row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: -d.norm_logits,
-        ),
-        (
-            "the sum goes down the columns; a number of it is used in one row",
-            lambda v, d, X, Y: -d.norm_logits.sum(0, keepdim=True),
-        ),
-    ),
-    "logits": (
-        (
-            "those are the probabilities' share alone; nothing pulls at the target",
-            lambda v, d, X, Y: v.probs / len(Y),
-        ),
-    ),
-    "b2": (
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: d.logits,
-        ),
-        (
-            "the sum goes along the rows; a number of b2 is used in one column",
-            lambda v, d, X, Y: d.logits.sum(1),
-        ),
-    ),
-    "hpreact": (
-        (
-            "the slope of tanh is taken from what goes in where what comes out belongs",
-            lambda v, d, X, Y: d.h * (1 - v.hpreact**2),
-        ),
-        ("the slope of tanh is left out, so this is still the gradient of h", lambda v, d, X, Y: d.h),
-        ("in the slope of tanh the square is missing", lambda v, d, X, Y: d.h * (1 - v.h)),
-        ("that is the slope of tanh alone, without what comes from h", lambda v, d, X, Y: 1 - v.h**2),
-    ),
-    "bngain": (
-        (
-            "what it is multiplied by in the forward pass is left out, so this is the gradient of bnbias",
-            lambda v, d, X, Y: d.bnbias,
-        ),
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: d.hpreact * v.bnraw,
-        ),
-        (
-            "it is multiplied by hprebn; in the forward pass it meets the standardised numbers",
-            lambda v, d, X, Y: (d.hpreact * v.hprebn).sum(0, keepdim=True),
-        ),
-    ),
-    "bnbias": (
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: d.hpreact,
-        ),
-    ),
-    "bnraw": (
-        (
-            "the gain, which it is multiplied by in the forward pass, is left out",
-            lambda v, d, X, Y: d.hpreact,
-        ),
-        (
-            "it is multiplied by bnraw itself; its slope is the other factor",
-            lambda v, d, X, Y: d.hpreact * v.bnraw,
-        ),
-    ),
-    "bnvar_inv": (
-        (
-            "it is multiplied by bnraw; the other factor in the forward pass is another",
-            lambda v, d, X, Y: (d.bnraw * v.bnraw).sum(0, keepdim=True),
-        ),
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: d.bnraw * v.bndiff,
-        ),
-    ),
-    "bnvar": (
-        ("the power has not gone down by one", lambda v, d, X, Y: -0.5 * v.bnvar_inv * d.bnvar_inv),
-        ("the factor one half, from the power, is left out", lambda v, d, X, Y: 2 * d.bnvar),
-        (
-            "eps is left out of the sum that the power is taken of",
-            lambda v, d, X, Y: -0.5 * v.bnvar**-1.5 * d.bnvar_inv,
-        ),
-        (
-            "that is the slope of the power alone, without what comes from bnvar_inv",
-            lambda v, d, X, Y: -0.5 * (v.bnvar + EPS) ** -1.5,
-        ),
-    ),
-    "bndiff2": (
-        (
-            "it is divided by n; this variance divides by one less",
-            lambda v, d, X, Y: d.bnvar.expand_as(v.bndiff2) / len(Y),
-        ),
-        (
-            "the variance is a sum that is divided, and the division is left out",
-            lambda v, d, X, Y: d.bnvar.expand_as(v.bndiff2),
-        ),
-        (
-            "every row of it goes into the variance; the slopes are still to be spread over the rows",
-            lambda v, d, X, Y: d.bnvar / (len(Y) - 1),
-        ),
-    ),
-    "bndiff": (
-        (
-            "it is used twice, and the way through its square is left out",
-            lambda v, d, X, Y: d.bnraw * v.bnvar_inv,
-        ),
-        (
-            "it is used twice, and the way straight to bnraw is left out, or written over",
-            lambda v, d, X, Y: 2 * v.bndiff * d.bndiff2,
-        ),
-        (
-            "the factor 2, from the square, is left out",
-            lambda v, d, X, Y: d.bnraw * v.bnvar_inv + v.bndiff * d.bndiff2,
-        ),
-        (
-            "in the slope of the square only the 2 is there",
-            lambda v, d, X, Y: d.bnraw * v.bnvar_inv + 2 * d.bndiff2,
-        ),
-    ),
-    "bnmeani": (
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: -d.bndiff,
-        ),
-    ),
-    "hprebn": (
-        ("it is used twice, and the way through the mean is left out", lambda v, d, X, Y: d.bndiff),
-        ("of the mean each row has only a share, which is left out", lambda v, d, X, Y: d.bndiff + d.bnmeani),
-        (
-            "it is used twice, and the way straight to bndiff is left out, or written over",
-            lambda v, d, X, Y: d.bnmeani.expand_as(v.hprebn) / len(Y),
-        ),
-    ),
-    "b1": (
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: d.hprebn,
-        ),
-        (
-            "the sum goes along the rows; a number of b1 is used in one column",
-            lambda v, d, X, Y: d.hprebn.sum(1),
-        ),
-    ),
-    "emb": (
-        (
-            "the numbers are those of the embeddings, in another order; an example's own are side by side",
-            lambda v, d, X, Y: d.emb.transpose(0, 1).reshape(v.emb.shape),
-        ),
-        (
-            "the embeddings of an example are still in one row; a gradient has the shape of what it belongs "
-            "to",
-            lambda v, d, X, Y: d.embcat,
-        ),
-    ),
-    "C": (
-        (
-            "where a character comes more than once, only its last slopes are there; all of them add up",
-            lambda v, d, X, Y: _last_use(v.C, X, d.emb),
-        ),
-        (
-            "the slopes of a character that comes more than once are averaged; they add up",
-            lambda v, d, X, Y: d.C / X.flatten().bincount(minlength=len(v.C)).clamp(min=1)[:, None],
-        ),
-        (
-            "only the last position of the contexts is there; every position takes a row of C",
-            lambda v, d, X, Y: torch.zeros_like(v.C).index_add(0, X[:, -1], d.emb[:, -1]),
-        ),
-        (
-            "only the first position of the contexts is there; every position takes a row of C",
-            lambda v, d, X, Y: torch.zeros_like(v.C).index_add(0, X[:, 0], d.emb[:, 0]),
-        ),
-    ),
-}
-
-
-def _last_use(C: Tensor, X: Tensor, demb: Tensor) -> Tensor:
-    gradient = torch.zeros_like(C)
-    for x, slopes in zip(X.flatten().tolist(), demb.view(-1, C.shape[1]), strict=True):
-        gradient[x] = slopes
-    return gradient
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """The values of a batch, and the right gradients of all names, by autograd."""
-
-    v: SimpleNamespace
-    right: Values
-    X: Tensor
-    Y: Tensor
-
-    @classmethod
-    def of(cls, values: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> _Batch:
-        # The reader may have switched autograd off around the check.
-        with torch.inference_mode(False), torch.enable_grad():
-            X, Y = X.clone(), Y.clone()
-            params = {n: values[n].clone().requires_grad_() for n in PARAMETERS}
-            connected = forward(params, X, Y)
-            slopes = torch.autograd.grad(connected["loss"], [connected[name] for name in NAMES])
-        v = {name: value.detach() for name, value in connected.items()}
-        right = dict(zip(NAMES, slopes, strict=True))
-        return cls(SimpleNamespace(**v), right, X, Y)
-
-    def cause(self, name: str, yours: Tensor, skip: int = 0) -> str:
-        """Return the cause of the one slip that gives the same gradient, or nothing.
-
-        Args:
-            name: whose gradient it is.
-            yours: the wrong gradient.
-            skip: how many of the slips of that line alone to leave out.
-        """
-        d, n = SimpleNamespace(**self.right), len(self.Y)
-        own = _LINES.get(name, ())[skip:]
-        made = [(why, line(self.v, d, self.X, self.Y)) for why, line in own]
-        right = self.right[name]
-        general = [(why, change(right, n)) for why, change in _ANY_LINE]
-        made += [(why, slip) for why, slip in general if not _alike(slip, right)]
-        found = [why for why, slip in made if _alike(yours, slip)]
-        return found[0] if len(found) == 1 else ""
-
-
-def _alike(yours: Tensor, slip: Tensor) -> bool:
-    if yours.shape != slip.shape or not yours.is_floating_point():
-        return False
-    gap = (yours.detach().to(slip) - slip).abs().max().item()
-    return bool(gap <= _SHARES[slip.dtype] * slip.abs().max().item())
-
-
-def _line_by_line(answer: Answer, args: Sequence[Any]) -> Parts:
-    """Call the answer; each gradient is compared with that of autograd."""
-    batch = _Batch.of(*args)
-    before = {name: value.clone() for name, value in args[0].items()}
-    result = answer(*args)
-    changed = _changed("values", before, args[0])
-
-    def cause(name: str, yours: Tensor) -> str:
-        return batch.cause(name, yours, skip=1)
-
-    return _told(result, batch.right, changed, cause)
-
-
-@cache
-def _batch(exercise: LineByLine) -> _Batch:
-    return _Batch.of(*exercise.given())
-
-
-@dataclass(eq=False, repr=False)
-class LineByLine(Exercise):
-    """An exercise whose answer is a dict of gradients, each of which is judged by itself.
-
-    In a notebook the lines can be written and compared one at a time:
-
-    >>> from nnz import exercises as ex
-    >>> values, X, Y = ex.all_gradients.given()
-    >>> dlogprobs = torch.zeros(5, 8)
-    >>> dlogprobs[range(5), Y] = 0.2
-    >>> ex.all_gradients.compare("logprobs", dlogprobs)
-    logprobs: WRONG by up to 0.4
-    probable cause: the sign is turned round
-    >>> ex.all_gradients.compare("logprobs", -dlogprobs)
-    logprobs: exact
-    """
-
-    def check(self, answer: object) -> Result:
-        """Judge an answer, see `Exercise.check`; the text has a line for each name that was come to."""
-        result = super().check(answer)
-        if not result:
-            return result
-        right: Any = answer
-        with random_state_kept():
-            report = self.observe(right, 0).parts.get(RESULT)
-        count = f"{len(self.inputs)} batches, {len(NAMES)} gradients of each"
-        lines = getattr(report, "lines", ())
-        return Result("right", "\n".join([f"✓ {self.title}: {count}", *lines]))
-
-    def given(self, batch: int = 0) -> tuple[Values, Tensor, Tensor]:
-        """Return copies of values, X and Y of one of the batches that answers are tried on.
-
-        Args:
-            batch: which one, from 0; `compare` is about the first.
-
-        Raises:
-            ValueError: there is no batch of that number.
-        """
-        if batch not in range(len(self.inputs)):
-            raise ValueError(f"{self.name} has batches 0 to {len(self.inputs) - 1}; got {batch!r}.")
-        args: Any = self.inputs[batch].fresh()
-        values, X, Y = args
-        return values, X, Y
-
-    def compare(self, name: str, yours: object) -> Result:
-        """Judge one gradient, that of the tensor of this name in the batch of `given()`.
-
-        Raises:
-            ValueError: no gradient of that name is asked for.
-        """
-        if not isinstance(name, str) or name not in NAMES:
-            raise ValueError(_unknown(name))
-        if not isinstance(yours, Tensor):
-            got = f"got {describe(yours)}, {kind(yours)}"
-            return Result("error", f"{name}: expected a tensor; {got}")
-        batch = _batch(self)
-        try:
-            line = _line(name, yours, batch.right)
-            if _is_fine(line):
-                return Result("right", line)
-            cause = batch.cause(name, yours)
-        except Exception as error:  # a tensor without numbers, for example
-            problem = f"cannot be compared: {type(error).__name__}"
-            return Result("error", f"{name}: {problem}")
-        text = f"{line}\nprobable cause: {cause}" if cause else line
-        return Result("wrong", text)
-
-    def __repr__(self) -> str:
-        one = f"ex.{self.name}.given() ex.{self.name}.compare(name, yours)"
-        return f"{super().__repr__()}\n{one}"
-
-
-def _unknown(name: object) -> str:
-    """Say that no gradient is asked for by that name, and which names are near."""
-    if not isinstance(name, str):
-        return f'expected a name such as "probs" first; got {kind(name)}.'
-    near = difflib.get_close_matches(name, NAMES, n=3)
-    hint = f"the nearest: {', '.join(near)}" if near else f"known: {', '.join(NAMES)}"
-    return f"no gradient is named {name!r}; {hint}."
-
-
 def _network(seed: int, B: int, dtype: torch.dtype) -> tuple[Values, Tensor, Tensor]:
     """Return parameters, X and Y of a small network whose sizes all differ."""
     g = torch.Generator().manual_seed(seed)
@@ -679,17 +125,6 @@ def _values_case(seed: int, B: int, dtype: torch.dtype) -> Input:
     which = seed - 1 or ""
     text = f"all_gradients(*ex.all_gradients.given({which})), a batch of {B} in {dtype}"
     return Input((forward(params, X, Y), X, Y), text)
-
-
-def _one_line(name: str, line: Line) -> Answer:
-    """Return an answer that is right but for this one line."""
-
-    def answer(values: Values, X: Tensor, Y: Tensor) -> Values:
-        right = backward(values, X, Y)
-        v, d = SimpleNamespace(**values), SimpleNamespace(**right)
-        return right | {name: line(v, d, X, Y)}
-
-    return answer
 
 
 _EVERY = LineByLine(
@@ -736,10 +171,10 @@ _EVERY = LineByLine(
                 'right = backward(values, X, Y)\n    values["probs"].copy_(right["logits"])\n    return right',
             ),
         ),
-        *(Slip(f"{name}: {slips[0][0]}", _one_line(name, slips[0][1])) for name, slips in _LINES.items()),
+        *(Slip(f"{name}: {slips[0][0]}", one_line(name, slips[0][1])) for name, slips in LINES.items()),
     ),
-    drive=_line_by_line,
-    properties=(_name_by_name,),
+    drive=line_by_line,
+    properties=(name_by_name,),
     changes=("values",),  # the drive looks after it
 )
 
@@ -956,8 +391,8 @@ def _new_params(answer: Answer, args: Sequence[Any]) -> Parts:
     new = hand_step(*args)
     before = {name: p.clone() for name, p in args[0].items()}
     result = answer(*args)
-    changed = _changed("params", before, args[0])
-    return _told(result, {name: new[name] for name in _BACKWARDS}, changed)
+    changed = changed_in("params", before, args[0])
+    return told(result, {name: new[name] for name in _BACKWARDS}, changed)
 
 
 def _step_case(seed: int, B: int, rate: float, dtype: torch.dtype) -> Input:
@@ -1042,7 +477,7 @@ _STEP = Exercise(
         ),
     ),
     drive=_new_params,
-    properties=(_name_by_name,),
+    properties=(name_by_name,),
     changes=("params",),  # the drive looks after it
 )
 
