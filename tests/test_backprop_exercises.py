@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nnz import exercises as ex
-from nnz.backprop import NAMES, backward, first_params, forward
-from nnz.exercises import backprop
-from nnz.exercises.exercise import Exercise
+from nnz.backprop import NAMES, PARAMETERS, backward, first_params, forward
+from nnz.exercises import backprop, backprop_lines
+from nnz.exercises.checker.exercise import Exercise
 from nnz.short_forms import batchnorm_backward
 
 pytestmark = pytest.mark.support
@@ -72,7 +72,7 @@ def test_the_batches_have_repeated_characters_and_both_dtypes() -> None:
         values, X, Y = ex.all_gradients.given(index)
         assert len(X.unique()) < X.numel()
         assert len(Y.unique()) < len(Y)
-        expected = forward({n: values[n] for n in backprop.PARAMETERS}, X, Y)
+        expected = forward({n: values[n] for n in PARAMETERS}, X, Y)
         assert expected.keys() == values.keys()
         assert all(torch.equal(expected[name], values[name]) for name in values)
         sizes.append(len(X))
@@ -117,10 +117,10 @@ def test_what_is_rounding_alone_is_measured_by_what_it_is_the_sum_of() -> None:
 
 
 def test_every_slip_of_a_line_is_named_when_it_is_compared() -> None:
-    v, d, X, Y = right()
-    for name, slips in backprop._LINES.items():
+    batch = backprop_lines.Batch.of(*ex.all_gradients.given())
+    for name, slips in backprop_lines.LINES.items():
         for cause, line in slips:
-            result = ex.all_gradients.compare(name, line(v, d, X, Y))
+            result = ex.all_gradients.compare(name, batch.slip(line))
             assert result.state == "wrong"
             assert result.text.startswith(f"{name}: WRONG ")
             assert result.text.endswith(f"\nprobable cause: {cause}"), result
@@ -238,7 +238,7 @@ def test_what_is_no_tensor_in_the_dict_is_told() -> None:
 
 def test_autograd_may_be_switched_off_around_the_check() -> None:
     for off in (torch.no_grad(), torch.inference_mode()):
-        backprop._batch.cache_clear()
+        backprop_lines.batch_of.cache_clear()
         with off:
             assert ex.all_gradients.check(backprop.all_gradients)
             _, d, _, _ = right()

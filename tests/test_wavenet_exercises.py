@@ -19,7 +19,7 @@ from nnz.contract import LanguageModel
 from nnz.data import windows
 from nnz.dilated import DilatedWaveNet
 from nnz.evaluate import by_name, nll, paired_difference
-from nnz.exercises import dilated, evaluation, leaderboard, wavenet
+from nnz.exercises import dilated, evaluation, leaderboard, scoreboard, wavenet
 from nnz.gated import GatedWaveNet
 from nnz.layers import FlattenConsecutive
 from nnz.ngram import KneserNey, NGramCounts
@@ -246,7 +246,7 @@ def test_the_book_s_models_keep_to_the_contract_and_their_mode(
     model: Any = make()
     if hasattr(model, "train"):
         model.train(mode)
-    leaderboard.check_contract(model, FEW)
+    scoreboard.check_contract(model, FEW)
     if hasattr(model, "modules"):
         assert all(module.training == mode for module in model.modules())
 
@@ -281,8 +281,8 @@ def test_a_model_in_the_place_of_a_function_is_scored_on_the_whole_list(
 def test_the_lecture_s_loss_is_told_for_its_names_alone(
     monkeypatch: pytest.MonkeyPatch, sample: list[str]
 ) -> None:
-    monkeypatch.setattr(leaderboard, "load_names", lambda: sample[:200])
-    monkeypatch.setattr(leaderboard, "locate", lambda: type("Source", (), {"is_reference": True}))
+    monkeypatch.setattr(scoreboard, "load_names", lambda: sample[:200])
+    monkeypatch.setattr(scoreboard, "locate", lambda: type("Source", (), {"is_reference": True}))
     assert "the lecture's network has 1.993" in ex.beat.score(Uniform()).text
 
 

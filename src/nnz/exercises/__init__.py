@@ -18,11 +18,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from nnz.exercises.checker.result import Text
 from nnz.exercises.contents import CONTENTS, unknown
-from nnz.exercises.result import Text
 
 if TYPE_CHECKING:
-    from nnz.exercises.exercise import Exercise
+    from nnz.exercises.checker.exercise import Exercise
 
 _CHAPTER_OF = {name: chapter for chapter, titles in CONTENTS.items() for name in titles}
 

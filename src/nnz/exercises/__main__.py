@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from nnz import exercises
-from nnz.exercises._answers import AnswersError, read_answers
+from nnz.exercises.checker.answers import AnswersError, read_answers
+from nnz.exercises.checker.exercise import Exercise
 from nnz.exercises.contents import CONTENTS, unknown
-from nnz.exercises.exercise import Exercise
 from nnz.plumbing.terminal import print_any_letter
 
 ALL = [name for titles in CONTENTS.values() for name in titles]

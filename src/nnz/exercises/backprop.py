@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from nnz.backprop import EPS, NAMES, PARAMETERS, Values, backward, first_params, forward
-from nnz.compare import compare
-from nnz.exercises._calling import random_state_kept
-from nnz.exercises._compare import describe, dtype_name, is_tensor, kind
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Property, Slip
-from nnz.exercises.inputs import Input, call
-from nnz.exercises.result import Result
+from nnz.backprop import EPS, Values, backward, first_params, forward
+from nnz.exercises.backprop_lines import LINES, LineByLine, line_by_line, one_line
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call, spelled, tensors
+from nnz.exercises.checker.named import changed_in, name_by_name, told
+from nnz.exercises.checker.observe import RESULT, Answer, Parts, Property, in_a_tuple
+from nnz.exercises.checker.properties import which_are_off
 from nnz.short_forms import batchnorm_backward, cross_entropy_backward
-
-KEYS = "the names"
-GIVEN = "what was given"
-MISSING = "not there yet"
 
 
 def all_gradients(values: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Values:
@@ -114,549 +104,6 @@ def adam_by_hand(
     return weight
 
 
-@dataclass(frozen=True)
-class _Report:
-    """What is said of a dict of tensors, name by name.
-
-    Any two of them agree, as far as comparisons care: the first tensor that is wrong is compared, beside it.
-    """
-
-    shown: str
-    lines: tuple[str, ...] = ()
-    says: str = ""
-
-    def __repr__(self) -> str:
-        return self.shown
-
-
-Cause = Callable[[str, Tensor], str]
-
-# What these are sums of cancels, and what is left is rounding: it is measured by what is summed.
-_TERMS = {"logit_maxes": "norm_logits", "b1": "hprebn"}
-
-# How far off a tensor may be by rounding, as a share of its largest number.
-_SHARES = {torch.float32: 3e-6, torch.float64: 1e-12}
-
-
-def _line(name: str, yours: object, right: Values) -> str:
-    """Say how the tensor of that name agrees with the right one, in the words of `nnz.compare.compare`."""
-    expected = right[name]
-    if yours is None or yours is ...:
-        return f"{name}: {MISSING}"
-    if not isinstance(yours, Tensor):
-        return f"{name}: WRONG, {kind(yours)} where a tensor belongs"
-    if not yours.is_floating_point():
-        return f"{name}: WRONG dtype {dtype_name(yours)}, not {dtype_name(expected)}"
-    yours = yours.detach().to(expected)
-    if yours.isnan().any():
-        return f"{name}: WRONG, with nan among its numbers"
-    words = compare(name, yours, expected)
-    if "WRONG by" not in words or torch.equal(yours, -expected):
-        return words
-    gap = (yours - expected).abs().max().item()
-    scale = right.get(_TERMS.get(name, name), expected).abs().max().item()
-    near = gap <= _SHARES[expected.dtype] * scale
-    return f"{name}: approximate, within {gap:.1e}" if near else words
-
-
-def _is_fine(line: str) -> bool:
-    return line.split(": ")[1].startswith(("exact", "approximate"))
-
-
-def _told(result: Any, right: Values, changed: str = "", cause: Cause = lambda name, yours: "") -> Parts:
-    """Judge a dict by name: a report, and beside it the first tensor that is wrong.
-
-    Args:
-        result: the reader's, which may be anything.
-        right: the right tensors, in the order in which they are gone through.
-        changed: what of the arguments was changed, in words.
-        cause: says what may be behind a wrong tensor, or nothing.
-    """
-    if result is None or result is ...:
-        return {RESULT: result}
-    if not isinstance(result, Mapping):
-        should = "the result should be a dict from names to tensors"
-        says = f"{should}; yours is {kind(result)}"
-        return {RESULT: _Report(describe(result), says=says)}
-    lines = {name: _line(name, result.get(name), right) for name in right}
-    there = sum(not line.endswith(MISSING) for line in lines.values())
-    shown = f"a dict with {there} of the {len(right)} tensors"
-    if changed:
-        says = f"the tensor {changed} was changed in place; make a new one"
-        return {RESULT: _Report(shown, says=says), GIVEN: "changed"}
-    wrong = [name for name, line in lines.items() if not _is_fine(line)]
-    if not wrong:
-        return {RESULT: _Report(shown, tuple(lines.values()))}
-    yours = result.get(wrong[0])
-    yours = None if yours is ... else yours
-    parts: dict[str, object] = {wrong[0]: MISSING if yours is None else yours}
-    tail = f"next to do: {wrong[0]}"
-    if yours is not None:
-        tail = f"begin with {wrong[0]}; what comes after it may be wrong for that alone"
-    if any(f"d{name}" in result for name in right):
-        parts[KEYS] = "with a d"
-    why = cause(wrong[0], yours) if isinstance(yours, Tensor) else ""
-    tails = [tail, f"probable cause: {wrong[0]}: {why}"] if why else [tail]
-    says = "\n".join([*lines.values(), *tails])
-    return {RESULT: _Report(shown, tuple(lines.values()), says), **parts}
-
-
-def _changed(what: str, was: Values, now: Mapping[str, Any]) -> str:
-    """Return the first tensor of a dict that is not as it was, such as params["C"], or nothing."""
-    for name, before in was.items():
-        after = now.get(name)
-        fits = isinstance(after, Tensor) and after.dtype == before.dtype
-        if not (fits and torch.equal(torch.as_tensor(after), before)):
-            return f'{what}["{name}"]'
-    return ""
-
-
-def _name_by_name(args: Sequence[Any], parts: Parts) -> str:
-    report: Any = parts[RESULT]
-    says: str = report.says
-    return says
-
-
-Line = Callable[[SimpleNamespace, SimpleNamespace, Tensor, Tensor], Tensor]
-
-# Known slips of any line, from the right gradient and the batch size.
-_ANY_LINE: tuple[tuple[str, Callable[[Tensor, int], Tensor]], ...] = (
-    ("the sign is turned round", lambda right, n: -right),
-    (
-        "it is as many times too large as there are examples; the loss is their mean, and that share is left out",
-        lambda right, n: right * n,
-    ),
-    (
-        "it is divided by the number of examples once too often; the loss is a mean, but slopes of several uses "
-        "add up",
-        lambda right, n: right / n,
-    ),
-    (
-        "it is transposed; a gradient has the shape of what it belongs to",
-        lambda right, n: right.T if right.ndim == 2 else right,
-    ),
-    (
-        "a sum has lost an axis of size 1 that the tensor in the forward pass has; see keepdim",
-        lambda right, n: right.squeeze(),
-    ),
-    (
-        "a sum has kept an axis of size 1 that the tensor in the forward pass does not have; see keepdim",
-        lambda right, n: right[None],
-    ),
-)
-
-# Known slips of one line alone, from the values v, the right gradients d, and X and Y. The first of each is a slip
-# of the exercise as well.
-_LINES: dict[str, tuple[tuple[str, Line], ...]] = {
-    "logprobs": (
-        (
-            "every entry has a slope; the loss looks at one entry of each row alone",
-            lambda v, d, X, Y: torch.full_like(v.logprobs, -1 / len(Y)),
-        ),
-        (
-            "the slope stands in the columns of all targets in every row; each row has a target of its own",
-            lambda v, d, X, Y: torch.zeros_like(v.logprobs).index_fill(1, Y, -1 / len(Y)),
-        ),
-        (
-            "it is divided by the number of all entries; the mean is one over examples",
-            lambda v, d, X, Y: d.logprobs / v.logprobs.shape[1],
-        ),
-    ),
-    "probs": (
-        (
-            "the slope of the logarithm is left out, so this is still the gradient of logprobs",
-            lambda v, d, X, Y: d.logprobs,
-        ),
-        (
-            "it is multiplied by the probability; that is not the slope of the logarithm",
-            lambda v, d, X, Y: d.logprobs * v.probs,
-        ),
-        (
-            "that is the slope of the logarithm alone, without what comes from the loss",
-            lambda v, d, X, Y: 1 / v.probs,
-        ),
-    ),
-    "counts_sum_inv": (
-        (
-            "each of its numbers is used in a whole row, and the slopes of those uses are still to "
-            "be added up",
-            lambda v, d, X, Y: d.probs * v.counts,
-        ),
-        (
-            "the sum goes down the columns; a number of it is used in one row",
-            lambda v, d, X, Y: (d.probs * v.counts).sum(0, keepdim=True),
-        ),
-        (
-            "that is a mean; the slopes of several uses add up",
-            lambda v, d, X, Y: d.counts_sum_inv / v.counts.shape[1],
-        ),
-        (
-            "what it is multiplied by in the forward pass is left out",
-            lambda v, d, X, Y: d.probs.sum(1, keepdim=True),
-        ),
-    ),
-    "counts_sum": (
-        ("the power has not gone down by one", lambda v, d, X, Y: -(v.counts_sum**-1) * d.counts_sum_inv),
-        (
-            "that is the slope of the power alone, without what comes from counts_sum_inv",
-            lambda v, d, X, Y: -(v.counts_sum**-2),
-        ),
-    ),
-    "counts": (
-        (
-            "it is used twice, and the way through counts_sum is left out",
-            lambda v, d, X, Y: d.probs * v.counts_sum_inv,
-        ),
-        (
-            "it is used twice, and the way straight to probs is left out, or written over",
-            lambda v, d, X, Y: d.counts_sum.expand_as(v.counts),
-        ),
-        (
-            "the two ways are subtracted; slopes of several uses add up",
-            lambda v, d, X, Y: d.probs * v.counts_sum_inv - d.counts_sum,
-        ),
-        (
-            "the slope of the sum is shared out among the row; each term of a sum has all of it",
-            lambda v, d, X, Y: d.probs * v.counts_sum_inv + d.counts_sum / v.counts.shape[1],
-        ),
-    ),
-    "norm_logits": (
-        (
-            "the slope of the exponential is left out, so this is still the gradient of counts",
-            lambda v, d, X, Y: d.counts,
-        ),
-        (
-            "it is multiplied by norm_logits; that is not the slope of the exponential",
-            lambda v, d, X, Y: d.counts * v.norm_logits,
-        ),
-    ),
-    "logit_maxes": (
-        (
-            "each of its numbers is used in a whole row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: -d.norm_logits,
-        ),
-        (
-            "the sum goes down the columns; a number of it is used in one row",
-            lambda v, d, X, Y: -d.norm_logits.sum(0, keepdim=True),
-        ),
-    ),
-    "logits": (
-        (
-            "those are the probabilities' share alone; nothing pulls at the target",
-            lambda v, d, X, Y: v.probs / len(Y),
-        ),
-    ),
-    "b2": (
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: d.logits,
-        ),
-        (
-            "the sum goes along the rows; a number of b2 is used in one column",
-            lambda v, d, X, Y: d.logits.sum(1),
-        ),
-    ),
-    "hpreact": (
-        (
-            "the slope of tanh is taken from what goes in where what comes out belongs",
-            lambda v, d, X, Y: d.h * (1 - v.hpreact**2),
-        ),
-        ("the slope of tanh is left out, so this is still the gradient of h", lambda v, d, X, Y: d.h),
-        ("in the slope of tanh the square is missing", lambda v, d, X, Y: d.h * (1 - v.h)),
-        ("that is the slope of tanh alone, without what comes from h", lambda v, d, X, Y: 1 - v.h**2),
-    ),
-    "bngain": (
-        (
-            "what it is multiplied by in the forward pass is left out, so this is the gradient of bnbias",
-            lambda v, d, X, Y: d.bnbias,
-        ),
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: d.hpreact * v.bnraw,
-        ),
-        (
-            "it is multiplied by hprebn; in the forward pass it meets the standardised numbers",
-            lambda v, d, X, Y: (d.hpreact * v.hprebn).sum(0, keepdim=True),
-        ),
-    ),
-    "bnbias": (
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: d.hpreact,
-        ),
-    ),
-    "bnraw": (
-        (
-            "the gain, which it is multiplied by in the forward pass, is left out",
-            lambda v, d, X, Y: d.hpreact,
-        ),
-        (
-            "it is multiplied by bnraw itself; its slope is the other factor",
-            lambda v, d, X, Y: d.hpreact * v.bnraw,
-        ),
-    ),
-    "bnvar_inv": (
-        (
-            "it is multiplied by bnraw; the other factor in the forward pass is another",
-            lambda v, d, X, Y: (d.bnraw * v.bnraw).sum(0, keepdim=True),
-        ),
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: d.bnraw * v.bndiff,
-        ),
-    ),
-    "bnvar": (
-        ("the power has not gone down by one", lambda v, d, X, Y: -0.5 * v.bnvar_inv * d.bnvar_inv),
-        ("the factor one half, from the power, is left out", lambda v, d, X, Y: 2 * d.bnvar),
-        (
-            "eps is left out of the sum that the power is taken of",
-            lambda v, d, X, Y: -0.5 * v.bnvar**-1.5 * d.bnvar_inv,
-        ),
-        (
-            "that is the slope of the power alone, without what comes from bnvar_inv",
-            lambda v, d, X, Y: -0.5 * (v.bnvar + EPS) ** -1.5,
-        ),
-    ),
-    "bndiff2": (
-        (
-            "it is divided by n; this variance divides by one less",
-            lambda v, d, X, Y: d.bnvar.expand_as(v.bndiff2) / len(Y),
-        ),
-        (
-            "the variance is a sum that is divided, and the division is left out",
-            lambda v, d, X, Y: d.bnvar.expand_as(v.bndiff2),
-        ),
-        (
-            "every row of it goes into the variance; the slopes are still to be spread over the rows",
-            lambda v, d, X, Y: d.bnvar / (len(Y) - 1),
-        ),
-    ),
-    "bndiff": (
-        (
-            "it is used twice, and the way through its square is left out",
-            lambda v, d, X, Y: d.bnraw * v.bnvar_inv,
-        ),
-        (
-            "it is used twice, and the way straight to bnraw is left out, or written over",
-            lambda v, d, X, Y: 2 * v.bndiff * d.bndiff2,
-        ),
-        (
-            "the factor 2, from the square, is left out",
-            lambda v, d, X, Y: d.bnraw * v.bnvar_inv + v.bndiff * d.bndiff2,
-        ),
-        (
-            "in the slope of the square only the 2 is there",
-            lambda v, d, X, Y: d.bnraw * v.bnvar_inv + 2 * d.bndiff2,
-        ),
-    ),
-    "bnmeani": (
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: -d.bndiff,
-        ),
-    ),
-    "hprebn": (
-        ("it is used twice, and the way through the mean is left out", lambda v, d, X, Y: d.bndiff),
-        ("of the mean each row has only a share, which is left out", lambda v, d, X, Y: d.bndiff + d.bnmeani),
-        (
-            "it is used twice, and the way straight to bndiff is left out, or written over",
-            lambda v, d, X, Y: d.bnmeani.expand_as(v.hprebn) / len(Y),
-        ),
-    ),
-    "b1": (
-        (
-            "it is used in every row, and the slopes of those uses are still to be added up",
-            lambda v, d, X, Y: d.hprebn,
-        ),
-        (
-            "the sum goes along the rows; a number of b1 is used in one column",
-            lambda v, d, X, Y: d.hprebn.sum(1),
-        ),
-    ),
-    "emb": (
-        (
-            "the numbers are those of the embeddings, in another order; an example's own are side by side",
-            lambda v, d, X, Y: d.emb.transpose(0, 1).reshape(v.emb.shape),
-        ),
-        (
-            "the embeddings of an example are still in one row; a gradient has the shape of what it belongs "
-            "to",
-            lambda v, d, X, Y: d.embcat,
-        ),
-    ),
-    "C": (
-        (
-            "where a character comes more than once, only its last slopes are there; all of them add up",
-            lambda v, d, X, Y: _last_use(v.C, X, d.emb),
-        ),
-        (
-            "the slopes of a character that comes more than once are averaged; they add up",
-            lambda v, d, X, Y: d.C / X.flatten().bincount(minlength=len(v.C)).clamp(min=1)[:, None],
-        ),
-        (
-            "only the last position of the contexts is there; every position takes a row of C",
-            lambda v, d, X, Y: torch.zeros_like(v.C).index_add(0, X[:, -1], d.emb[:, -1]),
-        ),
-        (
-            "only the first position of the contexts is there; every position takes a row of C",
-            lambda v, d, X, Y: torch.zeros_like(v.C).index_add(0, X[:, 0], d.emb[:, 0]),
-        ),
-    ),
-}
-
-
-def _last_use(C: Tensor, X: Tensor, demb: Tensor) -> Tensor:
-    gradient = torch.zeros_like(C)
-    for x, slopes in zip(X.flatten().tolist(), demb.flatten(0, 1), strict=True):
-        gradient[x] = slopes
-    return gradient
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """The values of a batch, and the right gradients of all names, by autograd."""
-
-    v: SimpleNamespace
-    right: Values
-    X: Tensor
-    Y: Tensor
-
-    @classmethod
-    def of(cls, values: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> _Batch:
-        # The reader may have switched autograd off around the check.
-        with torch.inference_mode(False), torch.enable_grad():
-            X, Y = X.clone(), Y.clone()
-            params = {n: values[n].clone().requires_grad_() for n in PARAMETERS}
-            connected = forward(params, X, Y)
-            slopes = torch.autograd.grad(connected["loss"], [connected[name] for name in NAMES])
-        v = {name: value.detach() for name, value in connected.items()}
-        right = dict(zip(NAMES, slopes, strict=True))
-        return cls(SimpleNamespace(**v), right, X, Y)
-
-    def cause(self, name: str, yours: Tensor, skip: int = 0) -> str:
-        """Return the cause of the one slip that gives the same gradient, or nothing.
-
-        Args:
-            name: whose gradient it is.
-            yours: the wrong gradient.
-            skip: how many of the slips of that line alone to leave out.
-        """
-        d, n = SimpleNamespace(**self.right), len(self.Y)
-        own = _LINES.get(name, ())[skip:]
-        made = [(why, line(self.v, d, self.X, self.Y)) for why, line in own]
-        right = self.right[name]
-        general = [(why, change(right, n)) for why, change in _ANY_LINE]
-        made += [(why, slip) for why, slip in general if not _alike(slip, right)]
-        found = [why for why, slip in made if _alike(yours, slip)]
-        return found[0] if len(found) == 1 else ""
-
-
-def _alike(yours: Tensor, slip: Tensor) -> bool:
-    if yours.shape != slip.shape or not yours.is_floating_point():
-        return False
-    gap = (yours.detach().to(slip) - slip).abs().max().item()
-    return bool(gap <= _SHARES[slip.dtype] * slip.abs().max().item())
-
-
-def _line_by_line(answer: Answer, args: Sequence[Any]) -> Parts:
-    """Call the answer; each gradient is compared with that of autograd."""
-    batch = _Batch.of(*args)
-    before = {name: value.clone() for name, value in args[0].items()}
-    result = answer(*args)
-    changed = _changed("values", before, args[0])
-
-    def cause(name: str, yours: Tensor) -> str:
-        return batch.cause(name, yours, skip=1)
-
-    return _told(result, batch.right, changed, cause)
-
-
-@cache
-def _batch(exercise: LineByLine) -> _Batch:
-    return _Batch.of(*exercise.given())
-
-
-@dataclass(eq=False, repr=False)
-class LineByLine(Exercise):
-    """An exercise whose answer is a dict of gradients, each of which is judged by itself.
-
-    In a notebook the lines can be written and compared one at a time:
-
-    >>> from nnz import exercises as ex
-    >>> values, X, Y = ex.all_gradients.given()
-    >>> dlogprobs = torch.zeros(5, 8)
-    >>> dlogprobs[range(5), Y] = 0.2
-    >>> ex.all_gradients.compare("logprobs", dlogprobs)
-    logprobs: WRONG by up to 0.4
-    probable cause: the sign is turned round
-    >>> ex.all_gradients.compare("logprobs", -dlogprobs)
-    logprobs: exact
-    """
-
-    def check(self, answer: object) -> Result:
-        """Judge an answer, see `Exercise.check`; the text has a line for each name that was come to."""
-        result = super().check(answer)
-        if not result:
-            return result
-        right: Any = answer
-        with random_state_kept():
-            report = self.observe(right, 0).parts.get(RESULT)
-        count = f"{len(self.inputs)} batches, {len(NAMES)} gradients of each"
-        lines = getattr(report, "lines", ())
-        return Result("right", "\n".join([f"✓ {self.title}: {count}", *lines]))
-
-    def given(self, batch: int = 0) -> tuple[Values, Tensor, Tensor]:
-        """Return copies of values, X and Y of one of the batches that answers are tried on.
-
-        Args:
-            batch: which one, from 0; `compare` is about the first.
-
-        Raises:
-            ValueError: there is no batch of that number.
-        """
-        if batch not in range(len(self.inputs)):
-            raise ValueError(f"{self.name} has batches 0 to {len(self.inputs) - 1}; got {batch!r}.")
-        args: Any = self.inputs[batch].fresh()
-        values, X, Y = args
-        return values, X, Y
-
-    def compare(self, name: str, yours: object) -> Result:
-        """Judge one gradient, that of the tensor of this name in the batch of `given()`.
-
-        Raises:
-            ValueError: no gradient of that name is asked for.
-        """
-        if not isinstance(name, str) or name not in NAMES:
-            raise ValueError(_unknown(name))
-        if not isinstance(yours, Tensor):
-            got = f"got {describe(yours)}, {kind(yours)}"
-            return Result("error", f"{name}: expected a tensor; {got}")
-        batch = _batch(self)
-        try:
-            line = _line(name, yours, batch.right)
-            if _is_fine(line):
-                return Result("right", line)
-            cause = batch.cause(name, yours)
-        except Exception as error:  # a tensor without numbers, for example
-            problem = f"cannot be compared: {type(error).__name__}"
-            return Result("error", f"{name}: {problem}")
-        text = f"{line}\nprobable cause: {cause}" if cause else line
-        return Result("wrong", text)
-
-    def __repr__(self) -> str:
-        one = f"ex.{self.name}.given() ex.{self.name}.compare(name, yours)"
-        return f"{super().__repr__()}\n{one}"
-
-
-def _unknown(name: object) -> str:
-    """Say that no gradient is asked for by that name, and which names are near."""
-    if not isinstance(name, str):
-        return f'expected a name such as "probs" first; got {kind(name)}.'
-    near = difflib.get_close_matches(name, NAMES, n=3)
-    hint = f"the nearest: {', '.join(near)}" if near else f"known: {', '.join(NAMES)}"
-    return f"no gradient is named {name!r}; {hint}."
-
-
 def _network(seed: int, B: int, dtype: torch.dtype) -> tuple[Values, Tensor, Tensor]:
     """Return parameters, X and Y of a small network whose sizes all differ."""
     g = torch.Generator().manual_seed(seed)
@@ -673,38 +120,20 @@ def _values_case(seed: int, B: int, dtype: torch.dtype) -> Input:
     return Input((forward(params, X, Y), X, Y), text)
 
 
-def _one_line(name: str, line: Line) -> Answer:
-    """Return an answer that is right but for this one line."""
-
-    def answer(values: Values, X: Tensor, Y: Tensor) -> Values:
-        right = backward(values, X, Y)
-        v, d = SimpleNamespace(**values), SimpleNamespace(**right)
-        return right | {name: line(v, d, X, Y)}
-
-    return answer
-
-
-def _with_a_d(values: Values, X: Tensor, Y: Tensor) -> Values:
-    return {f"d{name}": slope for name, slope in backward(values, X, Y).items()}
-
-
-def _in_values(values: Values, X: Tensor, Y: Tensor) -> Values:
-    right = backward(values, X, Y)
-    values["probs"].copy_(right["logits"])
-    return right
-
-
 _EVERY = LineByLine(
     label="backprop-ex-lines",
     reference=all_gradients,
-    task="Write all_gradients(values, X, Y), the whole backward pass, line by line and without autograd. values "
-    "is the dict that nnz.backprop.forward returned: the 7 parameters and all that was computed from them, down "
-    "to the loss, by name, as float tensors that are not to be changed. X is int64 of shape (B, T), Y int64 of "
-    "shape (B,). Return a dict that has for each of the 26 names in nnz.backprop.NAMES the gradient of the loss "
-    "by the tensor of that name, in the shape of that tensor; the keys are the names as they stand there. NAMES "
-    "is in the order in which the gradients can be worked out, the loss's neighbour first. A dict that is not "
-    "complete is judged as far as it goes. In a notebook, values, X, Y = ex.all_gradients.given() gives a batch "
-    'to work on, and ex.all_gradients.compare("probs", dprobs) judges one gradient of it.',
+    task="""
+    The first exercise of the lecture: all twenty-six gradients. `values, X, Y = ex.all_gradients.given()`
+    hands you a forward pass, `ex.all_gradients.compare("probs", dprobs)` judges one tensor of it, and says
+    *exact*, *approximate*, or by how much it is wrong and perhaps why. When you have them all, write
+    `all_gradients(values, X, Y)`, the whole backward pass, line by line and without autograd. `values` is the
+    dict that `nnz.backprop.forward` returned, all 7 parameters and what was computed from them, down to the
+    loss, which stay as they are; `X` is int64 of shape $(B, T)$ and `Y` int64 of shape $(B,)$. Return a dict
+    that has for each of the names in `nnz.backprop.NAMES`, as they stand there, the gradient of the loss with
+    respect to the tensor of that name, in its shape. `NAMES` is in the order in which the gradients can be
+    worked out, the loss's neighbor first; a dict that is not complete is judged as far as it goes.
+    """,
     hints=(
         "Take the forward pass from its end. For each line ask: what is on its right-hand side, and how does the "
         "left-hand side change with each of these? That times the gradient of the left-hand side is what the "
@@ -723,82 +152,48 @@ _EVERY = LineByLine(
     slips=(
         Slip(
             "the keys begin with a d; here each is the name of the tensor that the gradient belongs to",
-            _with_a_d,
+            edit(
+                "return backward(values, X, Y)",
+                'return {f"d{name}": slope for name, slope in backward(values, X, Y).items()}',
+            ),
         ),
         Slip(
             "a tensor of values is changed in place; the lines that come later may need it as it was",
-            _in_values,
+            edit(
+                "return backward(values, X, Y)",
+                'right = backward(values, X, Y)\n    values["probs"].copy_(right["logits"])\n    return right',
+            ),
         ),
-        *(Slip(f"{name}: {slips[0][0]}", _one_line(name, slips[0][1])) for name, slips in _LINES.items()),
+        *(Slip(f"{name}: {slips[0][0]}", one_line(name, slips[0][1])) for name, slips in LINES.items()),
     ),
-    drive=_line_by_line,
-    properties=(_name_by_name,),
+    drive=line_by_line,
+    properties=(name_by_name,),
     changes=("values",),  # the drive looks after it
 )
 
 
-def _in_a_tuple(answer: Answer, args: Sequence[object]) -> Parts:
-    """Call the answer; a tensor alone counts as a tuple of one, so that it is said how many there should be."""
-    result = answer(*args)
-    return {RESULT: (result,) if is_tensor(result) else result}
-
-
-def _which_are_wrong(*names: str, right: Callable[..., tuple[Tensor, ...]]) -> Property:
-    """Return a property that says of a tuple of gradients which are right, and how far the others are off."""
+def _balances(what: str, axis: int, why: str) -> Property:
+    """Return a property that says which row or column does not sum to 0."""
 
     def says(args: Sequence[Any], parts: Parts) -> str:
         yours: Any = parts[RESULT]
-        wrong, agreed = [], []
-        for name, left, good in zip(names, yours, right(*args), strict=True):
-            if torch.allclose(left.to(good), good, rtol=1e-5, atol=1e-6):
-                agreed.append(name)
-            else:
-                gap = (left - good).abs().max().item()
-                wrong.append(f"{name} by up to {gap:.4g}")
-        if not wrong:
-            return ""
-        tail = f"; right: {' and '.join(agreed)}" if agreed else ""
-        return f"off: {', '.join(wrong)}{tail}"
+        for i, total in enumerate(yours.sum(axis).tolist()):
+            if not abs(total) < 1e-5:
+                return f"{what} {i} sums to {total:.4g}, and should to 0: {why}"
+        return ""
 
     return says
-
-
-def _dlogits_from(probs: Callable[[Tensor], Tensor]) -> Answer:
-    """Return an answer that takes something else for the probabilities."""
-    return lambda logits, Y: (probs(logits) - F.one_hot(Y, logits.shape[1])) / len(Y)
-
-
-def _naive_softmax(logits: Tensor) -> Tensor:
-    powers = logits.exp()
-    return powers / powers.sum(1, keepdim=True)
-
-
-def _shifted_in_place(logits: Tensor, Y: Tensor) -> Tensor:
-    logits -= logits.max(1, keepdim=True).values
-    return dlogits(logits, Y)
-
-
-def _in_all_rows(logits: Tensor, Y: Tensor) -> Tensor:
-    slopes = logits.softmax(1)
-    slopes[:, Y] -= 1
-    return slopes / len(Y)
-
-
-def _rows_balance(args: Sequence[Any], parts: Parts) -> str:
-    yours: Any = parts[RESULT]
-    for i, total in enumerate(yours.sum(1).tolist()):
-        if not abs(total) < 1e-5:
-            return f"row {i} sums to {total:.4g}, and should to 0: what pushes the other logits down pulls one up"
-    return ""
 
 
 _DLOGITS = Exercise(
     label="backprop-ex-dlogits",
     reference=dlogits,
-    task="Write dlogits(logits, Y), which goes the whole way from the loss to the logits in one step, without "
-    "autograd. logits is float of shape (B, V), and Y int64 of shape (B,), the targets; the loss is the mean over "
-    "the B examples of the cross-entropy, in nats. Return the gradient of the loss by the logits, float of shape "
-    "(B, V). Logits may be as large as 1000, or as small as -1000; they stay as they are.",
+    task="""
+    The second exercise of the lecture. Write `dlogits(logits, Y)`, the gradient of the mean cross-entropy
+    over $B$ examples, in nats, with respect to the logits, float of shape $(B, V)$, in one go and without
+    autograd. `Y`, int64 of shape $(B,)$, holds the targets. It should also be right for logits of a thousand;
+    what is given stays as it is.
+    """,
     hints=(
         "Work it out for one example: the loss is the logarithm of a sum of exponentials, less one logit. What "
         "are the slopes of the two by any of the logits?",
@@ -820,133 +215,91 @@ _DLOGITS = Exercise(
     ),
     slips=(
         Slip(
-            "that is the gradient of the sum over the examples; the loss is their mean",
-            lambda logits, Y: dlogits(logits, Y) * len(Y),
+            "that is the gradient of the sum over the examples; the loss is their mean", edit(" / len(Y)", "")
         ),
         Slip(
             "all logits are pushed and none is pulled: the target plays no part",
-            lambda logits, Y: logits.softmax(1) / len(Y),
+            edit("    slopes[range(len(Y)), Y] -= 1\n", ""),
         ),
         Slip(
-            "the softmax goes down the columns; each row is a distribution of its own",
-            _dlogits_from(lambda logits: logits.softmax(0)),
+            "the softmax goes down the columns; each row is a distribution of its own", edit("dim=1", "dim=0")
         ),
         Slip(
             "the sign is turned round: the loss falls where the target's logit rises",
-            lambda logits, Y: -dlogits(logits, Y),
+            edit("slopes / len", "-slopes / len"),
         ),
         Slip(
             "only the targets have a gradient; the other logits are pushed as well",
-            lambda logits, Y: dlogits(logits, Y) * F.one_hot(Y, logits.shape[1]),
+            edit("slopes / len", "slopes * (slopes < 0) / len"),
         ),
         Slip(
             "the pull comes after the division by the batch size, and is too strong; it has its share like the "
             "rest",
-            lambda logits, Y: logits.softmax(1) / len(Y) - F.one_hot(Y, logits.shape[1]),
+            edit("-= 1", "-= len(Y)"),
         ),
-        Slip("the pull is at the targets of all examples in every row; each row has its own", _in_all_rows),
+        Slip(
+            "the pull is at the targets of all examples in every row; each row has its own",
+            edit("[range(len(Y)), Y]", "[:, Y]"),
+        ),
         Slip(
             "it is divided by the number of all logits; the mean is one over examples",
-            lambda logits, Y: dlogits(logits, Y) / logits.shape[1],
+            edit("/ len(Y)", "/ logits.numel()"),
         ),
         Slip(
             "logarithms of the probabilities stand where the probabilities belong",
-            _dlogits_from(lambda logits: logits.log_softmax(1)),
+            edit("torch.softmax", "torch.log_softmax"),
         ),
         Slip(
             "the logits themselves stand where their probabilities belong",
-            _dlogits_from(lambda logits: logits),
+            edit("torch.softmax(logits, dim=1)", "logits.clone()"),
         ),
         Slip(
             "the exponential of 1000 is infinite, and all those of a row near -1000 are 0; a shift of the row "
             "first changes no probability",
-            _dlogits_from(_naive_softmax),
+            edit("torch.softmax(logits, dim=1)", "logits.exp() / logits.exp().sum(1, keepdim=True)"),
         ),
         Slip(
             "the largest logit of all is taken off every row, and a row far below it is left with exponentials "
             "of 0",
-            _dlogits_from(lambda logits: _naive_softmax(logits - logits.max())),
+            edit(
+                "torch.softmax(logits, dim=1)",
+                "(logits - logits.max()).exp()\n    slopes /= slopes.sum(1, keepdim=True)",
+            ),
         ),
         Slip(
             "the logits are shifted in place; whoever they belong to may need them as they were",
-            _shifted_in_place,
+            edit("slopes = torch", "logits -= logits.max(1, keepdim=True).values\n    slopes = torch"),
         ),
     ),
-    properties=(_rows_balance,),
+    properties=(_balances("row", 1, "what pushes the other logits down pulls one up"),),
     tolerance=1e-6,
 )
 
 
-def _norm_slip(
-    *,
-    axis: tuple[int, ...] = (0,),
-    keep: bool = True,
-    mean: float = 1.0,
-    spread: Callable[[int], float] = lambda n: n / (n - 1),
-    gain: bool = True,
-    inv: Callable[[Tensor], Tensor] = lambda bnvar_inv: bnvar_inv,
-    share: Callable[[int], float] = lambda n: n,
-) -> Answer:
-    """Return an answer with one thing or another done differently."""
-
-    def answer(dhpreact: Tensor, bnraw: Tensor, bnvar_inv: Tensor, bngain: Tensor) -> Tensor:
-        n = len(dhpreact)
-        sums = [t.sum(axis, keepdim=keep) for t in (dhpreact, dhpreact * bnraw)]
-        pull = mean * sums[0] + spread(n) * bnraw * sums[1]
-        scale = bngain if gain else torch.ones_like(bngain)
-        return scale * inv(bnvar_inv) * (n * dhpreact - pull) / share(n)
-
-    return answer
-
-
-def _columns_balance(args: Sequence[Any], parts: Parts) -> str:
-    yours: Any = parts[RESULT]
-    for c, total in enumerate(yours.sum(0).tolist()):
-        if not abs(total) < 1e-5:
-            return (
-                f"column {c} sums to {total:.4g}, and should to 0: what is added to all examples alike, the norm "
-                "takes off again"
-            )
-    return ""
-
-
-def _norm_case(
-    dhpreact: list[list[float]],
-    bngain: list[list[float]],
-    hprebn: list[list[float]],
-    dtype: torch.dtype = torch.float32,
-) -> Input:
-    dout, gain, x = (torch.tensor(rows, dtype=dtype) for rows in (dhpreact, bngain, hprebn))
-    inv = (x.var(0, keepdim=True) + EPS) ** -0.5
-    where = (
-        f"dhpreact = torch.tensor({dhpreact}), bngain = torch.tensor({bngain}) and bnraw, bnvar_inv are those of "
-        f"hprebn = torch.tensor({hprebn}), in {dtype}"
-    )
-    text = f"dhprebn(dhpreact, bnraw, bnvar_inv, bngain) where {where}"
-    return Input((dout, (x - x.mean(0)) * inv, inv, gain), text)
+def _norm_case(dhpreact: str, bngain: str, hprebn: str) -> Input:
+    norm = f"bnraw = (x - x.mean(0)) * bnvar_inv and bnvar_inv = (x.var(0, keepdim=True) + {EPS}) ** -0.5"
+    return spelled(f"{dhpreact}, bnraw, bnvar_inv, {bngain} where {norm} and x = {hprebn}")
 
 
 def _drawn_norm_case(seed: int, n: int, h: int) -> Input:
     """Return a larger case, in float64."""
-    g = torch.Generator().manual_seed(seed)
-    rows = torch.randn(2 * n + 1, h, generator=g, dtype=torch.float64)
-    parts = rows[:n].tolist(), rows[-1:].tolist(), rows[n:-1].tolist()
-    text = (
-        f"dhprebn(dhpreact, bnraw, bnvar_inv, bngain) where rows = torch.randn({2 * n + 1}, {h}, "
-        f"generator=torch.Generator().manual_seed({seed}), dtype=torch.float64), dhpreact = rows[:{n}], "
-        f"bngain = rows[-1:] and bnraw, bnvar_inv are those of hprebn = rows[{n}:-1]"
+    how = f"generator=torch.Generator().manual_seed({seed}), dtype=torch.float64"
+    return _norm_case(
+        f"rows[:{n}]", "rows[-1:]", f"rows[{n}:-1] and rows = torch.randn({2 * n + 1}, {h}, {how})"
     )
-    return Input(_norm_case(*parts, torch.float64).args, text)
 
 
 _DHPREBN = Exercise(
     label="backprop-ex-dhprebn",
     reference=dhprebn,
-    task="Write dhprebn(dhpreact, bnraw, bnvar_inv, bngain), which goes back through a whole batch norm at once. "
-    "dhpreact, float of shape (n, h) with n at least 3, is the gradient of the loss by the norm's output; bnraw, "
-    "(n, h), is the standardised input; bnvar_inv, (1, h), is 1 / sqrt(variance + eps), where the variance of "
-    "each column divides by n - 1; bngain is (1, h). Return the gradient by the norm's input, float of shape (n, "
-    "h), without autograd. What is given stays as it is.",
+    task="""
+    The third exercise of the lecture. Write `dhprebn(dhpreact, bnraw, bnvar_inv, bngain)`, the gradient with
+    respect to what enters the batch norm, of shape $(n, h)$ with $n$ at least 3, on one piece of paper before
+    you write it in code, without autograd. `dhpreact` is the gradient with respect to what leaves it, and
+    `bnraw` is the standardized input, both of the same shape; `bnvar_inv` is one over the root of eps and the
+    variance of each column, which divides by $n - 1$, and `bngain` its gain, both of shape $(1, h)$. What is
+    given stays as it is.
+    """,
     hints=(
         "An input is used three times: by itself, in the mean of its column, and in the variance. Each way gives "
         "a term.",
@@ -958,14 +311,14 @@ _DHPREBN = Exercise(
     ),
     inputs=(
         _norm_case(
-            [[0.5, -1.0, 0.25], [2.0, 0.75, -1.5], [-0.25, 1.25, 0.5]],
-            [[1.5, 0.75, -2.0]],
-            [[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]],
+            "torch.tensor([[0.5, -1.0, 0.25], [2.0, 0.75, -1.5], [-0.25, 1.25, 0.5]])",
+            "torch.tensor([[1.5, 0.75, -2.0]])",
+            "torch.tensor([[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]])",
         ),
         _norm_case(
-            [[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25], [1.5, -0.5]],
-            [[0.5, 1.25]],
-            [[1.0, 2.5], [3.5, 0.5], [0.25, -1.5], [-2.0, 0.75]],
+            "torch.tensor([[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25], [1.5, -0.5]])",
+            "torch.tensor([[0.5, 1.25]])",
+            "torch.tensor([[1.0, 2.5], [3.5, 0.5], [0.25, -1.5], [-2.0, 0.75]])",
         ),
         _drawn_norm_case(1, 7, 5),
         _drawn_norm_case(2, 32, 4),
@@ -974,39 +327,52 @@ _DHPREBN = Exercise(
         Slip(
             "the variance is taken for one that divides by n; here it divides by n - 1, which leaves a factor in "
             "the term with bnraw",
-            _norm_slip(spread=lambda n: 1),
+            edit("n / (n - 1) * ", ""),
         ),
-        Slip("the correction for n - 1 is upside down", _norm_slip(spread=lambda n: (n - 1) / n)),
-        Slip("the way through the variance is left out", _norm_slip(spread=lambda n: 0)),
-        Slip("the way through the mean is left out", _norm_slip(mean=0)),
+        Slip("the correction for n - 1 is upside down", edit("n / (n - 1)", "(n - 1) / n")),
         Slip(
-            "mean and variance are taken for constants; both change with each input",
-            _norm_slip(mean=0, spread=lambda n: 0),
+            "the way through the variance is left out",
+            edit(" + n / (n - 1) * bnraw * (dhpreact * bnraw).sum(0)", ""),
         ),
-        Slip("the sums go along the rows; they are over the batch", _norm_slip(axis=(1,))),
+        Slip("the way through the mean is left out", edit("dhpreact.sum(0) + ", "")),
+        Slip("mean and variance are taken for constants; both change with each input", edit(" - pull", "")),
+        Slip(
+            "the sums go along the rows; they are over the batch",
+            edit("dhpreact.sum(0)", "dhpreact.sum(1, keepdim=True)"),
+            edit("bnraw).sum(0)", "bnraw).sum(1, keepdim=True)"),
+        ),
         Slip(
             "the sums go along the rows and line up with the columns, by chance or with an error; they are over "
             "the batch",
-            _norm_slip(axis=(1,), keep=False),
+            edit("dhpreact.sum(0)", "dhpreact.sum(1)"),
+            edit("bnraw).sum(0)", "bnraw).sum(1)"),
         ),
-        Slip("the sums are over everything; each column has sums of its own", _norm_slip(axis=(0, 1))),
-        Slip("the gain is left out, so that is the gradient for a gain of 1", _norm_slip(gain=False)),
         Slip(
-            "the division by the standard deviation, bnvar_inv, is left out", _norm_slip(inv=torch.ones_like)
+            "the sums are over everything; each column has sums of its own",
+            edit("dhpreact.sum(0)", "dhpreact.sum()"),
+            edit("bnraw).sum(0)", "bnraw).sum()"),
         ),
-        Slip("bnvar_inv is there twice", _norm_slip(inv=torch.square)),
+        Slip(
+            "the gain is left out, so that is the gradient for a gain of 1",
+            edit("bngain * bnvar_inv", "bnvar_inv"),
+        ),
+        Slip(
+            "the division by the standard deviation, bnvar_inv, is left out",
+            edit("bngain * bnvar_inv", "bngain"),
+        ),
+        Slip("bnvar_inv is there twice", edit("bngain * bnvar_inv", "bngain * bnvar_inv**2")),
         Slip(
             "it is n times too large; one n stands in the brackets and one below",
-            _norm_slip(share=lambda n: 1),
+            edit("bnvar_inv / n", "bnvar_inv"),
         ),
         Slip(
             "the whole is divided by n - 1; only the way through the variance has anything of that",
-            _norm_slip(share=lambda n: n - 1),
+            edit("bnvar_inv / n", "bnvar_inv / (n - 1)"),
         ),
-        Slip("the way through the variance has the wrong sign", _norm_slip(spread=lambda n: -n / (n - 1))),
-        Slip("the way through the mean has the wrong sign", _norm_slip(mean=-1)),
+        Slip("the way through the variance has the wrong sign", edit("+ n / (n - 1)", "- n / (n - 1)")),
+        Slip("the way through the mean has the wrong sign", edit("= dhpreact.sum(0)", "= -dhpreact.sum(0)")),
     ),
-    properties=(_columns_balance,),
+    properties=(_balances("column", 0, "what is added to all examples alike, the norm takes off again"),),
 )
 
 
@@ -1018,60 +384,28 @@ def _new_params(answer: Answer, args: Sequence[Any]) -> Parts:
     new = hand_step(*args)
     before = {name: p.clone() for name, p in args[0].items()}
     result = answer(*args)
-    changed = _changed("params", before, args[0])
-    return _told(result, {name: new[name] for name in _BACKWARDS}, changed)
-
-
-Step = Callable[[Tensor, Tensor, float], Tensor]
-
-
-def _stepped(
-    change: Callable[[SimpleNamespace, SimpleNamespace, Tensor], Values] = (lambda v, d, X: {}),
-    step: Step = lambda p, slope, rate: p - rate * slope,
-    without: str = "",
-) -> Answer:
-    """Return an answer that changes some of the gradients, or takes another step."""
-
-    def answer(params: Values, X: Tensor, Y: Tensor, rate: float) -> Values:
-        values = forward(params, X, Y)
-        right = backward(values, X, Y)
-        d = right | change(SimpleNamespace(**values), SimpleNamespace(**right), X)
-        return {n: step(p, d[n], rate) for n, p in params.items() if n != without}
-
-    return answer
-
-
-def _through_norm(v: SimpleNamespace, dhprebn: Tensor, X: Tensor) -> Values:
-    """Return the gradients that are further back than the norm."""
-    demb = (dhprebn @ v.W1.T).view(v.emb.shape)
-    C = torch.zeros_like(v.C).index_add(0, X.flatten(), demb.flatten(0, 1))
-    return {"W1": v.embcat.T @ dhprebn, "b1": dhprebn.sum(0), "C": C}
-
-
-def _without_tanh(v: SimpleNamespace, d: SimpleNamespace, X: Tensor) -> Values:
-    back = batchnorm_backward(d.h, v.bnraw, v.bnvar_inv, v.bngain)
-    return {"bngain": back[1], "bnbias": back[2]} | _through_norm(v, back[0], X)
+    changed = changed_in("params", before, args[0])
+    return told(result, {name: new[name] for name in _BACKWARDS}, changed)
 
 
 def _step_case(seed: int, B: int, rate: float, dtype: torch.dtype) -> Input:
-    params, X, Y = _network(seed, B, dtype)
-    text = (
-        f"hand_step(params, X, Y, {rate}) where g = torch.Generator().manual_seed({seed}), params = first_params("
-        f"3, 2, 4, 8, generator=g), in {dtype}, X = torch.randint(8, ({B}, 3), generator=g) and Y = torch.randint("
-        f"8, ({B},), generator=g)"
-    )
-    return Input((params, X, Y, rate), text)
+    drawn = f"Y = torch.randint(8, ({B},), generator=g) and X = torch.randint(8, ({B}, 3), generator=g)"
+    params = f"{{name: p.to({dtype}) for name, p in first_params(3, 2, 4, 8, generator=g).items()}}"
+    where = f"{drawn} and params = {params} and g = torch.Generator().manual_seed({seed})"
+    return spelled(f"params, X, Y, {rate} where {where}", first_params=first_params)
 
 
 _STEP = Exercise(
     label="backprop-ex-step",
     reference=hand_step,
-    task="Write hand_step(params, X, Y, rate), one step of gradient descent without autograd. params is the dict "
-    "of the 7 parameters of nnz.backprop.first_params, float tensors; X is int64 of shape (B, T) and Y int64 of "
-    "shape (B,), with B at least 2. Return a new dict with the 7 new parameters under the same names: what they "
-    "were, less rate times the gradient of the mean cross-entropy of the batch. The given tensors stay as they "
-    "are. nnz.backprop has forward for the values and the short forms cross_entropy_backward and "
-    "batchnorm_backward for the two long stretches of the way back.",
+    task="""
+    The fourth exercise of the lecture, which trains the network with the above. Write
+    `hand_step(params, X, Y, rate)`, which returns the 7 parameters of `nnz.backprop.first_params` after one
+    step of gradient descent on the mean cross-entropy of the batch, by name and as new tensors, without
+    autograd. `X` is int64 of shape $(B, T)$ and `Y` int64 of shape $(B,)$, with $B$ at least 2.
+    `nnz.backprop.forward` may be used, and the two short forms, `cross_entropy_backward` and
+    `batchnorm_backward`.
+    """,
     hints=(
         "Between the two short forms there are a matrix product and a tanh; after the second one a matrix "
         "product, a view, and the rows of C.",
@@ -1086,145 +420,79 @@ _STEP = Exercise(
         _step_case(7, 32, 4.0, torch.float32),
     ),
     slips=(
-        Slip(
-            "the step goes up the slope; the loss is to fall",
-            _stepped(step=lambda p, slope, rate: p + rate * slope),
-        ),
-        Slip("the rate plays no part in the step", _stepped(step=lambda p, slope, rate: p - slope)),
+        Slip("the step goes up the slope; the loss is to fall", edit("p - rate", "p + rate")),
+        Slip("the rate plays no part in the step", edit("rate * d[name]", "d[name]")),
         Slip(
             "where a character comes more than once, only its last use has moved its row of C; all uses count",
-            _stepped(lambda v, d, X: {"C": _last_use(v.C, X, d.emb)}),
+            edit(
+                ".index_add(0, X.flatten(), demb)",
+                '\n    for x, slopes in zip(X.flatten().tolist(), demb):\n        d["C"][x] = slopes',
+            ),
         ),
         Slip(
             "the given parameters are changed in place; the new ones go into new tensors",
-            _stepped(step=lambda p, slope, rate: p.sub_(rate * slope)),
+            edit("p - rate * d[name]", "p.sub_(rate * d[name])"),
         ),
         Slip(
-            "those are the gradients; the new parameters are asked for",
-            _stepped(step=lambda p, slope, rate: slope),
+            "those are the gradients; the new parameters are asked for", edit("p - rate * d[name]", "d[name]")
         ),
-        Slip(
-            "those are the steps alone; add them to what the parameters were",
-            _stepped(step=lambda p, slope, rate: -rate * slope),
-        ),
+        Slip("those are the steps alone; add them to what the parameters were", edit("p - rate", "-rate")),
         Slip(
             "the gradients are those of the sum over the batch; the loss is a mean",
-            _stepped(step=lambda p, slope, rate: p - 5 * rate * slope),
+            edit("cross_entropy_backward(v.logits, Y)", "len(Y) * cross_entropy_backward(v.logits, Y)"),
         ),
-        Slip("the slope of tanh is left out on the way back from h", _stepped(_without_tanh)),
+        Slip("the slope of tanh is left out on the way back from h", edit(" * (1 - v.h**2)", "")),
         Slip(
             "on the way through the norm its mean and variance are taken for constants",
-            _stepped(lambda v, d, X: _through_norm(v, d.bnraw * v.bnvar_inv, X)),
+            edit('    d["W1"]', '    dhprebn = dhpreact * v.bngain * v.bnvar_inv\n    d["W1"]'),
         ),
         Slip(
             "on the way through the norm the variance is taken for one that divides by n; in forward it divides "
             "by n - 1",
-            _stepped(
-                lambda v, d, X: _through_norm(
-                    v, batchnorm_backward(d.hpreact, v.bnraw, v.bnvar_inv, v.bngain, correction=0)[0], X
-                )
-            ),
+            edit("v.bngain,", "v.bngain,\n        correction=0,"),
         ),
         Slip(
             "the gain of the norm stays as it was; it is a parameter as well",
-            _stepped(lambda v, d, X: {"bngain": torch.zeros_like(v.bngain)}),
+            edit("rate * d[name]", '(name != "bngain") * rate * d[name]'),
         ),
         Slip(
             "the table C stays as it was; it is a parameter as well",
-            _stepped(lambda v, d, X: {"C": torch.zeros_like(v.C)}),
+            edit("rate * d[name]", '(name != "C") * rate * d[name]'),
         ),
         Slip(
             "b1 is left out; no step moves it, since the norm takes it off again, but it belongs to the "
             "parameters",
-            _stepped(without="b1"),
+            edit("in params.items()", 'in params.items() if name != "b1"'),
         ),
         Slip(
             "those are the parameters as they were; no step was taken",
-            _stepped(step=lambda p, slope, rate: p.clone()),
+            edit("p - rate * d[name]", "p.clone()"),
         ),
     ),
     drive=_new_params,
-    properties=(_name_by_name,),
+    properties=(name_by_name,),
     changes=("params",),  # the drive looks after it
 )
 
 
-def _rows(x: Tensor) -> tuple[int, ...]:
-    return tuple(range(x.ndim - 1))
-
-
-def _last(x: Tensor) -> tuple[int, ...]:
-    return (x.ndim - 1,)
-
-
-Axes = Callable[[Tensor], tuple[int, ...]]
-
-
-def _layer_slip(
-    *,
-    axes: Axes = _last,
-    summed: Axes = _rows,
-    correction: int = 0,
-    size: Callable[[Tensor, float], Tensor] = lambda var, eps: (var + eps).sqrt(),
-    mean: float = 1,
-    spread: float = 1,
-    before: bool = True,
-    after: bool = False,
-    factor: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda raw, centred, x: raw,
-) -> Answer:
-    """Return an answer with one thing or another done differently."""
-
-    def answer(dout: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, ...]:
-        var, middle = torch.var_mean(x, axes(x), correction=correction, keepdim=True)
-        centred, scale = x - middle, size(var, eps)
-        raw, draw = centred / scale, dout * weight if before else dout
-        ways = mean * draw.mean(axes(x), keepdim=True)
-        ways = ways + spread * raw * (draw * raw).mean(axes(x), keepdim=True)
-        dx = (draw - ways) / scale * (weight if after else 1)
-        dweight = (dout * factor(raw, centred, x)).sum(summed(x))
-        return dx, dweight, dout.sum(summed(x))
-
-    return answer
-
-
-def _mean_gradients(dout: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, ...]:
-    dx, dweight, dbias = layer_norm_backward(dout, x, weight, eps)
-    count = x[..., 0].numel()
-    return dx, dweight / count, dbias / count
-
-
-def _bias_first(dout: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, ...]:
-    dx, dweight, dbias = layer_norm_backward(dout, x, weight, eps)
-    return dx, dbias, dweight
-
-
-def _layer_case(*rows: list[Any], eps: float) -> Input:
-    tensors = [torch.tensor(row) for row in rows]
-    dout, x, weight = (f"torch.tensor({row})" for row in rows)
-    return Input((*tensors, eps), f"layer_norm_backward({dout}, {x}, {weight}, {eps})")
-
-
-def _drawn_layer_case(seed: int, *shape: int, eps: float) -> Input:
+def _drawn(seed: int, shapes: Sequence[tuple[int, ...]], *rest: float) -> Input:
     """Return a larger case, in float64."""
-    g = torch.Generator().manual_seed(seed)
-    dout = torch.randn(shape, generator=g, dtype=torch.float64)
-    x = torch.randn(shape, generator=g, dtype=torch.float64)
-    weight = torch.randn(shape[-1], generator=g, dtype=torch.float64)
-    shapes = (shape, shape, shape[-1:])
-    drawn = ", ".join(f"torch.randn({size}, **how)" for size in shapes)
-    where = f"how = dict(generator=torch.Generator().manual_seed({seed}), dtype=torch.float64)"
-    return Input((dout, x, weight, eps), f"layer_norm_backward({drawn}, {eps}) where {where}")
+    drawn = [f"torch.randn({shape}, **how)" for shape in shapes]
+    how = f"dict(generator=torch.Generator().manual_seed({seed}), dtype=torch.float64)"
+    return spelled(f"{', '.join([*drawn, *map(str, rest)])} where how = {how}")
 
 
 _LAYER = Exercise(
     label="backprop-ex-layernorm",
     reference=layer_norm_backward,
-    task="A layer norm makes of x the output (x - mean) / sqrt(var + eps) * weight + bias. Write "
-    "layer_norm_backward(dout, x, weight, eps), its way back without autograd. x is float of shape (B, C) or (B, "
-    "T, C), weight float of shape (C,) and eps a number above 0; mean and var are taken of each row of C "
-    "numbers, over the last axis, and var divides by C. dout, of the shape of x, is the gradient of the loss by "
-    "the output. Return (dx, dweight, dbias), the gradients of the loss by x, weight and bias, in the shapes of "
-    "x, weight and bias. What is given stays as it is.",
+    task=r"""
+    Write `layer_norm_backward(dout, x, weight, eps)`, which returns the gradients with respect to the input,
+    the weight and the bias of a layer norm, $y = \gamma\,(x - \mu)/\sqrt{\sigma^2 + \varepsilon} + \beta$
+    with mean and variance over the last axis ([](batchnorm-layernorm)), for an input with any number of axes,
+    without autograd. `dout`, of the shape of `x`, is the gradient with respect to the output; the variance
+    divides by the number of features; what is given stays as it is. What is different from batch norm's
+    {eq}`eq-backprop-batchnorm`, besides the axis?
+    """,
     hints=(
         "Begin with the two easy ones: weight and bias are used in every row, so their gradients are sums over "
         "all rows, however many axes the rows fill.",
@@ -1234,134 +502,115 @@ _LAYER = Exercise(
         "number of a row has a weight of its own.",
     ),
     inputs=(
-        _layer_case(
+        tensors(
             [[0.5, -1.0, 0.25], [2.0, 0.75, -1.5], [-0.25, 1.25, 0.5]],
             [[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]],
             [1.5, 0.75, -2.0],
-            eps=0.25,
+            0.25,
         ),
-        _layer_case(
+        tensors(
             [[0.75, -1.5, 2.0, 0.25], [-0.5, 1.0, 1.75, -2.0]],
             [[2.0, 0.5, -1.0, 3.0], [1.5, -0.5, 0.25, 1.0]],
             [0.5, -1.5, 2.0, 1.25],
-            eps=1e-5,
+            1e-5,
         ),
-        _layer_case(
+        tensors(
             [[[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]], [[-0.5, 1.0, 0.75], [2.5, -1.25, 0.5]]],
             [[[1.0, 0.25, 2.0], [3.0, 5.0, -2.0]], [[4.0, -1.0, 0.75], [0.5, 1.0, 2.5]]],
             [1.5, -2.0, 0.5],
-            eps=0.01,
+            0.01,
         ),
-        _drawn_layer_case(3, 4, 3, 5, eps=0.001),
-        _drawn_layer_case(4, 8, 6, eps=0.5),
+        _drawn(3, [(4, 3, 5), (4, 3, 5), (5,)], 0.001),
+        _drawn(4, [(8, 6), (8, 6), (6,)], 0.5),
     ),
     slips=(
         Slip(
             "mean and variance are over the rows, as in batch norm; in layer norm each row has its own",
-            _layer_slip(axes=_rows),
+            *(
+                edit(f"{what}.mean(-1,", f"{what}.mean(tuple(range(x.ndim - 1)),")
+                for what in ("x", "square()", "draw", "raw)")
+            ),
         ),
         Slip(
             "the variance divides by C - 1, as var does unless it is told otherwise; here it divides by C",
-            _layer_slip(correction=1),
+            edit("centred.square().mean(-1, keepdim=True)", "x.var(-1, keepdim=True)"),
         ),
         Slip(
             "the way through the variance has a factor for C - 1, as in the chapter's batch norm; here it divides "
             "by C",
-            lambda dout, x, weight, eps: _layer_slip(spread=x.shape[-1] / (x.shape[-1] - 1))(
-                dout, x, weight, eps
-            ),
+            edit("+ raw", "+ x.shape[-1] / (x.shape[-1] - 1) * raw"),
         ),
         Slip(
             "with three axes the gradients of weight and bias are summed over the first alone; they are used in "
             "every row",
-            _layer_slip(summed=lambda x: (0,)),
+            edit("tuple(range(x.ndim - 1))", "0"),
         ),
         Slip(
             "the gradients of weight and bias are summed along the rows; they are used in every row, and have one "
             "number for each column",
-            _layer_slip(summed=_last),
+            edit("tuple(range(x.ndim - 1))", "-1"),
         ),
         Slip(
             "dx is multiplied by the weight at the end, as by the gain in batch norm; here each number of a sum "
             "has a weight of its own",
-            _layer_slip(before=False, after=True),
+            edit("dout * weight", "dout"),
+            edit("return inv", "return weight * inv"),
         ),
-        Slip("the weight plays no part in dx", _layer_slip(before=False)),
-        Slip("dx is multiplied by the weight twice", _layer_slip(after=True)),
-        Slip("in dx the way through the variance is left out", _layer_slip(spread=0)),
-        Slip("in dx the way through the mean is left out", _layer_slip(mean=0)),
+        Slip("the weight plays no part in dx", edit("dout * weight", "dout")),
+        Slip("dx is multiplied by the weight twice", edit("return inv", "return weight * inv")),
+        Slip(
+            "in dx the way through the variance is left out",
+            edit(" + raw * (draw * raw).mean(-1, keepdim=True)", ""),
+        ),
+        Slip("in dx the way through the mean is left out", edit("draw.mean(-1, keepdim=True) + ", "")),
         Slip(
             "in dx mean and variance are taken for constants; both change with each number of the row",
-            _layer_slip(mean=0, spread=0),
+            edit(" - pull", ""),
         ),
         Slip(
-            "in dweight the input stands where the standardised input belongs",
-            _layer_slip(factor=lambda raw, centred, x: x),
+            "in dweight the input stands where the standardised input belongs", edit("dout * raw", "dout * x")
         ),
         Slip(
             "in dweight the input is not divided by its standard deviation",
-            _layer_slip(factor=lambda raw, centred, x: centred),
+            edit("dout * raw", "dout * centred"),
         ),
-        Slip("eps is left out", _layer_slip(size=lambda var, eps: var.sqrt())),
+        Slip("eps is left out", edit(" + eps", "")),
         Slip(
             "eps is added to the root; it belongs to the variance, before the root is taken",
-            _layer_slip(size=lambda var, eps: var.sqrt() + eps),
+            edit(
+                "(centred.square().mean(-1, keepdim=True) + eps) ** -0.5",
+                "1 / (centred.square().mean(-1, keepdim=True).sqrt() + eps)",
+            ),
         ),
-        Slip("dweight and dbias are means over the rows; the slopes of several uses add up", _mean_gradients),
-        Slip("dweight and dbias are exchanged", _bias_first),
+        Slip(
+            "dweight and dbias are means over the rows; the slopes of several uses add up",
+            edit("(dout * raw).sum(rows), dout.sum(rows)", "(dout * raw).mean(rows), dout.mean(rows)"),
+        ),
+        Slip(
+            "dweight and dbias are exchanged",
+            edit("(dout * raw).sum(rows), dout.sum(rows)", "dout.sum(rows), (dout * raw).sum(rows)"),
+        ),
         Slip(
             "only dx is returned; dweight and dbias are asked for too",
-            lambda dout, x, weight, eps: layer_norm_backward(dout, x, weight, eps)[0],
+            edit(", (dout * raw).sum(rows), dout.sum(rows)", ""),
         ),
     ),
-    drive=_in_a_tuple,
-    properties=(_which_are_wrong("dx", "dweight", "dbias", right=layer_norm_backward),),
+    drive=in_a_tuple,
+    properties=(which_are_off("dx", "dweight", "dbias", right=layer_norm_backward),),
     tolerance=1e-5,
 )
-
-
-Pair = tuple[Tensor, Tensor]
-
-
-def _residual_slip(
-    *,
-    mask: Callable[[Tensor, Tensor], Tensor] = lambda z, x: z > 0,
-    dx: Callable[[Tensor, Tensor, Tensor], Tensor] = (lambda dout, dz, W: dout + dz @ W.T),
-    dW: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda dout, dz, x: x.T @ dz,
-) -> Callable[[Tensor, Tensor, Tensor], Pair]:
-    """Return an answer with one thing or another done differently."""
-
-    def answer(dout: Tensor, x: Tensor, W: Tensor) -> Pair:
-        dz = dout * mask(x @ W, x)
-        return dx(dout, dz, W), dW(dout, dz, x)
-
-    return answer
-
-
-def _way_round_case(dout: Any, x: Any, W: Any) -> Input:
-    shown = ", ".join(f"torch.tensor({rows})" for rows in (dout, x, W))
-    tensors = tuple(torch.tensor(rows) for rows in (dout, x, W))
-    return Input(tensors, f"residual_backward({shown})")
-
-
-def _drawn_way_round_case(seed: int, B: int, C: int) -> Input:
-    """Return a larger case, in float64."""
-    g = torch.Generator().manual_seed(seed)
-    shapes = (B, C), (B, C), (C, C)
-    tensors = [torch.randn(s, generator=g, dtype=torch.float64) for s in shapes]
-    drawn = ", ".join(f"torch.randn({s}, **how)" for s in shapes)
-    where = f"how = dict(generator=torch.Generator().manual_seed({seed}), dtype=torch.float64)"
-    return Input(tuple(tensors), f"residual_backward({drawn}) where {where}")
 
 
 _ROUND = Exercise(
     label="backprop-ex-residual",
     reference=residual_backward,
-    task="A layer with a way round it makes of x the output y = x + relu(x @ W), where relu(z) is z above 0 and 0 "
-    "elsewhere. Write residual_backward(dout, x, W), its way back without autograd. x is float of shape (B, C), W "
-    "float of shape (C, C), and dout, float of shape (B, C), is the gradient of the loss by y. Return (dx, dW), "
-    "the gradients of the loss by x and by W, in the shapes of x and W. The slope of relu at exactly 0 is taken "
-    "to be 0, as in torch. What is given stays as it is.",
+    task=r"""
+    In deep networks a layer often only *adds* to what it read: $Y = X + \operatorname{relu}(XW)$
+    {cite}`he2016residual`. Write `residual_backward(dout, x, W)`, which returns the gradients of the loss
+    with respect to $X$, of shape $(B, C)$, and $W$, of shape $(C, C)$, without autograd; `dout` is the one
+    with respect to $Y$. The slope of relu at exactly 0 is taken to be 0, as in torch; what is given stays as
+    it is. What does the first term do to a gradient that has to go back through twenty such layers?
+    """,
     hints=(
         "x is used twice. What does each use send back, and how do the two come together?",
         "Of relu it matters only whether its input was above 0: there the gradient passes as it is, and elsewhere "
@@ -1370,137 +619,78 @@ _ROUND = Exercise(
         "not say whether something should be transposed. Follow one number of W through the product.",
     ),
     inputs=(
-        _way_round_case([[0.5, -1.0], [2.0, 0.75]], [[1.5, -0.5], [-2.0, 0.25]], [[0.75, -1.5], [0.5, 2.0]]),
-        _way_round_case([[1.5, -0.5]], [[2.0, 0.5]], [[0.5, -0.25], [-2.0, 1.5]]),
-        _way_round_case(
+        tensors([[0.5, -1.0], [2.0, 0.75]], [[1.5, -0.5], [-2.0, 0.25]], [[0.75, -1.5], [0.5, 2.0]]),
+        tensors([[1.5, -0.5]], [[2.0, 0.5]], [[0.5, -0.25], [-2.0, 1.5]]),
+        tensors(
             [[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25]],
             [[-1.5, 0.5], [2.0, -0.75], [0.25, 1.0]],
             [[-0.5, 1.5], [0.75, -2.0]],
         ),
-        _drawn_way_round_case(5, 4, 3),
-        _drawn_way_round_case(6, 7, 7),
+        _drawn(5, [(4, 3), (4, 3), (3, 3)]),
+        _drawn(6, [(7, 7), (7, 7), (7, 7)]),
     ),
     slips=(
         Slip(
-            "the way round is left out of dx; x goes into the sum by itself as well",
-            _residual_slip(dx=lambda dout, dz, W: dz @ W.T),
+            "the way round is left out of dx; x goes into the sum by itself as well", edit("dout + dz", "dz")
         ),
-        Slip(
-            "the way through the layer is left out of dx", _residual_slip(dx=lambda dout, dz, W: dout.clone())
-        ),
-        Slip(
-            "relu is taken for something that lets every gradient pass",
-            _residual_slip(mask=lambda z, x: torch.ones_like(z)),
-        ),
-        Slip("relu is asked about x; its input is another", _residual_slip(mask=lambda z, x: x > 0)),
+        Slip("the way through the layer is left out of dx", edit("dout + dz @ W.T", "dout.clone()")),
+        Slip("relu is taken for something that lets every gradient pass", edit(" * (x @ W > 0)", "")),
+        Slip("relu is asked about x; its input is another", edit("x @ W > 0", "x > 0")),
         Slip(
             "relu is asked about the output of the whole; its own input or output decides",
-            _residual_slip(mask=lambda z, x: x + z.relu() > 0),
+            edit("x @ W > 0", "x + (x @ W).relu() > 0"),
         ),
         Slip(
             "the gradient is multiplied by the output of relu; its slope is 1 or 0",
-            _residual_slip(mask=lambda z, x: z.relu()),
+            edit("(x @ W > 0)", "(x @ W).relu()"),
         ),
         Slip(
             "relu lets the gradient pass where its input is below 0, and stops it above",
-            _residual_slip(mask=lambda z, x: z < 0),
+            edit("W > 0", "W < 0"),
         ),
         Slip(
             "where the input of relu is exactly 0 the gradient passes; the slope there is taken to be 0",
-            _residual_slip(mask=lambda z, x: z >= 0),
+            edit("W > 0", "W >= 0"),
         ),
         Slip(
             "in dx the matrix is as in the forward pass; the way back goes through it in the other direction",
-            _residual_slip(dx=lambda dout, dz, W: dout + dz @ W),
+            edit("W.T", "W"),
         ),
-        Slip("dW is transposed", _residual_slip(dW=lambda dout, dz, x: dz.T @ x)),
-        Slip(
-            "in dW relu is left out, and in dx it is there", _residual_slip(dW=lambda dout, dz, x: x.T @ dout)
-        ),
-        Slip(
-            "relu is on the way round as well; it is only on the other one",
-            _residual_slip(dx=lambda dout, dz, W: dz + dz @ W.T),
-        ),
+        Slip("dW is transposed", edit("x.T @ dz", "dz.T @ x")),
+        Slip("in dW relu is left out, and in dx it is there", edit("x.T @ dz", "x.T @ dout")),
+        Slip("relu is on the way round as well; it is only on the other one", edit("dout + dz", "dz + dz")),
         Slip(
             "dW is divided by the batch size; if the loss is a mean, dout has that share in it already",
-            _residual_slip(dW=lambda dout, dz, x: x.T @ dz / len(x)),
+            edit("x.T @ dz", "x.T @ dz / len(x)"),
         ),
         Slip(
             "the two are the wrong way round: dx comes first",
-            lambda dout, x, W: residual_backward(dout, x, W)[::-1],
+            edit("dout + dz @ W.T, x.T @ dz", "x.T @ dz, dout + dz @ W.T"),
         ),
-        Slip("only dx is returned; dW is asked for too", lambda dout, x, W: residual_backward(dout, x, W)[0]),
+        Slip("only dx is returned; dW is asked for too", edit(", x.T @ dz", "")),
     ),
-    drive=_in_a_tuple,
-    properties=(_which_are_wrong("dx", "dW", right=residual_backward),),
+    drive=in_a_tuple,
+    properties=(which_are_off("dx", "dW", right=residual_backward),),
     tolerance=1e-5,
 )
 
 
-def _adam_slip(
-    *,
-    corrected: Callable[[float, int, int], float] = lambda beta, t, n: 1 - beta**t,
-    root: Callable[[Tensor, float], Tensor] = lambda square, eps: square.sqrt() + eps,
-    squared: Callable[[Tensor, Tensor], Tensor] = lambda slope, m: slope**2,
-    share: Callable[[float], float] = lambda beta: 1 - beta,
-    direction: Callable[[Tensor, Tensor, Tensor], Tensor] = (lambda mean, below, slope: mean / below),
-    fresh: bool = False,
-    eps_first: bool = False,
-) -> Answer:
-    """Return an answer with one thing or another done differently."""
-
-    def answer(
-        weight: Tensor, gradients: Sequence[Tensor], rate: float, betas: tuple[float, float], eps: float
-    ) -> Tensor:
-        (b, c), n = betas, len(gradients)
-        m = v = torch.zeros_like(weight)
-        for t, slope in enumerate(gradients, start=1):
-            if fresh:
-                m = v = torch.zeros_like(weight)
-            m = b * m + share(b) * slope
-            v = c * v + (1 - c) * squared(slope, m)
-            one, two = (corrected(beta, t, n) for beta in (b, c))
-            below = root(v / two, eps)
-            if eps_first:
-                below = (v.sqrt() + eps) / two**0.5
-            weight = weight - rate * direction(m / one, below, slope)
-        return weight
-
-    return answer
-
-
-def _or_nan(divisor: float) -> float:
-    return divisor or math.nan
-
-
-def _adam_in_place(
-    weight: Tensor, gradients: Sequence[Tensor], rate: float, betas: tuple[float, float], eps: float
-) -> Tensor:
-    weight -= weight - adam_by_hand(weight, gradients, rate, betas, eps)
-    return weight
-
-
-def _adam_case(
-    weight: list[Any], *gradients: list[Any], rate: float, betas: tuple[float, float], eps: float
-) -> Input:
-    slopes = [torch.tensor(row, dtype=torch.float64) for row in gradients]
-    p = torch.tensor(weight, dtype=torch.float64)
-    shown = f"torch.tensor({weight}), list(torch.tensor({list(gradients)}))"
-    text = f"adam_by_hand({shown}, {rate}, {betas}, {eps}), in torch.float64"
-    return Input((p, slopes, rate, betas, eps), text)
+def _adam_case(weight: list[Any], gradients: list[Any], *rest: object) -> Input:
+    given = f"torch.tensor({weight}, **how), list(torch.tensor({gradients}, **how))"
+    return spelled(f"{given}, {', '.join(map(str, rest))} where how = dict(dtype=torch.float64)")
 
 
 _ADAM = Exercise(
     label="backprop-ex-adam",
     reference=adam_by_hand,
-    task="Gradients by hand can be given to any optimiser that is made by hand as well. Write "
-    "adam_by_hand(weight, gradients, rate, betas, eps), Adam as in algorithm 1 of Kingma and Ba (2015). weight "
-    "is a float64 tensor of any shape, and gradients a list of at least one float64 tensor of that shape: the "
-    "gradient for each step, in order. betas is a tuple of two numbers from 0 to below 1, how much stays from "
-    "step to step of the running mean of the gradient, and of that of its square; both means begin at 0. Each is "
-    "corrected for that beginning, in every step. A step is rate times the corrected mean of the gradient, "
-    "divided by the sum of eps and the root of the corrected mean of the square. Return the weight after all "
-    "steps; what is given stays as it is.",
+    task="""
+    Write `adam_by_hand(weight, gradients, rate, betas, eps)`: the weight, a float64 tensor of any shape,
+    after one step of Adam {cite}`kingma2015adam` for each gradient of the list, with running means that begin
+    at zero and are corrected for it in every step. `betas` says how much of the mean of the gradient stays
+    from step to step, and how much of that of its square; `eps` is added to the root of the corrected mean of
+    the square. What is given stays as it is. Then train the network of this chapter with it and the gradients
+    of `backward`.
+    """,
     hints=(
         "Two tensors are carried from step to step; each keeps its beta of what it was and takes the rest from "
         "what is new.",
@@ -1511,104 +701,87 @@ _ADAM = Exercise(
         "and t counts from 1.",
     ),
     inputs=(
-        _adam_case([0.5, -1.5], [2.0, 0.25], rate=0.5, betas=(0.75, 0.5), eps=0.125),
-        _adam_case([0.5, -1.5], [2.0, 0.25], [-0.5, 0.75], rate=0.25, betas=(0.5, 0.75), eps=0.25),
+        _adam_case([0.5, -1.5], [[2.0, 0.25]], 0.5, (0.75, 0.5), 0.125),
+        _adam_case([0.5, -1.5], [[2.0, 0.25], [-0.5, 0.75]], 0.25, (0.5, 0.75), 0.25),
         _adam_case(
             [[1.25, -0.75], [2.5, 0.5]],
-            [[0.5, -2.0], [1.5, 0.0]],
-            [[0.25, 1.0], [-3.0, 0.0]],
-            [[-1.5, 0.75], [0.5, 0.0]],
-            rate=0.1,
-            betas=(0.9, 0.99),
-            eps=1e-8,
+            [[[0.5, -2.0], [1.5, 0.0]], [[0.25, 1.0], [-3.0, 0.0]], [[-1.5, 0.75], [0.5, 0.0]]],
+            0.1,
+            (0.9, 0.99),
+            1e-8,
         ),
-        _adam_case(
-            [0.75],
-            *([slope] for slope in (1e-3, -2e-3, 1.5e-3, 5e-4, -1e-3)),
-            rate=0.03,
-            betas=(0.9, 0.999),
-            eps=1e-6,
-        ),
+        _adam_case([0.75], [[1e-3], [-2e-3], [1.5e-3], [5e-4], [-1e-3]], 0.03, (0.9, 0.999), 1e-6),
     ),
     slips=(
         Slip(
             "the means are used as they are; they began at 0 and are too small at first",
-            _adam_slip(corrected=lambda beta, t, n: 1),
+            edit("m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)", "m, v"),
         ),
-        Slip(
-            "the correction counts steps from 0, and divides by 0 in the first",
-            _adam_slip(corrected=lambda beta, t, n: _or_nan(1 - beta ** (t - 1))),
-        ),
+        Slip("the correction counts steps from 0, and divides by 0 in the first", edit("start=1", "start=0")),
         Slip(
             "the correction is that of the first step in every step",
-            _adam_slip(corrected=lambda beta, t, n: 1 - beta),
+            edit("betas[0] ** t", "betas[0]"),
+            edit("betas[1] ** t", "betas[1]"),
         ),
         Slip(
             "the correction is that of the last step in every step",
-            _adam_slip(corrected=lambda beta, t, n: 1 - beta**n),
+            edit("betas[0] ** t", "betas[0] ** len(gradients)"),
+            edit("betas[1] ** t", "betas[1] ** len(gradients)"),
         ),
-        Slip(
-            "the correction is one step ahead; the first step has t = 1",
-            _adam_slip(corrected=lambda beta, t, n: 1 - beta ** (t + 1)),
-        ),
+        Slip("the correction is one step ahead; the first step has t = 1", edit("start=1", "start=2")),
         Slip(
             "the means are multiplied by their correction; they are too small and have to grow",
-            _adam_slip(corrected=lambda beta, t, n: 1 / (1 - beta**t)),
+            edit("m / (", "m * ("),
+            edit("v / (", "v * ("),
         ),
         Slip(
             "eps is added under the root; it is added to the root",
-            _adam_slip(root=lambda square, eps: (square + eps).sqrt()),
+            edit("square.sqrt() + eps", "(square + eps).sqrt()"),
         ),
-        Slip(
-            "eps is left out; where every gradient so far was 0, 0 is divided by 0",
-            _adam_slip(root=lambda square, eps: square.sqrt()),
-        ),
+        Slip("eps is left out; where every gradient so far was 0, 0 is divided by 0", edit(" + eps", "")),
         Slip(
             "eps is added before the mean of the square is corrected, and grows with the correction",
-            _adam_slip(eps_first=True),
+            edit("(square.sqrt() + eps)", "((v.sqrt() + eps) / (1 - betas[1] ** t) ** 0.5)"),
         ),
         Slip(
             "the root is left out: it is divided by the mean of the square itself",
-            _adam_slip(root=lambda square, eps: square + eps),
+            edit("square.sqrt()", "square"),
         ),
         Slip(
             "that is momentum alone; nothing is divided by the size of the gradients",
-            _adam_slip(direction=lambda mean, below, slope: mean),
+            edit(" / (square.sqrt() + eps)", ""),
         ),
         Slip(
             "the gradient of the step itself is used, without its running mean",
-            _adam_slip(direction=lambda mean, below, slope: slope / below),
+            edit("rate * mean", "rate * slope"),
         ),
-        Slip(
-            "the steps go up the slope; the loss is to fall",
-            _adam_slip(direction=lambda mean, below, slope: -mean / below),
-        ),
+        Slip("the steps go up the slope; the loss is to fall", edit("weight - rate", "weight + rate")),
         Slip(
             "the betas are exchanged; the first is that of the gradient's mean",
-            lambda weight, gradients, rate, betas, eps: adam_by_hand(
-                weight, gradients, rate, betas[::-1], eps
-            ),
+            edit("    m, v = torch", "    betas = betas[::-1]\n    m, v = torch"),
         ),
-        Slip(
-            "the square is that of the running mean; it is a mean of the squares",
-            _adam_slip(squared=lambda slope, m: m**2),
-        ),
+        Slip("the square is that of the running mean; it is a mean of the squares", edit("slope**2", "m**2")),
         Slip(
             "the mean of the gradient takes the whole of what is new; it takes what beta leaves",
-            _adam_slip(share=lambda beta: 1),
+            edit("(1 - betas[0]) * slope", "slope"),
         ),
-        Slip("both means begin anew in every step; they are carried on", _adam_slip(fresh=True)),
+        Slip(
+            "both means begin anew in every step; they are carried on",
+            edit("betas[0] * m + ", ""),
+            edit("betas[1] * v + ", ""),
+        ),
         Slip(
             "only the last gradient is used; there is a step for each",
-            lambda weight, gradients, rate, betas, eps: adam_by_hand(
-                weight, gradients[-1:], rate, betas, eps
-            ),
+            edit("(gradients,", "(gradients[-1:],"),
         ),
         Slip(
             "only the first gradient is used; there is a step for each",
-            lambda weight, gradients, rate, betas, eps: adam_by_hand(weight, gradients[:1], rate, betas, eps),
+            edit("(gradients,", "(gradients[:1],"),
         ),
-        Slip("the given weight is changed in place; work on a new tensor", _adam_in_place),
+        Slip(
+            "the given weight is changed in place; work on a new tensor",
+            edit("weight = weight - ", "weight -= "),
+        ),
     ),
 )
 

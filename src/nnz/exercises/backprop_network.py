@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from nnz.backprop_network import Array
-from nnz.exercises._compare import difference
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Formula, Input, call
+from nnz.exercises.checker.compare import difference
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Formula, Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_a_tuple
 
 CALLS = "how often f is called"
 
@@ -49,31 +49,6 @@ def directional_error(
     return float(abs(measured - np.sum(gradient * u)))
 
 
-def _in_a_tuple(answer: Answer, args: Sequence[object]) -> Parts:
-    """Call the answer; an array alone counts as a tuple of one, so that it is said how many there should be."""
-    result = answer(*args)
-    return {RESULT: (result,) if isinstance(result, np.ndarray) else result}
-
-
-_Gradient = Callable[[Array, Array, Array], Array]
-
-
-def _backward(
-    *,
-    dX: _Gradient = lambda X, W, slope: slope @ W.T,
-    dW: _Gradient = lambda X, W, slope: X.T @ slope,
-    db: _Gradient = lambda X, W, slope: slope.sum(axis=0),
-    order: tuple[int, int, int] = (0, 1, 2),
-) -> Answer:
-    """Return an answer with another gradient here or there, or with the three in another order."""
-
-    def backward(X: Array, W: Array, slope: Array) -> tuple[Array, ...]:
-        gradients = [gradient(X, W, slope) for gradient in (dX, dW, db)]
-        return tuple(gradients[i] for i in order)
-
-    return backward
-
-
 def _is_measured(args: Sequence[Any], parts: Parts) -> str:
     """Compare with nudging: a loss with this slope is the sum of slope * Z."""
     X, W, slope = args
@@ -92,12 +67,13 @@ def _is_measured(args: Sequence[Any], parts: Parts) -> str:
 _LINEAR = Exercise(
     label="backprop-network-ex-linear",
     reference=linear_backward,
-    task="A layer makes Z = X @ W + b, of shape (B, n_out), and the loss depends on Z in whatever way. Write "
-    "linear_backward(X, W, slope). X has shape (B, n_in), an example in each row; W has shape (n_in, n_out); "
-    "slope has shape (B, n_out) and is the gradient of the loss by Z. All are arrays of float64, and stay as "
-    "they are. Return the gradients of the same loss by X, by W and by b as a tuple of three arrays of float64, "
-    "(dX, dW, db), each in the shape of what it belongs to: (B, n_in), (n_in, n_out) and (n_out,). If the loss "
-    "is a mean over the examples, slope has been divided by B already.",
+    task=r"""
+    A layer computes $Z = XW + b$, of shape $(B, n_\text{out})$, and the loss depends on $Z$ in whatever way.
+    Write `linear_backward(X, W, slope)`, which returns the gradients of the loss with respect to $X$, $W$ and
+    $b$, a tuple of three arrays in the shapes of what they belong to, given the one with respect to $Z$,
+    `slope`. All arrays are float64 and stay as they are. If the loss is a mean over the examples, `slope` has
+    been divided by $B$ already.
+    """,
     hints=(
         "Let B, n_in and n_out be three different numbers, and write the shapes down. Which products of slope "
         "with one of the others, turned over where need be, have the shape of a gradient?",
@@ -132,59 +108,57 @@ _LINEAR = Exercise(
     slips=(
         Slip(
             "db is a mean over the examples; what is used by all of them has the sum as its gradient",
-            _backward(db=lambda X, W, slope: slope.mean(axis=0)),
+            edit("slope.sum", "slope.mean"),
         ),
         Slip(
             "db is summed over the outputs, one number for each example; there should be one for each output",
-            _backward(db=lambda X, W, slope: slope.sum(axis=1)),
+            edit("axis=0", "axis=1"),
         ),
         Slip(
             "db is one number for all outputs together; every output has a bias of its own",
-            _backward(db=lambda X, W, slope: slope.sum()),
+            edit("axis=0", ""),
         ),
         Slip(
             "db still has a row for each example; they all use the same b, and their shares are to be added up",
-            _backward(db=lambda X, W, slope: slope.copy()),
+            edit("slope.sum(axis=0)", "slope.copy()"),
         ),
-        Slip(
-            "db has kept an axis of size 1; b has one axis only",
-            _backward(db=lambda X, W, slope: slope.sum(axis=0, keepdims=True)),
-        ),
+        Slip("db has kept an axis of size 1; b has one axis only", edit("axis=0", "axis=0, keepdims=True")),
         Slip(
             "dW and db are divided by B; where the loss is a mean, its 1/B is in slope already",
-            _backward(dW=lambda X, W, slope: X.T @ slope / len(X), db=lambda X, W, slope: slope.mean(axis=0)),
+            edit("X.T @ slope", "X.T @ slope / len(X)"),
+            edit("slope.sum", "slope.mean"),
         ),
         Slip(
             "all three are divided by B; where the loss is a mean, its 1/B is in slope already",
-            _backward(
-                dX=lambda X, W, slope: slope @ W.T / len(X),
-                dW=lambda X, W, slope: X.T @ slope / len(X),
-                db=lambda X, W, slope: slope.mean(axis=0),
-            ),
+            edit("W.T", "W.T / len(X)"),
+            edit("X.T @ slope", "X.T @ slope / len(X)"),
+            edit("slope.sum", "slope.mean"),
         ),
         Slip(
             "in dX, W is used as it stands, as on the way forward; a square W lets that pass, but it mixes up "
             "inputs and outputs",
-            _backward(dX=lambda X, W, slope: slope @ W),
+            edit("W.T", "W"),
         ),
         Slip(
             "dW is transposed: a row of it should belong to an input, a column to an output",
-            _backward(dW=lambda X, W, slope: slope.T @ X),
+            edit("X.T @ slope", "slope.T @ X"),
         ),
         Slip(
             "in dW, X is used as it stands; the sum should go over the examples, which are its rows",
-            _backward(dW=lambda X, W, slope: X @ slope),
+            edit("X.T", "X"),
         ),
         Slip(
             "the order of the three: the gradient of X comes first, then that of W",
-            _backward(order=(1, 0, 2)),
+            edit("slope @ W.T, X.T @ slope", "X.T @ slope, slope @ W.T"),
         ),
         Slip(
             "the order of the three: the gradient of X comes first and that of b last",
-            _backward(order=(1, 2, 0)),
+            edit(
+                "slope @ W.T, X.T @ slope, slope.sum(axis=0)", "X.T @ slope, slope.sum(axis=0), slope @ W.T"
+            ),
         ),
     ),
-    drive=_in_a_tuple,
+    drive=in_a_tuple,
     properties=(_is_measured,),
 )
 
@@ -200,11 +174,13 @@ def _adds_up(args: Sequence[Any], parts: Parts) -> str:
 _EXAMPLES = Exercise(
     label="backprop-network-ex-examples",
     reference=example_gradients,
-    task="A layer makes Z = X @ W + b, and the gradient of its W is a sum over the examples of a batch. Write "
-    "example_gradients(X, slope), which returns the terms of that sum. X has shape (B, n_in), an example in each "
-    "row; slope has shape (B, n_out) and is the gradient of the loss by Z; both are arrays of float64, and stay "
-    "as they are. Return one array of float64, of shape (B, n_in, n_out): entry [i, j, k] is the part of the "
-    "gradient of W[j, k] that comes from example i. Nothing is divided by B.",
+    task=r"""
+    $X^\top \bar{Z}$, the gradient with respect to the $W$ of a layer $Z = XW + b$, adds up what the examples
+    of a batch have to say. Write `example_gradients(X, slope)`, which keeps them apart: an array of shape
+    $(B, n_\text{in}, n_\text{out})$ whose sum over the first axis is $X^\top \bar{Z}$, where $\bar{Z}$ is
+    `slope`. What is given is float64 and stays as it is; nothing is divided by $B$. Which of the hundred
+    points pulls hardest on the first layer, and what is special about the points that do not pull at all?
+    """,
     hints=(
         "Take one example. W[j, k] is used once in it, on the way from input j to output k. Which number of X is "
         "it multiplied by there, and which number of slope says what that is worth?",
@@ -229,40 +205,42 @@ _EXAMPLES = Exercise(
         Slip(
             "inputs and outputs are swapped: after the examples comes an axis for the inputs, then one for the "
             "outputs",
-            lambda X, slope: slope[:, :, None] * X[:, None, :],
+            edit("X[:, :, None] * slope[:, None, :]", "slope[:, :, None] * X[:, None, :]"),
         ),
         Slip(
             "the examples are on the last axis; they should be on the first",
-            lambda X, slope: np.einsum("ij,ik->jki", X, slope),
+            edit("X[:, :, None] * slope[:, None, :]", 'np.einsum("ij,ik->jki", X, slope)'),
         ),
         Slip(
             "that is the sum over the examples already; here each is to be kept apart",
-            lambda X, slope: X.T @ slope,
+            edit("X[:, :, None] * slope[:, None, :]", "X.T @ slope"),
         ),
         Slip(
             "every example has the sum of all; here each should have only what comes from itself",
-            lambda X, slope: np.stack([X.T @ slope] * len(X)),
+            edit("X[:, :, None] * slope[:, None, :]", "np.stack([X.T @ slope] * len(X))"),
         ),
         Slip(
             "it is divided by B; where the loss is a mean, its 1/B is in slope already",
-            lambda X, slope: example_gradients(X, slope) / len(X),
+            edit("None, :]", "None, :] / len(X)"),
         ),
         Slip(
             "each table is laid out in one row; it should have the shape of W",
-            lambda X, slope: example_gradients(X, slope).reshape(len(X), -1),
+            edit(
+                "X[:, :, None] * slope[:, None, :]", "(X[:, :, None] * slope[:, None, :]).reshape(len(X), -1)"
+            ),
         ),
         Slip(
             "np.outer takes both arrays as one long row, so examples meet that have nothing to do with each other",
-            lambda X, slope: np.outer(X, slope),
+            edit("X[:, :, None] * slope[:, None, :]", "np.outer(X, slope)"),
         ),
         Slip(
             "the tables are in a list; they should be one array",
-            lambda X, slope: list(example_gradients(X, slope)),
+            edit("X[:, :, None] * slope[:, None, :]", "list(X[:, :, None] * slope[:, None, :])"),
         ),
         Slip(
             "each input is multiplied with the one output that stands in the same place; it goes into every "
             "output",
-            lambda X, slope: X * slope,
+            edit("X[:, :, None] * slope[:, None, :]", "X * slope"),
         ),
     ),
     properties=(_adds_up,),
@@ -287,56 +265,6 @@ _TABLE = np.array([[0.5, -1.5, 2.0], [1.25, 0.75, -0.5]])
 _CUBE = np.array([[[0.5, -1.5], [2.0, 0.25]], [[1.25, -0.75], [3.0, -2.5]]])
 
 
-def _times(factor: Callable[[float], float]) -> Callable[[_Function, Array, float], Array]:
-    return lambda f, x, h: numerical_gradient(f, x, h) * factor(h)
-
-
-def _one_sided(f: _Function, x: Array, h: float) -> Array:
-    slopes, here = np.zeros_like(x), f(x)
-    for i in np.ndindex(x.shape):
-        moved = x.copy()
-        moved[i] += h
-        slopes[i] = (f(moved) - here) / h
-    return slopes
-
-
-def _in_place(f: _Function, x: Array, h: float) -> Array:
-    slopes = np.zeros_like(x)
-    for i in np.ndindex(x.shape):
-        x[i] += h
-        above = f(x)
-        x[i] -= 2 * h
-        slopes[i] = (above - f(x)) / (2 * h)
-    return slopes
-
-
-def _drifting(f: _Function, x: Array, h: float) -> Array:
-    return _in_place(f, x.copy(), h)
-
-
-def _without_copies(f: _Function, x: Array, h: float) -> Array:
-    slopes = np.zeros_like(x)
-    for i in np.ndindex(x.shape):
-        above = below = x
-        above[i] += h
-        below[i] -= h
-        slopes[i] = (f(above) - f(below)) / (2 * h)
-    return slopes
-
-
-def _all_at_once(f: _Function, x: Array, h: float) -> Array:
-    return np.full_like(x, (f(x + h) - f(x - h)) / (2 * h))
-
-
-def _rows_at_once(f: _Function, x: Array, h: float) -> Array:
-    slopes = np.zeros_like(x)
-    for i in range(len(x)):
-        step = np.zeros_like(x)
-        step[i] = h
-        slopes[i] = (f(x + step) - f(x - step)) / (2 * h)
-    return slopes
-
-
 def _ravelled(f: _Function, x: Array, h: float) -> Array:
     slopes, flat = [], x.ravel()
     for i, kept in enumerate(flat.copy()):
@@ -348,14 +276,20 @@ def _ravelled(f: _Function, x: Array, h: float) -> Array:
     return np.array(slopes).reshape(x.shape)
 
 
+_NUDGED = edit(
+    "gradient[i] = (f(x + step) - f(x - step))",
+    "x[i] += h\n        above = f(x)\n        x[i] -= 2 * h\n        gradient[i] = (above - f(x))",
+)
+
 _NUMERICAL = Exercise(
     label="backprop-network-ex-numerical",
     reference=numerical_gradient,
-    task="Write numerical_gradient(f, x, h), which measures the gradient of f at x. f takes an array and returns "
-    "a number; x is an array of float64, of any shape; h is a number above 0. For each entry of x by itself: how "
-    "much larger is f where that entry is larger by h than where it is smaller by h, all others being as they "
-    "were, for each unit of the distance between the two places? Return these slopes as an array of float64 in "
-    "the shape of x. Afterwards x is as it was.",
+    task="""
+    Write `numerical_gradient(f, x, h)` for a function of one array of any shape, with differences from both
+    sides: for each entry of $x$ by itself, how much larger is $f$ where that entry is larger by $h$ than
+    where it is smaller by $h$, for each unit of the distance between the two? The result is float64 in the
+    shape of $x$, which must be as it was when you are done.
+    """,
     hints=(
         "A loop over all entries, whatever the shape: np.ndindex gives the index of each in turn.",
         "Either nudge a copy, or add an array that is 0 everywhere but in one place. And how far apart are the "
@@ -371,46 +305,53 @@ _NUMERICAL = Exercise(
         ),
     ),
     slips=(
-        Slip("that is the forward difference, from a step to one side; look to both sides of x", _one_sided),
         Slip(
-            "the two places are further apart than h, so the slopes are twice too large",
-            _times(lambda h: 2.0),
+            "that is the forward difference, from a step to one side; look to both sides of x",
+            edit("(f(x + step) - f(x - step)) / (2 * h)", "(f(x + step) - f(x)) / h"),
+        ),
+        Slip(
+            "the two places are further apart than h, so the slopes are twice too large", edit("(2 * h)", "h")
         ),
         Slip(
             "that is how much f grows between the two places; a slope is growth per unit of distance",
-            _times(lambda h: 2 * h),
+            edit(" / (2 * h)", ""),
         ),
         Slip(
-            "it is multiplied by h, and should be divided: a / 2 * h is (a / 2) * h", _times(lambda h: h * h)
+            "it is multiplied by h, and should be divided: a / 2 * h is (a / 2) * h", edit("(2 * h)", "2 * h")
         ),
-        Slip("the sign: it is the value ahead less the value behind", _times(lambda h: -1.0)),
-        Slip("x itself is nudged and not put back", _in_place),
+        Slip(
+            "the sign: it is the value ahead less the value behind",
+            edit("f(x + step) - f(x - step)", "f(x - step) - f(x + step)"),
+        ),
+        Slip("x itself is nudged and not put back", _NUDGED),
         Slip(
             "each entry keeps its nudge while the next ones are moved; move one at a time, from the same place",
-            _drifting,
+            edit("gradient = np", "x = x.copy()\n    gradient = np"),
+            _NUDGED,
         ),
         Slip(
             "both places are one and the same array under two names, so there is nothing between them; a second "
             "name makes no copy",
-            _without_copies,
+            edit("step[i] = h", "above = below = x\n        above[i] += h\n        below[i] -= h"),
+            edit("f(x + step) - f(x - step)", "f(above) - f(below)"),
         ),
         Slip(
             "all entries are nudged at once, as they are where a number is added to an array; each is to be "
             "nudged alone",
-            _all_at_once,
+            edit("step[i]", "step[:]"),
         ),
         Slip(
             "all entries of a row are nudged at once, since only the first axis is walked along; each is to be "
             "nudged alone",
-            _rows_at_once,
+            edit("np.ndindex(x.shape)", "range(len(x))"),
         ),
         Slip(
             "the slopes are all in one row; they should have the shape of x",
-            lambda f, x, h: numerical_gradient(f, x, h).ravel(),
+            edit("return gradient", "return gradient.ravel()"),
         ),
         Slip(
             "the slopes are put into an array of integers, which drops what comes after the point",
-            lambda f, x, h: numerical_gradient(f, x, h).astype(int),
+            edit("return gradient", "return gradient.astype(int)"),
         ),
         Slip(
             "ravel() and reshape(-1) show the entries of most arrays themselves, but copy those of a transposed "
@@ -436,61 +377,19 @@ def _counting_calls(answer: Answer, args: Sequence[Any]) -> Parts:
     return {RESULT: result, CALLS: str(calls)}
 
 
-_Length = Callable[[Array], Any]
-_Compare = Callable[[Any, Any], Any]
-
-
-def _length(direction: Array) -> float:
-    return float(np.linalg.norm(direction))
-
-
-def _along(
-    *,
-    step: _Length = _length,
-    dot: _Length = _length,
-    slope: Callable[[_Function, Array, Array, float], float] = lambda f, x, u, h: (
-        (f(x + h * u) - f(x - h * u)) / (2 * h)
-    ),
-    claimed: Callable[[Array, Array], Any] = lambda gradient, u: np.sum(gradient * u),
-    compare: _Compare = lambda measured, claimed: abs(measured - claimed),
-) -> Answer:
-    """Return an answer with another length for the step or the product, or another slope or comparison."""
-
-    def error(f: _Function, x: Array, gradient: Array, direction: Array, h: float) -> Any:
-        measured = slope(f, x, direction / step(direction), h)
-        return compare(measured, claimed(gradient, direction / dot(direction)))
-
-    return error
-
-
-def _unscaled(direction: Array) -> float:
-    return 1.0
-
-
-def _row_lengths(direction: Array) -> Any:
-    return np.linalg.norm(direction, axis=-1, keepdims=True)
-
-
-def _long_step(f: _Function, x: Array, gradient: Array, direction: Array, h: float) -> float:
-    return directional_error(f, x, gradient, direction, h * _length(direction))
-
-
-def _every_direction(f: _Function, x: Array, gradient: Array, direction: Array, h: float) -> float:
-    u = direction / _length(direction)
-    return float(abs(np.sum((numerical_gradient(f, x, h) - gradient) * u)))
-
-
 _DIRECTIONAL = Exercise(
     label="backprop-network-ex-direction",
     reference=directional_error,
-    task="A check of a gradient that costs two evaluations of f, however many entries x has. Write "
-    "directional_error(f, x, gradient, direction, h). f takes an array and returns a number; x, gradient and "
-    "direction are arrays of float64 of one shape, which may be any, and stay as they are; gradient is what "
-    "somebody claims to be the gradient of f at x, direction is not 0 everywhere, and h is a number above 0. Let "
-    "u be the direction made so long that the sum of its squared entries is 1. Measure the slope of f at x along "
-    "u, from a step of h along u forward and one back. According to gradient it should be the sum of the entries "
-    "of gradient, each times that of u. Return how far apart the two slopes are, as a number that is never below "
-    "0. f is to be called twice.",
+    task=r"""
+    To check each of a million parameters takes two million forward passes. But one may nudge *all* of them at
+    once, by $h$ along some direction $u$ of length 1: then the loss changes at the rate
+    $\sum_p \bar{p}\, u_p$, if the gradient $\bar{p}$ is right. Write
+    `directional_error(f, x, gradient, direction, h)`, the distance between that rate and the one that is
+    measured from both sides, with two calls of $f$. `x`, `gradient` and `direction` are arrays of float64 of
+    one shape, which may be any, and stay as they are; `direction` has yet to be made so long that its squared
+    entries sum to 1. How often does a random direction find the charge without its 2, if we ask for an error
+    above a millionth of the rate?
+    """,
     hints=(
         "The length of the direction is the root of the sum of the squares of all its entries, in however many "
         "rows they stand.",
@@ -525,72 +424,65 @@ _DIRECTIONAL = Exercise(
     slips=(
         Slip(
             "the direction is used as long as it is; it should be given the length 1 first",
-            _along(step=_unscaled, dot=_unscaled),
+            edit(" / np.linalg.norm(direction)", ""),
         ),
         Slip(
             "the step goes along the direction as long as it is, but the gradient is multiplied with one of "
             "length 1; both should go along the same u",
-            _along(step=_unscaled),
+            edit("f(x + h * u) - f(x - h * u)", "f(x + h * direction) - f(x - h * direction)"),
         ),
         Slip(
             "the step goes along a direction of length 1, but the gradient is multiplied with the one that was "
             "given; both should go along the same u",
-            _along(dot=_unscaled),
+            edit("gradient * u", "gradient * direction"),
         ),
         Slip(
-            "the step is h times as long as the direction that was given; its length should be h", _long_step
+            "the step is h times as long as the direction that was given; its length should be h",
+            edit("    measured", "    h = h * np.linalg.norm(direction)\n    measured"),
         ),
         Slip(
             "the direction is divided by the sum of its squares; the length is the root of that",
-            _along(step=lambda direction: np.sum(direction**2), dot=lambda direction: np.sum(direction**2)),
+            edit("np.linalg.norm(direction)", "np.sum(direction**2)"),
         ),
         Slip(
             "the direction is divided by the sum of its entries without their signs; the length comes from their "
             "squares",
-            _along(
-                step=lambda direction: np.sum(np.abs(direction)),
-                dot=lambda direction: np.sum(np.abs(direction)),
-            ),
+            edit("np.linalg.norm(direction)", "np.sum(np.abs(direction))"),
         ),
         Slip(
             "each row is given the length 1 by itself; all entries together are one direction",
-            _along(step=_row_lengths, dot=_row_lengths),
+            edit("norm(direction)", "norm(direction, axis=-1, keepdims=True)"),
         ),
         Slip(
             "that measures with one step, forward from x; look to both sides of it",
-            _along(slope=lambda f, x, u, h: (f(x + h * u) - f(x)) / h),
+            edit("(f(x + h * u) - f(x - h * u)) / (2 * h)", "(f(x + h * u) - f(x)) / h"),
         ),
         Slip(
             "the measured slope is twice too large: the two places are further apart than h",
-            _along(slope=lambda f, x, u, h: (f(x + h * u) - f(x - h * u)) / h),
+            edit("(2 * h)", "h"),
         ),
-        Slip(
-            "the growth of f is not divided by the distance between the two places",
-            _along(slope=lambda f, x, u, h: f(x + h * u) - f(x - h * u)),
-        ),
+        Slip("the growth of f is not divided by the distance between the two places", edit(" / (2 * h)", "")),
         Slip(
             "the one slope less the other may be below 0; how far apart they are has no sign",
-            _along(compare=lambda measured, claimed: measured - claimed),
+            edit("abs(", "("),
         ),
         Slip(
             "the error is a share of the slopes; here it is the plain distance",
-            _along(
-                compare=lambda measured, claimed: abs(measured - claimed) / (abs(measured) + abs(claimed))
-            ),
+            edit("gradient * u)", "gradient * u)) / (abs(measured) + abs(np.sum(gradient * u))"),
         ),
         Slip(
             "the products of gradient and direction are averaged; a slope along a direction is their sum",
-            _along(claimed=lambda gradient, u: np.mean(gradient * u)),
+            edit("np.sum", "np.mean"),
         ),
         Slip(
             "@ is a matrix product as soon as there are two axes; here entries are multiplied with those in the "
             "same place, and all of it is added up",
-            _along(claimed=lambda gradient, u: gradient @ u),
+            edit("float(abs(measured - np.sum(gradient * u)))", "abs(measured - gradient @ u)"),
         ),
         Slip(
             "each entry of x is nudged by itself, which costs two evaluations for each; one step along the "
             "direction, forward and back, is enough",
-            _every_direction,
+            edit("(f(x + h * u) - f(x - h * u)) / (2 * h)", "np.sum(numerical_gradient(f, x, h) * u)"),
         ),
     ),
     drive=_counting_calls,

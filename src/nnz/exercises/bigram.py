@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from nnz.bigram import BigramCounts
-from nnz.data import LETTERS, Vocabulary
+from nnz.data import Vocabulary
 from nnz.evaluate import nll
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
 
 def column_sums(counts: Tensor) -> Tensor:
@@ -71,9 +71,12 @@ def losses_by_k(names: Sequence[str], ks: Sequence[float]) -> list[float]:
 _COLUMNS = Exercise(
     label="bigram-ex-axis",
     reference=column_sums,
-    task="The tempting line counts / counts.sum(dim=1) divides the columns of a square table where the rows "
-    "were meant. Write column_sums(counts), which returns the sums of the columns of that wrong table, "
-    "of shape (V,), from sums of counts alone: the table itself is never divided.",
+    task="""
+    The tempting line `counts / counts.sum(dim=1)` divides the columns of a square table where the rows were
+    meant. Which sums of that wrong table, if any, equal one when the counts are those of names, and why could
+    you have known without running it? Write `column_sums(counts)`, which returns the sums of its columns, of
+    shape $(V,)$, from sums of `counts` alone: the table itself is never divided.
+    """,
     hints=(
         "A sum over dim=1 has shape (V,), and lines up with the columns. By what is each entry of column j "
         "divided?",
@@ -110,25 +113,6 @@ def _fitted_and_judged(answer: Answer, args: Sequence[Any]) -> Parts:
     return {RESULT: result, "the counts of the model": getattr(args[1], "counts", None)}
 
 
-def _loss_when(
-    fit: Callable[[list[str]], list[str]], judge: Callable[[list[str]], list[str]]
-) -> Callable[[list[str], BigramCounts], float]:
-    return lambda names, model: nll(model.fit(fit(names)), judge(names))
-
-
-def _reversed(names: list[str]) -> list[str]:
-    return [name[::-1] for name in names]
-
-
-def _as_they_are(names: list[str]) -> list[str]:
-    return names
-
-
-def _summed_backwards(names: list[str], model: BigramCounts) -> float:
-    mean = backwards_loss(names, model)
-    return mean * sum(len(name) + 1 for name in names)
-
-
 def _backwards_case(*names: str) -> Input:
     model = BigramCounts(vocabulary=Vocabulary(names))
     shown = f"backwards_loss({list(names)}, model)"
@@ -139,9 +123,12 @@ def _backwards_case(*names: str) -> Input:
 _BACKWARDS = Exercise(
     label="bigram-ex-backwards",
     reference=backwards_loss,
-    task="Write backwards_loss(names, model): reverse every name, fit the model, a BigramCounts that has "
-    "read nothing yet, to the result, and return its nll on the same reversed names. Is it larger or "
-    "smaller than that of the names themselves?",
+    task="""
+    Reverse every name and fit a bigram model to the result. Will its loss be smaller or larger? Decide first,
+    then measure, with `backwards_loss(names, model)`, which fits the model, a `BigramCounts` that has read
+    nothing yet, to the reversed names and returns its `nll` on the same reversed names; then prove what you
+    see.
+    """,
     hints=(
         "A string can be read from its end with a slice whose step is negative.",
         "Make the list of reversed names once, and use it for both: to fit the model and to judge it.",
@@ -154,17 +141,20 @@ _BACKWARDS = Exercise(
     slips=(
         Slip(
             "the model was fitted to the names as they are, and judged by the reversed ones",
-            _loss_when(_as_they_are, _reversed),
+            edit("fit(backwards)", "fit(names)"),
         ),
         Slip(
             "the model was fitted to the reversed names, and judged by the names as they are",
-            _loss_when(_reversed, _as_they_are),
+            edit("), backwards)", "), names)"),
         ),
         Slip(
             "the names were not written backwards: the order of the list is no matter, that of the letters is",
-            _loss_when(_as_they_are, _as_they_are),
+            edit("name[::-1] for name in names", "*names"),
         ),
-        Slip("that is the sum over all characters; nll is the mean", _summed_backwards),
+        Slip(
+            "that is the sum over all characters; nll is the mean",
+            edit("), backwards)", "), backwards) * sum(len(name) + 1 for name in names)"),
+        ),
     ),
     drive=_fitted_and_judged,
     changes=("model",),
@@ -181,32 +171,6 @@ def _greedy(model: BigramCounts, n: int) -> list[tuple[str, float]]:
             chance *= float(probs[word[-2], word[-1]])
         found.append((model.vocabulary.decode(word[:-1]), chance))
     return found
-
-
-def _search(
-    model: BigramCounts, n: int, by: Callable[[str, float], float], empty: bool = False
-) -> list[tuple[str, float]]:
-    """Return the n names up to six letters for which `by(name, probability)` is largest."""
-    probs, V = model.probs(), len(model.vocabulary)
-    words, found = [([0], 1.0)], []
-    for length in range(7):
-        found += [
-            (model.vocabulary.decode(w[1:]), p * float(probs[w[-1], 0])) for w, p in words if length or empty
-        ]
-        words = [
-            ([*w, c], q) for w, p in words for c in range(1, V) if (q := p * float(probs[w[-1], c])) > 1e-4
-        ]
-    found = [(word, chance) for word, chance in found if chance > 0]
-    return sorted(found, key=lambda pair: -by(*pair))[:n]
-
-
-def _without_end(model: BigramCounts, n: int) -> list[tuple[str, float]]:
-    ends = model.probs()[:, 0]
-
-    def start(word: str, chance: float) -> float:
-        return chance / float(ends[model.vocabulary.encode(word[-1])[0]])
-
-    return [(word, start(word, p)) for word, p in _search(model, n, by=start)]
 
 
 def _falling(args: Sequence[Any], parts: Parts) -> str:
@@ -229,9 +193,13 @@ def _likeliest_case(names: str, n: int, k: float = 0) -> Input:
 _LIKELIEST = Exercise(
     label="bigram-ex-greedy",
     reference=likeliest,
-    task="Write likeliest(model, n) for a fitted BigramCounts: a list of the n most probable names of one "
-    "letter or more, each as (name, probability), the most probable first, whether or not the model has "
-    "read them. If there are fewer than n, return those.",
+    task="""
+    With `top_k=1` the sampler takes the likeliest character each time. Is what it writes the most probable
+    word of all? Answer by a search: write `likeliest(model, n)` for a fitted `BigramCounts`, which returns
+    the `n` most probable words of at least one letter, not only those in the list, as pairs of word and
+    probability, the most probable first. If there are fewer than `n`, return those. Surprises are never
+    negative, so this is a shortest path from `.` to `.`.
+    """,
     hints=(
         "The surprise of a name is a sum of surprises, one for each character and one for the end, and none "
         "of them is negative. So this is a search for the shortest paths from the start to the end.",
@@ -252,34 +220,20 @@ _LIKELIEST = Exercise(
             "likeliest name",
             _greedy,
         ),
-        Slip("the end is a character too: its probability after the last letter is a factor", _without_end),
         Slip(
-            "the empty name is among them; one letter is the least",
-            lambda model, n: _search(model, n, by=lambda _, p: p, empty=True),
+            "the end is a character too: its probability after the last letter is a factor",
+            edit("cost + more", 'cost + more * (char != ".")'),
         ),
-        Slip(
-            "those are surprises, not probabilities",
-            lambda model, n: [(w, -math.log(p)) for w, p in likeliest(model, n)],
-        ),
+        Slip("the empty name is among them; one letter is the least", edit(' and word + char != ".."', "")),
+        Slip("those are surprises, not probabilities", edit("math.exp(-cost)", "cost")),
         Slip(
             "shorter names come first, whatever their probability",
-            lambda model, n: _search(model, n, by=lambda w, p: p - len(w)),
+            edit("cost + more", "cost + more + 99"),
+            edit("math.exp(-cost)", "math.exp(99 * (len(word) - 1) - cost)"),
         ),
     ),
     properties=(_falling,),
 )
-
-
-def _draw_with(
-    past: Callable[[float, float], bool], left_over: Callable[[Sequence[float]], int | None]
-) -> Callable[[Sequence[float], float], int | None]:
-    def draw(row: Sequence[float], u: float) -> int | None:
-        for index, end in enumerate(accumulate(row)):
-            if past(u, end):
-                return index
-        return left_over(row)
-
-    return draw
 
 
 def _possible(args: Sequence[Any], parts: Parts) -> str:
@@ -293,9 +247,12 @@ def _possible(args: Sequence[Any], parts: Parts) -> str:
 _DRAW = Exercise(
     label="bigram-ex-draw",
     reference=my_draw,
-    task="Write my_draw(row, u), which takes a list of probabilities and one uniform number u from 0 to 1 (1 "
-    "excluded) and returns the index drawn, in plain Python. Outcomes of probability 0 are never "
-    "drawn.",
+    task="""
+    Write `my_draw(row, u)`, which takes a list of probabilities and one uniform number `u` from 0 to 1 (1
+    excluded), and returns the index drawn, in plain Python. Outcomes of probability 0 are never drawn. Then
+    use it with darts from `random.Random(0)` to check that the shares of a hundred thousand draws come near
+    the probabilities.
+    """,
     hints=(
         "Lay the probabilities end to end on the stretch from 0 to 1; u is a dart that lands on one of them.",
         "Add the probabilities up as you go along, and stop at the first end that lies beyond the dart.",
@@ -315,48 +272,40 @@ _DRAW = Exercise(
     slips=(
         Slip(
             "a dart exactly at an end belongs to the next outcome: u is smaller than what it draws reaches",
-            _draw_with(lambda u, end: u <= end, lambda row: len(row) - 1),
+            edit("u < end", "u <= end"),
         ),
         Slip(
             "the dart fell behind the last sum, which rounding left below 1, and nothing was returned",
-            _draw_with(lambda u, end: u < end, lambda row: None),
+            edit("\n    return max(index for index, probability in enumerate(row) if probability > 0)", ""),
         ),
         Slip(
             "the dart fell behind the last sum, and the last outcome was taken although it is impossible",
-            _draw_with(lambda u, end: u < end, lambda row: len(row) - 1),
+            edit("max(index for index, probability in enumerate(row) if probability > 0)", "len(row) - 1"),
         ),
         Slip(
             "u is compared with each probability alone; compare it with their sum so far",
-            lambda row, u: next((i for i, p in enumerate(row) if u < p), len(row) - 1),
+            edit("u < end", "u < probability"),
         ),
         Slip(
             "that is the likeliest outcome, wherever the dart lands",
-            lambda row, u: max(range(len(row)), key=lambda i: row[i]),
+            edit("u < end", "probability == max(row)"),
         ),
     ),
     properties=(_possible,),
 )
 
 
-def _relative_with(k: float, own: bool, base: Callable[[Vocabulary], float]) -> Callable[[list[str]], float]:
-    def loss(names: list[str]) -> float:
-        vocabulary = Vocabulary(names) if own else LETTERS
-        model = BigramCounts(k=k, vocabulary=vocabulary).fit(names)
-        return nll(model, names) / base(vocabulary)
-
-    return loss
-
-
-def _log_size(vocabulary: Vocabulary) -> float:
-    return math.log(len(vocabulary))
-
-
 _RELATIVE = Exercise(
     label="bigram-ex-own",
     reference=relative_loss,
-    task="Losses on lists with different alphabets start from different log V. Write relative_loss(names): "
-    "make a Vocabulary of the names, fit a BigramCounts with k=1 on it, and return its nll on the names "
-    "divided by the loss of a model that knows nothing.",
+    task=r"""
+    Put words of another kind into a text file, one on each line: towns, dinosaurs, mountains. Read it with
+    `load_names(path)`; if it has other characters than a to z, say which with `alphabet=`, and give the model
+    a `Vocabulary` made from your list. Draw some words. Can a loss on your list be compared with the losses
+    of this chapter? Something that can be compared more fairly is the share of $\log V$ that is left: write
+    `relative_loss(names)`, the `nll` of a `BigramCounts` with $k = 1$ and the list's own `Vocabulary` on the
+    names that it is fitted to, divided by the loss of a model that knows nothing.
+    """,
     hints=(
         "BigramCounts takes the alphabet as vocabulary=; without it, the alphabet is a to z.",
         "A model that knows nothing gives every character, the end among them, the same probability.",
@@ -368,21 +317,22 @@ _RELATIVE = Exercise(
         call(["ätna", "säntis", "öræfajökull", "piz-buin"]),
     ),
     slips=(
-        Slip("the alphabet is a to z; these names have their own", _relative_with(1, False, _log_size)),
+        Slip(
+            "the alphabet is a to z; these names have their own",
+            edit("k=1, vocabulary=vocabulary", "k=1"),
+            edit("len(vocabulary)", "27"),
+        ),
         Slip(
             "the divisor belongs to a to z; the alphabet of these names has another size",
-            _relative_with(1, True, lambda _: math.log(27)),
+            edit("len(vocabulary)", "27"),
         ),
-        Slip(
-            "the logarithm is to base 2, and the loss is in nats",
-            _relative_with(1, True, lambda v: math.log2(len(v))),
-        ),
-        Slip("that is the loss itself; it is not divided yet", _relative_with(1, True, lambda _: 1.0)),
+        Slip("the logarithm is to base 2, and the loss is in nats", edit("math.log(", "math.log2(")),
+        Slip("that is the loss itself; it is not divided yet", edit(" / math.log(len(vocabulary))", "")),
         Slip(
             "the divisor leaves out the end token, which is a character of the vocabulary too",
-            _relative_with(1, True, lambda v: math.log(len(v) - 1) or 1.0),
+            edit("math.log(len(vocabulary))", "(math.log(len(vocabulary) - 1) or 1)"),
         ),
-        Slip("the counts are not smoothed: k is 1", _relative_with(0, True, _log_size)),
+        Slip("the counts are not smoothed: k is 1", edit("k=1", "k=0")),
     ),
 )
 
@@ -399,9 +349,11 @@ def _losses_rise(args: Sequence[Any], parts: Parts) -> str:
 _MONOTONE = Exercise(
     label="bigram-ex-monotone",
     reference=losses_by_k,
-    task="Write losses_by_k(names, ks), which fits a BigramCounts to the names for each k and returns the "
-    "list of its nll on the same names, in the order of ks. See that it never falls as k grows; then "
-    "prove it.",
+    task="""
+    Write `losses_by_k(names, ks)`, which fits a `BigramCounts` to the names for each $k$ and returns the list
+    of its `nll` on the same names, in the order of `ks`. Then show that it cannot fall as $k$ grows. What
+    does the table with add-k smoothing maximize?
+    """,
     hints=(
         "One model for each k: k is given to the model when it is made.",
         "The loss is on the names that the model was fitted to.",
@@ -412,16 +364,14 @@ _MONOTONE = Exercise(
         call(["emma", "ava", "eva", "mia"], [10, 0, 0.5, 100]),
     ),
     slips=(
-        Slip("k is 1 in every model", lambda names, ks: losses_by_k(names, [1 for _ in ks])),
-        Slip(
-            "the models are not smoothed: k is 0 in every one",
-            lambda names, ks: losses_by_k(names, [0 for _ in ks]),
-        ),
+        Slip("k is 1 in every model", edit("k=k", "k=1")),
+        Slip("the models are not smoothed: k is 0 in every one", edit("k=k", "k=0")),
         Slip(
             "the losses are sorted; leave them in the order of ks",
-            lambda names, ks: sorted(losses_by_k(names, ks)),
+            edit("return [", "return sorted(["),
+            edit("in ks]", "in ks])"),
         ),
-        Slip("the losses are in the opposite order to ks", lambda names, ks: losses_by_k(names, ks)[::-1]),
+        Slip("the losses are in the opposite order to ks", edit("in ks]", "in ks][::-1]")),
     ),
     properties=(_losses_rise,),
 )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.softmax import log_softmax
 
 VERDICT = "the verdict"
@@ -50,21 +49,6 @@ def exact_charge(W: Tensor, k: float, n: int) -> Tensor:
     return -(k / n) * log_softmax(W).sum()
 
 
-def _in_every_row(logits: Tensor, Y: Tensor) -> Tensor:
-    slopes = logits.softmax(dim=1)
-    slopes[:, Y] -= 1
-    return slopes / len(Y)
-
-
-def _gradient_from(probs: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    return lambda logits, Y: (probs(logits) - one_hot(Y, logits.shape[1])) / len(Y)
-
-
-def _naive_softmax(logits: Tensor) -> Tensor:
-    powers = logits.exp()
-    return powers / powers.sum(dim=1, keepdim=True)
-
-
 def _rows_sum_to_zero(args: Sequence[Any], parts: Parts) -> str:
     yours: Any = parts[RESULT]
     for i, total in enumerate(yours.sum(dim=1).tolist()):
@@ -77,10 +61,12 @@ def _rows_sum_to_zero(args: Sequence[Any], parts: Parts) -> str:
 _GRADIENT = Exercise(
     label="bigram-network-ex-gradient",
     reference=logits_gradient,
-    task="Write logits_gradient(logits, Y), which returns the gradient of the average cross-entropy with "
-    "respect to the logits, without autograd. logits is float of shape (B, V), Y int64 of shape (B,): the "
-    "character that came in each row. The loss is the mean over the B rows, in nats. The gradient has "
-    "shape (B, V); logits itself is left as it is, and may hold numbers such as 1000.",
+    task="""
+    Write `logits_gradient(logits, Y)` without autograd: the gradient of the average cross-entropy, in nats,
+    with respect to the logits, float of shape $(B, V)$. `Y`, int64 of shape $(B,)$, holds the character that
+    came in each row. The result is a new tensor of the same shape; the logits stay as they are, and may be
+    numbers such as $1000$.
+    """,
     hints=(
         "Begin with one row. Its loss is the logarithm of a sum of exponentials, less the logit of the "
         "character that came. What is the slope of each of the two?",
@@ -98,56 +84,44 @@ _GRADIENT = Exercise(
     slips=(
         Slip(
             "that is the gradient of the sum over the rows; the loss is their mean",
-            lambda logits, Y: logits_gradient(logits, Y) * len(Y),
+            edit("slopes / len(Y)", "slopes"),
         ),
         Slip(
             "the sign is turned round: a higher logit for the character that came lowers the loss",
-            lambda logits, Y: -logits_gradient(logits, Y),
+            edit("return slopes", "return -slopes"),
         ),
         Slip(
             "nothing is subtracted at the character that came; Y plays no part",
-            lambda logits, Y: logits.softmax(dim=1) / len(Y),
+            edit("    slopes[torch.arange(len(Y)), Y] -= 1\n", ""),
         ),
         Slip(
             "it is divided by all B V entries; the loss is a mean over the B rows alone",
-            lambda logits, Y: logits_gradient(logits, Y) / logits.shape[1],
+            edit("slopes / len(Y)", "slopes / logits.numel()"),
         ),
         Slip(
             "the softmax goes down the columns; each row is a distribution of its own",
-            _gradient_from(lambda logits: logits.softmax(dim=0)),
+            edit("log_softmax(logits)", "logits.log_softmax(0)"),
         ),
         Slip(
-            "those are log-probabilities where the probabilities belong",
-            _gradient_from(lambda logits: logits.log_softmax(dim=1)),
+            "those are log-probabilities where the probabilities belong", edit("(logits).exp()", "(logits)")
         ),
         Slip(
             "the 1 is subtracted in every row at all the characters of Y; each row has one of its own",
-            _in_every_row,
+            edit("torch.arange(len(Y))", ":"),
         ),
         Slip(
             "the exponential of a large logit overflows, and that of a very negative one is 0",
-            _gradient_from(_naive_softmax),
+            edit("log_softmax(logits).exp()", "logits.exp() / logits.exp().sum(1, keepdim=True)"),
         ),
         Slip(
             "the largest logit of all is subtracted everywhere; a row far below it is left with zeros alone",
-            _gradient_from(lambda logits: _naive_softmax(logits - logits.max())),
+            edit("log_softmax(logits)", "(logits - logits.max())"),
+            edit("    slopes[torch", "    slopes /= slopes.sum(1, keepdim=True)\n    slopes[torch"),
         ),
     ),
     properties=(_rows_sum_to_zero,),
     tolerance=1e-5,
 )
-
-
-def _last_wins(X: Tensor, slopes: Tensor, V: int) -> Tensor:
-    gradient = torch.zeros(V, slopes.shape[1])
-    for x, slope in zip(X.tolist(), slopes, strict=True):
-        gradient[x] = slope
-    return gradient
-
-
-def _averaged(X: Tensor, slopes: Tensor, V: int) -> Tensor:
-    times = X.bincount(minlength=V).clamp(min=1)
-    return rows_gradient(X, slopes, V) / times[:, None]
 
 
 def _no_slope_is_lost(args: Sequence[Any], parts: Parts) -> str:
@@ -163,10 +137,13 @@ def _no_slope_is_lost(args: Sequence[Any], parts: Parts) -> str:
 _ROWS = Exercise(
     label="bigram-network-ex-rows",
     reference=rows_gradient,
-    task="The forward pass took W[X]: row X[i] of a table W of shape (V, C) for example i. Write "
-    "rows_gradient(X, slopes, V), which carries the gradient back, without autograd. X is int64 of shape "
-    "(B,), and slopes, float of shape (B, C), is the gradient of the loss with respect to what was taken. "
-    "Return the gradient of the loss with respect to W, of shape (V, C).",
+    task="""
+    This is an exercise of the lecture: index rows of $W$, of shape $(V, C)$, instead of multiplying by
+    one-hots. The forward pass is `W[X]`, row `X[i]` for example `i`. Write the way back, without autograd:
+    `rows_gradient(X, slopes, V)`, where `X` is int64 of shape $(B,)$, and `slopes`, float of shape $(B, C)$,
+    holds the gradient of the loss with respect to each row that was taken. Return the gradient with respect
+    to $W$. Try the tempting `dW[X] += slopes` first, on a list in which an index occurs twice.
+    """,
     hints=(
         "A row that nobody took has no influence on the loss. What if one example took it, and what if two "
         "did?",
@@ -189,43 +166,36 @@ _ROWS = Exercise(
         Slip(
             "where several examples took one row, only the last one counts: writing to rows by index, with = "
             "or with +=, writes each row once",
-            _last_wins,
+            edit(
+                "return nothing.index_add(0, X, slopes)",
+                "for x, slope in zip(X, slopes):\n        nothing[x] = slope\n    return nothing",
+            ),
         ),
-        Slip("the slopes of the examples that took one row are averaged; they add up", _averaged),
+        Slip(
+            "the slopes of the examples that took one row are averaged; they add up",
+            edit("(0, X, slopes)", "(0, X, slopes) / X.bincount(minlength=V).clamp(min=1)[:, None]"),
+        ),
         Slip(
             "it is divided by the number of examples; slopes is already the gradient of the whole loss",
-            lambda X, slopes, V: rows_gradient(X, slopes, V) / len(X),
+            edit("(0, X, slopes)", "(0, X, slopes) / len(X)"),
         ),
         Slip(
             "the result lies on its side: its rows are the rows of W",
-            lambda X, slopes, V: rows_gradient(X, slopes, V).T,
+            edit("(0, X, slopes)", "(0, X, slopes).T"),
         ),
         Slip(
             "the rows that nobody took are missing; they are rows of zeros",
-            lambda X, slopes, V: rows_gradient(X, slopes, V)[X.unique()],
+            edit("(0, X, slopes)", "(0, X, slopes)[X.unique()]"),
         ),
         Slip(
             "rows of slopes are taken at X, as rows of W were on the way forward; on the way back row i goes to "
             "X[i], and a matrix of one-hot rows has to be transposed",
-            lambda X, slopes, V: one_hot(X, V).float() @ slopes,
+            edit("nothing.index_add(0, X, slopes)", "torch.eye(V)[X] @ slopes"),
         ),
     ),
     properties=(_no_slope_is_lost,),
     tolerance=1e-5,
 )
-
-
-def _naive_loss(logits: Sequence[float], y: int) -> float:
-    return math.log(sum(math.exp(logit) for logit in logits)) - logits[y]
-
-
-def _log_of_quotient(logits: Sequence[float], y: int) -> float:
-    powers = [math.exp(logit - max(logits)) for logit in logits]
-    return -math.log(powers[y] / sum(powers))
-
-
-def _log_total(logits: Sequence[float]) -> float:
-    return math.log(sum(math.exp(logit - max(logits)) for logit in logits))
 
 
 def _is_large_enough(args: Sequence[Any], parts: Parts) -> str:
@@ -241,9 +211,12 @@ def _is_large_enough(args: Sequence[Any], parts: Parts) -> str:
 _SAFE = Exercise(
     label="bigram-network-ex-safe",
     reference=safe_cross_entropy,
-    task="Write safe_cross_entropy(logits, y) in plain Python, for a list of floats and the index of the "
-    "character that came: the loss, -log softmax(logits)[y], in nats, as a float. It should be right for "
-    "logits such as 1000 or -1000, too: of [1000.0, 0.0] with y = 1 it is 1000.0.",
+    task=r"""
+    Write `safe_cross_entropy(logits, y)` in plain Python, for a list of floats and the index of the character
+    that came: the loss $-\log \text{softmax}(\text{logits})_y$, in nats, as a float. It should be right for
+    logits of a thousand and of minus a thousand as well. What is the loss of the logits $(1000, 0)$ if the
+    second character came?
+    """,
     hints=(
         "A constant added to all logits changes no probability. Which constant leaves no exponential above 1?",
         "Then one of the exponentials is 1, so their sum has a logarithm. A single probability may still be "
@@ -262,35 +235,37 @@ _SAFE = Exercise(
     slips=(
         Slip(
             "the exponential is taken of the logits as they are, and that of 1000 is larger than any float",
-            _naive_loss,
+            edit("max(logits)", "0"),
         ),
         Slip(
             "the largest is subtracted, but then a probability that was rounded to 0 is given to the logarithm",
-            _log_of_quotient,
+            edit(
+                "math.log(total) + (largest - logits[y])", "-math.log(math.exp(logits[y] - largest) / total)"
+            ),
         ),
-        Slip(
-            "the logarithm is to base 10; nats come from the natural one",
-            lambda logits, y: _log_total(logits) / math.log(10) + (max(logits) - logits[y]),
-        ),
+        Slip("the logarithm is to base 10; nats come from the natural one", edit("math.log(", "math.log10(")),
         Slip(
             "the logarithm is to base 2, which gives bits; nats come from the natural one",
-            lambda logits, y: _log_total(logits) / math.log(2) + (max(logits) - logits[y]),
+            edit("math.log(", "math.log2("),
         ),
         Slip(
             "the sign: that is the log-probability, and the loss is its negative",
-            lambda logits, y: -safe_cross_entropy(logits, y),
+            edit(
+                "return math.log(total) + (largest - logits[y])",
+                "return -math.log(total) - (largest - logits[y])",
+            ),
         ),
         Slip(
             "the largest is subtracted within the sum, and not from the logit of y",
-            lambda logits, y: _log_total(logits) - logits[y],
+            edit("(largest - logits[y])", "-logits[y]"),
         ),
         Slip(
             "the largest is subtracted once more where it should be added back",
-            lambda logits, y: _log_total(logits) - max(logits) - logits[y],
+            edit("(largest - logits[y])", "(-largest - logits[y])"),
         ),
         Slip(
             "the logit of y is missing: that is the loss of the likeliest character, whatever y is",
-            lambda logits, y: _log_total(logits),
+            edit(" + (largest - logits[y])", ""),
         ),
     ),
     properties=(_is_large_enough,),
@@ -303,15 +278,6 @@ def _said(answer: Answer, args: Sequence[object]) -> Parts:
     return {VERDICT: verdict, RESULT: result}
 
 
-def _constant(gaps: Tensor, first: Tensor) -> bool:
-    return bool(((gaps - first).abs() < 1e-5).all())
-
-
-def _same_somewhere(W: Tensor, U: Tensor) -> bool:
-    gaps = (W.softmax(dim=1) - U.softmax(dim=1)).abs()
-    return bool((gaps < 1e-6).all(dim=1).any())
-
-
 def _beside(rows: list[list[float]], change: list[list[float]]) -> Input:
     W = torch.tensor(rows)
     call_text = f"same_model(W, W + torch.tensor({change}))"
@@ -319,12 +285,18 @@ def _beside(rows: list[list[float]], change: list[list[float]]) -> Input:
     return Input((W, W + torch.tensor(change)), text)
 
 
+_BOTH = "log_softmax(W).exp(), log_softmax(U).exp()"
+_CLOSE = "torch.allclose(P, Q, rtol=0, atol=1e-6)"
+
 _SAME = Exercise(
     label="bigram-network-ex-shift",
     reference=same_model,
-    task="Write same_model(W, U) for two tables of logits, float of shape (V, V). Return True if the softmax "
-    "of each row of W gives the same probabilities as that of the same row of U, within 1e-6, and False "
-    "otherwise.",
+    task="""
+    Two networks were trained from different starts, and their weights differ. Write `same_model(W, U)` for
+    two tables of logits, float of shape $(V, V)$: True if the softmax of each row of $W$ gives the same
+    probabilities as that of the same row of $U$, within $10^{-6}$, so that they are the same model all the
+    same, and False otherwise.
+    """,
     hints=(
         "Which changes to a row of logits leave its probabilities as they are? Tables that differ may still "
         "be the same model.",
@@ -345,38 +317,42 @@ _SAME = Exercise(
     slips=(
         Slip(
             "the logits themselves are compared; different logits can give the same probabilities",
-            lambda W, U: torch.allclose(W, U),
+            edit(_BOTH, "W, U"),
         ),
         Slip(
             "one constant is allowed for the whole table; each row may have its own",
-            lambda W, U: _constant(W - U, (W - U)[0, 0]),
+            edit(_BOTH, "W - U, (W - U)[0, 0]"),
         ),
         Slip(
             "a constant is allowed for each column, as by a softmax down the columns; the rows are the "
             "distributions",
-            lambda W, U: _constant(W - U, (W - U)[:1]),
+            edit(_BOTH, "W - U, (W - U)[:1]"),
         ),
         Slip(
             "only the likeliest next character of each row is compared; all probabilities count",
-            lambda W, U: torch.equal(W.argmax(dim=1), U.argmax(dim=1)),
+            edit(_BOTH, "W.argmax(dim=1), U.argmax(dim=1)"),
         ),
-        Slip("one row that agrees is taken for enough; every row has to", _same_somewhere),
+        Slip(
+            "one row that agrees is taken for enough; every row has to",
+            edit(_CLOSE, "bool(((P - Q).abs() < 1e-6).all(dim=1).any())"),
+        ),
         Slip(
             "that holds for any two tables: the probabilities of a row sum to 1 in both, so their differences "
             "cancel where they are added up",
-            lambda W, U: (W.softmax(dim=1) - U.softmax(dim=1)).sum().abs().item() < 1e-4,
+            edit(_CLOSE, "(P - Q).sum().abs().item() < 1e-4"),
         ),
         Slip(
             "too much is put down to rounding: these probabilities differ by more than 1e-6",
-            lambda W, U: torch.allclose(W.softmax(dim=1), U.softmax(dim=1), atol=1e-2),
+            edit("atol=1e-6", "atol=1e-2"),
         ),
         Slip(
             "the probabilities are compared to the last digit, and rounding alone makes a difference there",
-            lambda W, U: torch.equal(W.softmax(dim=1), U.softmax(dim=1)),
+            edit(_BOTH, "W.softmax(dim=1), U.softmax(dim=1)"),
+            edit(_CLOSE, "torch.equal(P, Q)"),
         ),
         Slip(
             "the exponential of a large logit overflows; what comes of it is nan, which equals nothing",
-            lambda W, U: torch.allclose(_naive_softmax(W), _naive_softmax(U), atol=1e-6),
+            edit(_BOTH, "(T.exp() / T.exp().sum(dim=1, keepdim=True) for T in (W, U))"),
         ),
     ),
     drive=_said,
@@ -409,11 +385,12 @@ def _charge_case(rows: list[list[float]], k: float, n: int) -> Input:
 _CHARGE = Exercise(
     label="bigram-network-ex-charge",
     reference=exact_charge,
-    task="The average loss over n pairs plus weight decay is only nearly add-k smoothing. Write "
-    "exact_charge(W, k, n), which returns the charge that, added to the average cross-entropy over n "
-    "pairs, in nats, makes the table of add-k smoothing the exact minimum, whatever the names. It has "
-    "no constant part. W is float of shape (V, V), a row of logits for each character; the result is a scalar "
-    "tensor through which gradients flow to W.",
+    task="""
+    Weight decay is only nearly add-k smoothing. Write `exact_charge(W, k, n)`: what has to be added to the
+    average cross-entropy over $n$ pairs, in nats, such that the table of add-k smoothing is exactly the
+    minimum, whatever the names. It has no constant part. $W$ is float of shape $(V, V)$, a row of logits for
+    each character; the result is a scalar tensor through which gradients flow to $W$.
+    """,
     hints=(
         "Add-k smoothing is counting, on a list in which each pair stands k more times than in the names. "
         "What would the pairs that were put in add to the loss?",
@@ -435,38 +412,36 @@ _CHARGE = Exercise(
     slips=(
         Slip(
             "that is weight decay, which is add-k smoothing only nearly",
-            lambda W, k, n: k / (2 * n) * W.square().sum(),
+            edit("-(k / n) * log_softmax(W).sum()", "k / (2 * n) * W.square().sum()"),
         ),
         Slip(
             "the 2 in the divisor belongs to weight decay, which has half the square of each weight",
-            lambda W, k, n: exact_charge(W, k, n) / 2,
+            edit("(k / n)", "(k / n / 2)"),
         ),
         Slip(
             "it is not divided by n; the loss that it is added to is an average over n pairs",
-            lambda W, k, n: exact_charge(W, k, n) * n,
+            edit("(k / n)", "k"),
         ),
         Slip(
             "that is the mean over the table; each of its pairs is counted k times, so their charges add up",
-            lambda W, k, n: exact_charge(W, k, n) / W.numel(),
+            edit("sum()", "mean()"),
         ),
         Slip(
             "that is the mean over the rows, as if each row were one example; all of them add up",
-            lambda W, k, n: exact_charge(W, k, n) / len(W),
+            edit("sum()", "sum() / len(W)"),
         ),
-        Slip(
-            "the sign: surprises are positive, and so is the charge", lambda W, k, n: -exact_charge(W, k, n)
-        ),
+        Slip("the sign: surprises are positive, and so is the charge", edit("-(k / n)", "(k / n)")),
         Slip(
             "the softmax goes down the columns; each row is a distribution of its own",
-            lambda W, k, n: exact_charge(W.T, k, n),
+            edit("log_softmax(W)", "log_softmax(W.T)"),
         ),
         Slip(
             "it is divided by the n pairs and those that were put in; the loss is divided by n alone",
-            lambda W, k, n: exact_charge(W, k, n) * n / (n + k * W.numel()),
+            edit("(k / n)", "k / (n + k * W.numel())"),
         ),
         Slip(
             "the calculation leaves the graph, as it does with item(), detach() or no_grad()",
-            lambda W, k, n: exact_charge(W.detach(), k, n),
+            edit("log_softmax(W)", "log_softmax(W.detach())"),
         ),
     ),
     drive=_charge_and_slopes,

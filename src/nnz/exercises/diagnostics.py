@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations, groupby, pairwise
-from statistics import fmean, geometric_mean, median, median_low
+from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm as norm
 
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import call, spelled, tensors
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
 NAMES = "the names"
 
@@ -26,7 +25,8 @@ def update_ratios(before: Weights, after: Weights) -> dict[str, float]:
     ratios = {}
     for name, old in before.items():
         if old.ndim > 1:
-            ratio = norm(after[name] - old) / norm(old)  # of as many numbers each
+            step = after[name] - old
+            ratio = norm(step) / norm(old)  # of as many numbers each
             ratios[name] = ratio.log10().item()
     return ratios
 
@@ -70,39 +70,6 @@ def _by_name(answer: Answer, args: Sequence[Any]) -> Parts:
     return {RESULT: found, NAMES: ", ".join(sorted(found)), **ratios}
 
 
-_Ratio = Callable[[Tensor, Tensor], float]
-
-
-def _ratios_with(
-    ratio: _Ratio, chosen: Callable[[Tensor], bool] = lambda old: old.ndim > 1
-) -> Callable[[Weights, Weights], dict[str, float]]:
-    """Return an answer with another number for the weights before and after, or for other weights."""
-    return lambda before, after: {
-        name: ratio(old, after[name]) for name, old in before.items() if chosen(old)
-    }
-
-
-def _log10(ratio: Tensor) -> float:
-    return ratio.log10().item()
-
-
-def _right(old: Tensor, new: Tensor) -> float:
-    return _log10(norm(new - old) / norm(old))
-
-
-def _mean_sizes(old: Tensor, new: Tensor) -> float:
-    return _log10((new - old).abs().mean() / old.abs().mean())
-
-
-def _largest(old: Tensor, new: Tensor) -> float:
-    return _log10((new - old).abs().max() / old.abs().max())
-
-
-def _changed_only(before: Weights, after: Weights) -> dict[str, float]:
-    ratios = update_ratios(before, after)
-    return {name: ratio for name, ratio in ratios.items() if math.isfinite(ratio)}
-
-
 def _infinite(args: Sequence[Any], parts: Parts) -> str:
     before, after = args
     yours: Any = parts[RESULT]
@@ -113,24 +80,16 @@ def _infinite(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _steps_case(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> Input:
-    shown, args = [], []
-    for numbers in (before, after):
-        args.append({name: torch.tensor(given) for name, given in numbers.items()})
-        pairs = [f"{name!r}: torch.tensor({x})" for name, x in numbers.items()]
-        shown.append(f"{{{', '.join(pairs)}}}")
-    return Input(tuple(args), f"update_ratios({', '.join(shown)})")
-
-
 _RATIOS = Exercise(
     label="diagnostics-ex-ratio",
     reference=update_ratios,
-    task="A step should change the weights a little: by about a thousandth of their size, the lecture says. Write "
-    "update_ratios(before, after). Both are dicts with the same names, of float tensors of the same shapes: the "
-    "weights before and after one step of an optimiser, whichever it was. Return a dict with an entry for every "
-    "name whose tensor has two axes or more; vectors, such as biases, are left out. The entry is a float: the "
-    "logarithm to base 10 of the root mean square of the change over the root mean square of the weights before. "
-    "For a tensor that did not change it is -inf. None of those before is zero everywhere.",
+    task="""
+    A step should change the weights a little: by about a thousandth of their size, the lecture says. Write
+    `update_ratios(before, after)`: from the weights by name before and after one step of any optimizer, a
+    dict with the logarithm to the base of ten of the size of the change over the size of the weights before,
+    as root mean squares and as a float, for all that have at least two axes. For a tensor that did not change
+    it is `-inf`; none of those before is zero everywhere. What does the first step of AdamW look like?
+    """,
     hints=(
         "The change is a difference of two tensors, and it does not matter here what made it.",
         "Each size is one number for the whole tensor. In a ratio of two root mean squares of as many numbers, by "
@@ -139,95 +98,100 @@ _RATIOS = Exercise(
         "float of it.",
     ),
     inputs=(
-        _steps_case({"W1": [[1.0, 2.0]]}, {"W1": [[1.5, 2.5]]}),
-        _steps_case(
-            {"W1": [[3.0, -1.0], [0.5, 2.0]], "b1": [1.0, -2.0]},
-            {"W1": [[3.5, -1.0], [1.0, 1.5]], "b1": [1.25, -1.0]},
+        spelled("{'W1': torch.tensor([[1.0, 2.0]])}, {'W1': torch.tensor([[1.5, 2.5]])}"),
+        spelled(
+            "{'W1': torch.tensor([[3.0, -1.0], [0.5, 2.0]]), "
+            "'b1': torch.tensor([1.0, -2.0])}, {'W1': torch.tensor([[3.5, -1.0], [1.0, 1.5]]), "
+            "'b1': torch.tensor([1.25, -1.0])}"
         ),
-        _steps_case(
-            {"C": [[1.0, 2.0]], "W1": [[0.5, 0.0], [1.0, 1.5]], "b1": [0.0, 0.0]},
-            {"C": [[1.0, 2.0]], "W1": [[0.5, 0.01], [1.0, 1.48]], "b1": [0.1, 0.0]},
+        spelled(
+            "{'C': torch.tensor([[1.0, 2.0]]), 'W1': torch.tensor([[0.5, 0.0], [1.0, 1.5]]), "
+            "'b1': torch.tensor([0.0, 0.0])}, {'C': torch.tensor([[1.0, 2.0]]), "
+            "'W1': torch.tensor([[0.5, 0.01], [1.0, 1.48]]), 'b1': torch.tensor([0.1, 0.0])}"
         ),
-        _steps_case(
-            {"kernel": [[[1.0, 4.0]], [[-2.0, 3.0]]], "W": [[8.0], [-8.0], [4.0]]},
-            {"kernel": [[[2.0, 9.0]], [[0.0, 1.0]]], "W": [[8.1], [-7.9], [4.1]]},
+        spelled(
+            "{'kernel': torch.tensor([[[1.0, 4.0]], [[-2.0, 3.0]]]), 'W': torch.tensor([[8.0], [-8.0], "
+            "[4.0]])}, {'kernel': torch.tensor([[[2.0, 9.0]], [[0.0, 1.0]]]), 'W': torch.tensor([[8.1], "
+            "[-7.9], [4.1]])}"
         ),
     ),
     slips=(
-        Slip(
-            "those are natural logarithms; the base is 10",
-            _ratios_with(lambda old, new: (norm(new - old) / norm(old)).log().item()),
-        ),
+        Slip("those are natural logarithms; the base is 10", edit("log10()", "log()")),
         Slip(
             "those are the ratios themselves; their logarithms are asked for",
-            _ratios_with(lambda old, new: (norm(new - old) / norm(old)).item()),
+            edit("ratio.log10().item()", "ratio.item()"),
         ),
         Slip(
             "the change is compared with the weights after the step; those before are asked for",
-            _ratios_with(lambda old, new: _log10(norm(new - old) / norm(new))),
+            edit("/ norm(old)", "/ norm(after[name])"),
         ),
         Slip(
             "each number was divided by its own weight and then averaged, so that weights near 0 count for most; "
             "divide one size of the whole by the other",
-            _ratios_with(lambda old, new: _log10(((new - old) / old).abs().mean())),
+            edit("norm(step) / norm(old)", "(step / old).abs().mean()"),
         ),
         Slip(
             "each number was divided by its own weight, and the root mean square taken of that; divide one size "
             "of the whole by the other",
-            _ratios_with(lambda old, new: _log10(((new - old) / old).square().mean().sqrt())),
+            edit("norm(step) / norm(old)", "(step / old).square().mean().sqrt()"),
         ),
-        Slip("the vectors are there too; they are left out", _ratios_with(_right, lambda old: True)),
+        Slip("the vectors are there too; they are left out", edit("old.ndim > 1", "True")),
         Slip(
             "a tensor with more than two axes is left out; it counts as a matrix does",
-            _ratios_with(_right, lambda old: old.ndim == 2),
+            edit("old.ndim > 1", "old.ndim == 2"),
         ),
         Slip(
             "those are standard deviations, with the means taken off; a change of all weights by the same amount "
             "would not be seen",
-            _ratios_with(lambda old, new: _log10((new - old).std(correction=0) / old.std(correction=0))),
+            edit("norm(step) / norm(old)", "step.std(correction=0) / old.std(correction=0)"),
         ),
         Slip(
             "those are standard deviations of the change, over root mean squares of the weights; the mean of the "
             "change belongs to it",
-            _ratios_with(lambda old, new: _log10((new - old).std(correction=0) / old.square().mean().sqrt())),
+            edit("norm(step) / norm(old)", "step.std(correction=0) / old.square().mean().sqrt()"),
         ),
         Slip(
             "those are root mean squares of the change over standard deviations of the weights, which leave out "
             "their mean",
-            _ratios_with(lambda old, new: _log10((new - old).square().mean().sqrt() / old.std(correction=0))),
+            edit("norm(step) / norm(old)", "step.square().mean().sqrt() / old.std(correction=0)"),
         ),
         Slip(
-            "the largest change is divided by the largest weight; all of them count", _ratios_with(_largest)
+            "the largest change is divided by the largest weight; all of them count",
+            edit("norm(step) / norm(old)", "step.abs().max() / old.abs().max()"),
         ),
         Slip(
-            "those are means of absolute values; square, average and take the root", _ratios_with(_mean_sizes)
+            "those are means of absolute values; square, average and take the root",
+            edit("norm(step) / norm(old)", "step.abs().mean() / old.abs().mean()"),
         ),
         Slip(
             "those are mean squares, without the root, which makes the logarithms twice as large",
-            _ratios_with(lambda old, new: 2 * _right(old, new)),
+            edit("norm(step) / norm(old)", "(norm(step) / norm(old)) ** 2"),
         ),
         Slip(
             "the ratio is upside down: the change comes over the weights",
-            _ratios_with(lambda old, new: -_right(old, new)),
+            edit("norm(step) / norm(old)", "norm(old) / norm(step)"),
         ),
         Slip(
             "that is the change itself, which is not yet compared with anything",
-            _ratios_with(lambda old, new: _log10((new - old).square().mean().sqrt())),
+            edit("norm(step) / norm(old)", "step.square().mean().sqrt()"),
         ),
         Slip(
             "the difference of the sizes was taken for the size of the difference: weights can turn without "
             "growing",
-            _ratios_with(lambda old, new: _log10((norm(new) - norm(old)).abs() / norm(old))),
+            edit("norm(step) /", "(norm(after[name]) - norm(old)).abs() /"),
         ),
         Slip(
             "a matrix that did not change has a ratio of 0, and math.log10 refuses it; the answer there is -inf",
-            _ratios_with(lambda old, new: math.log10((norm(new - old) / norm(old)).item())),
+            edit("ratio.log10().item()", "math.log10(ratio.item())"),
         ),
         Slip(
             "a small number was added so that a change of 0 has a logarithm; what is asked for there is -inf",
-            _ratios_with(lambda old, new: max(_right(old, new), -12.0)),
+            edit("norm(step) / norm(old)", "norm(step) / norm(old) + 1e-12"),
         ),
-        Slip("a matrix that did not change is left out; its entry is -inf", _changed_only),
+        Slip(
+            "a matrix that did not change is left out; its entry is -inf",
+            edit("old.ndim > 1", "old.ndim > 1 and not torch.equal(old, after[name])"),
+        ),
     ),
     drive=_by_name,
     properties=(_infinite,),
@@ -257,11 +221,13 @@ def _on_a_line(stds: Sequence[float]) -> float:
 _FACTOR = Exercise(
     label="diagnostics-ex-factor",
     reference=factor_per_layer,
-    task="Write factor_per_layer(stds). stds is a list of two or more floats above 0: the standard deviation of "
-    "the slopes at the activations of each layer, that of the first layer first. Slopes are handed back from the "
-    "last layer to the first. Return the factor by which they change from one layer to the one before it, as a "
-    "float: the geometric mean over all these transitions. Below 1 slopes vanish on their way back, above 1 they "
-    "explode.",
+    task="""
+    Write `factor_per_layer(stds)`: given the standard deviations of the gradients at the activations of two
+    or more layers, first layer first, the factor by which they are multiplied in going *back* by one layer, a
+    float, as a geometric mean. Below 1 they vanish, above 1 they explode. If the gradients at the last layer
+    have a size of 1, after how many layers would those at a gain of one half fall below the smallest 32-bit
+    number, about $10^{-45}$?
+    """,
     hints=(
         "Write down the ratio for each transition, from the last layer back to the first. How many are there?",
         "The geometric mean of n numbers is the n-th root of their product. What is left of the product, if each "
@@ -276,50 +242,58 @@ _FACTOR = Exercise(
     slips=(
         Slip(
             "that is the factor on the way forward; slopes come from the last layer",
-            lambda stds: 1 / factor_per_layer(stds),
+            edit("stds[0] / stds[-1]", "stds[-1] / stds[0]"),
         ),
         Slip(
             "the root is that of the number of layers; between them there is one transition fewer",
-            lambda stds: (stds[0] / stds[-1]) ** (1 / len(stds)),
+            edit("len(stds) - 1", "len(stds)"),
         ),
         Slip(
             "that is the arithmetic mean of the ratios, which is too large where they differ; multiply them and "
             "take a root",
-            lambda stds: fmean(a / b for a, b in pairwise(stds)),
+            edit(
+                "math.pow(stds[0] / stds[-1], 1 / transitions)",
+                "sum(a / b for a, b in zip(stds, stds[1:])) / transitions",
+            ),
         ),
         Slip(
             "that is one over the arithmetic mean of the ratios on the way forward; multiply the ratios and take "
             "a root",
-            lambda stds: 1 / fmean(b / a for a, b in pairwise(stds)),
+            edit(
+                "math.pow(stds[0] / stds[-1], 1 / transitions)",
+                "transitions / sum(b / a for a, b in zip(stds, stds[1:]))",
+            ),
         ),
         Slip(
             "that is the mean of the differences; a factor comes from ratios",
-            lambda stds: (stds[0] - stds[-1]) / (len(stds) - 1),
+            edit("math.pow(stds[0] / stds[-1], 1 / transitions)", "(stds[0] - stds[-1]) / transitions"),
         ),
         Slip(
             "that is the factor for all layers together; for each it is a root of that",
-            lambda stds: stds[0] / stds[-1],
+            edit("1 / transitions", "1"),
         ),
         Slip(
             "the factor for all layers is divided by their transitions, where a root should be taken",
-            lambda stds: stds[0] / stds[-1] / (len(stds) - 1),
+            edit("math.pow(stds[0] / stds[-1], 1 / transitions)", "stds[0] / stds[-1] / transitions"),
         ),
-        Slip("that is the logarithm of the factor", lambda stds: math.log(factor_per_layer(stds))),
         Slip(
-            "a square root is taken, however many layers there are",
-            lambda stds: math.sqrt(stds[0] / stds[-1]),
+            "that is the logarithm of the factor",
+            edit(
+                "math.pow(stds[0] / stds[-1], 1 / transitions)", "math.log(stds[0] / stds[-1]) / transitions"
+            ),
         ),
+        Slip("a square root is taken, however many layers there are", edit("1 / transitions", "1 / 2")),
         Slip(
             "that is the last transition alone; take the mean over all of them",
-            lambda stds: stds[-2] / stds[-1],
+            edit("stds[0] / stds[-1], 1 / transitions", "stds[-2] / stds[-1], 1"),
         ),
         Slip(
             "that is the first layer's transition alone; take the mean over all of them",
-            lambda stds: stds[0] / stds[1],
+            edit("stds[0] / stds[-1], 1 / transitions", "stds[0] / stds[1], 1"),
         ),
         Slip(
             "that is the geometric mean of the sizes themselves; the one of their ratios is asked for",
-            geometric_mean,
+            edit("stds[0] / stds[-1], 1 / transitions", "math.prod(stds), 1 / len(stds)"),
         ),
         Slip(
             "a straight line was laid through the logarithms; that is another mean, in which the layers in the "
@@ -331,80 +305,16 @@ _FACTOR = Exercise(
 )
 
 
-_Groups = list[list[int]]
-
-
-def _grouped(keys: Sequence[object]) -> _Groups:
-    """Return all groups of equal keys, those of one too."""
-    groups: dict[object, list[int]] = {}
-    for unit, key in enumerate(keys):
-        groups.setdefault(key, []).append(unit)
-    return list(groups.values())
-
-
-def _tuples(rows: Tensor) -> list[tuple[float, ...]]:
-    return [tuple(row) for row in rows.tolist()]
-
-
-def _twins_by(key: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor, Tensor], _Groups]:
-    """Return an answer that compares other numbers, given in a row for each unit."""
-
-    def groups(W1: Tensor, b1: Tensor, W2: Tensor) -> _Groups:
-        found = _grouped(_tuples(key(W1, b1, W2)))
-        return [group for group in found if len(group) > 1]
-
-    return groups
-
-
-def _all_weights(W1: Tensor, b1: Tensor, W2: Tensor) -> Tensor:
-    return torch.cat([W1.T, b1[:, None], W2], dim=1)
-
-
-def _with_single_ones(W1: Tensor, b1: Tensor, W2: Tensor) -> _Groups:
-    return _grouped(_tuples(_all_weights(W1, b1, W2)))
-
-
-def _pairs(W1: Tensor, b1: Tensor, W2: Tensor) -> _Groups:
-    groups = twins(W1, b1, W2)
-    return sorted(list(pair) for group in groups for pair in combinations(group, 2))
-
-
-def _from_each(W1: Tensor, b1: Tensor, W2: Tensor) -> _Groups:
-    return sorted(group[i:] for group in twins(W1, b1, W2) for i in range(len(group) - 1))
-
-
-def _neighbours(W1: Tensor, b1: Tensor, W2: Tensor) -> _Groups:
-    rows = _tuples(_all_weights(W1, b1, W2))
-    found = groupby(range(len(rows)), key=lambda unit: rows[unit])
-    groups = [list(units) for _, units in found]
-    return [group for group in groups if len(group) > 1]
-
-
-def _by_weights(W1: Tensor, b1: Tensor, W2: Tensor) -> _Groups:
-    rows = _tuples(_all_weights(W1, b1, W2))
-    return sorted(twins(W1, b1, W2), key=lambda group: rows[group[0]])
-
-
-def _other_axis(W1: Tensor, b1: Tensor, W2: Tensor) -> _Groups:
-    rows = [(*W1[i].tolist(), *W2[:, i].tolist()) for i in range(len(b1))]
-    biased = [(*row, b) for row, b in zip(rows, b1.tolist(), strict=True)]
-    return [group for group in _grouped(biased) if len(group) > 1]
-
-
-def _twins_case(W1: list[list[float]], b1: list[float], W2: list[Any]) -> Input:
-    text = f"twins(torch.tensor({W1}), torch.tensor({b1}), torch.tensor({W2}))"
-    return Input((torch.tensor(W1), torch.tensor(b1), torch.tensor(W2)), text)
-
-
 _TWINS = Exercise(
     label="diagnostics-ex-twins",
     reference=twins,
-    task="Two hidden units that begin with the same weights get the same slopes in every step, and stay the same "
-    "for ever. Write twins(W1, b1, W2) for the network tanh(x @ W1 + b1) @ W2. W1 is float of shape (n_in, h), "
-    "b1 (h,) and W2 (h, V). Units belong together if their incoming weights, their biases and their outgoing "
-    "weights are all exactly equal. Return a list of lists of whole numbers, the groups of two units or more: "
-    "each as large as possible, the units in each in rising order, and the groups in the order of their first "
-    "units. Without twins return an empty list.",
+    task=r"""
+    Two hidden units that begin with the same weights get the same gradients in every step, and stay the same
+    for ever. Write `twins(W1, b1, W2)` for a layer and the one after it, of shapes $(n_\text{in}, h)$, $(h,)$
+    and $(h, V)$: a list of the groups of two or more hidden units that have exactly the same weights on the
+    way in, the same bias, and the same weights on the way out, each group a sorted list, groups by their
+    first unit. Why does it not suffice that the weights on the way in are the same?
+    """,
     hints=(
         "Where in W1 are the weights that come into one unit, and where in W2 those that leave it?",
         "Put all numbers of a unit into one row: then units are twins if their rows are equal.",
@@ -412,102 +322,96 @@ _TWINS = Exercise(
         "units in order, and groups and units are sorted on their own.",
     ),
     inputs=(
-        _twins_case([[1.0, 2.0, 1.0]], [0.5, 0.0, 0.5], [[3.0], [2.0], [3.0]]),
-        _twins_case(
+        tensors([[1.0, 2.0, 1.0]], [0.5, 0.0, 0.5], [[3.0], [2.0], [3.0]]),
+        tensors(
             [[1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 2.0, 2.0]],
             [0.5, 0.5, 0.5, -0.5],
             [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]],
         ),
-        _twins_case(
+        tensors(
             [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]],
             [0.0, 0.0, 0.0],
             [[1.0, 1.0, 2.0], [2.0, 2.0, 1.0], [3.0, 3.0, 0.0]],
         ),
-        _twins_case(
+        tensors(
             [[1.0, 0.5, 2.0, 0.5, 1.0, 0.5], [2.0, 2.0, 1.0, 2.0, 2.0, 2.0]],
             [0.0, 1.0, 0.0, 1.0, 0.0, 1.0],
             [[1.0], [2.0], [1.0], [2.0], [1.0], [2.0]],
         ),
-        _twins_case(
+        tensors(
             [[0.5, 0.5, 0.500001, 0.5], [0.25, 0.25, 0.25, 0.25]],
             [1.0, 1.0, 1.0, 1.0],
             [[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [2.0, 1.000001]],
         ),
-        _twins_case([[0.0, 0.0, 0.0]], [0.0, 0.0, 0.0], [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
+        tensors([[0.0, 0.0, 0.0]], [0.0, 0.0, 0.0], [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
     ),
     slips=(
         Slip(
             "outgoing weights are not looked at; units that differ in these get different slopes, and part",
-            _twins_by(lambda W1, b1, W2: torch.cat([W1.T, b1[:, None]], dim=1)),
+            edit(", W2]", "]"),
         ),
-        Slip("the biases are not looked at", _twins_by(lambda W1, b1, W2: torch.cat([W1.T, W2], dim=1))),
+        Slip("the biases are not looked at", edit("b1[:, None], ", "")),
         Slip(
             "only the weights that come in are looked at, without biases and outgoing weights",
-            _twins_by(lambda W1, b1, W2: W1.T),
+            edit("[W1.T, b1[:, None], W2]", "[W1.T]"),
         ),
-        Slip("only the weights that go out are looked at", _twins_by(lambda W1, b1, W2: W2)),
+        Slip("only the weights that go out are looked at", edit("[W1.T, b1[:, None], W2]", "[W2]")),
         Slip(
             "rows and columns are exchanged: what comes into a unit is a column of W1, and what leaves it a row "
             "of W2",
-            _other_axis,
+            edit(
+                "torch.cat([W1.T, b1[:, None], W2], dim=1)",
+                "torch.stack([torch.cat([W1[i], W2[:, i], b1[i : i + 1]]) for i in range(len(b1))])",
+            ),
         ),
         Slip(
             "rows of W1 are compared; those belong to its inputs, and its columns to the units",
-            _twins_by(lambda W1, b1, W2: W1),
+            edit("[W1.T, b1[:, None], W2]", "[W1]"),
         ),
-        Slip("units without a twin are there as well, in groups of one", _with_single_ones),
-        Slip("those are pairs; three units that are equal make one group", _pairs),
+        Slip("units without a twin are there as well, in groups of one", edit(" if len(group) > 1", "")),
         Slip(
-            "a group comes once for each of its units; once is enough",
-            lambda W1, b1, W2: sorted(group for group in twins(W1, b1, W2) for _ in group),
+            "those are pairs; three units that are equal make one group",
+            edit(
+                "[group for group in groups.values() if len(group) > 1]",
+                "sorted([a, b] for group in groups.values() for a in group for b in group if a < b)",
+            ),
+        ),
+        Slip("a group comes once for each of its units; once is enough", edit("> 1]", "> 1 for _ in group]")),
+        Slip(
+            "a group comes again without its first unit; each unit belongs to one group at most",
+            edit(
+                "[group for group in groups.values() if len(group) > 1]",
+                "sorted(group[i:] for group in groups.values() for i in range(len(group) - 1))",
+            ),
         ),
         Slip(
-            "a group comes again without its first unit; each unit belongs to one group at most", _from_each
+            "only neighbours are compared; twins may have others between them",
+            edit(
+                "tuple(row)", "next(i for i in range(unit + 1) if (rows[i : unit + 1] == rows[unit]).all())"
+            ),
         ),
-        Slip("only neighbours are compared; twins may have others between them", _neighbours),
         Slip(
             "units that are nearly equal are taken for twins; their slopes differ, and they will part",
-            _twins_by(lambda W1, b1, W2: _all_weights(W1, b1, W2).mul(1e4).round()),
+            edit("dim=1)", "dim=1).mul(1e4).round()"),
         ),
         Slip(
             "the sums of the weights are compared; different weights can have the same sum",
-            _twins_by(lambda W1, b1, W2: _all_weights(W1, b1, W2).sum(1, keepdim=True)),
+            edit("dim=1)", "dim=1).sum(1, keepdim=True)"),
         ),
         Slip(
             "the groups are in the order of their weights; the one with the first unit comes first",
-            _by_weights,
+            edit("groups.values()", "[groups[row] for row in sorted(groups)]"),
         ),
         Slip(
             "the units stand in one list; those of each group belong in a list of their own",
-            lambda W1, b1, W2: [unit for g in twins(W1, b1, W2) for unit in g],
+            edit("[group for", "[unit for"),
+            edit("> 1]", "> 1 for unit in group]"),
         ),
     ),
 )
 
 
-_Rule = Callable[[Sequence[float]], bool]
 _RULES = ("signal vanishes", "saturated", "rate too small", "rate too large")
-
-
-def _doctor(
-    order: Sequence[int] = (0, 1, 2, 3),
-    vanishes: _Rule = lambda stds: stds[-1] < stds[0] / 3,
-    saturated: _Rule = lambda stds: max(stds) > 0.9,
-    small: _Rule = lambda ratios: median(ratios) < 1e-4,
-    large: _Rule = lambda ratios: median(ratios) > 1e-2,
-) -> Callable[[list[float], list[float]], str]:
-    """Return an answer with other rules, or in another order."""
-
-    def answer(stds: list[float], ratios: list[float]) -> str:
-        fits = vanishes(stds), saturated(stds), small(ratios), large(ratios)
-        return next((_RULES[i] for i in order if fits[i]), "healthy")
-
-    return answer
-
-
-def _typical(of: Callable[[Sequence[float]], float]) -> Callable[..., str]:
-    """Return an answer that judges the ratios by another number than the median."""
-    return _doctor(small=lambda ratios: of(ratios) < 1e-4, large=lambda ratios: of(ratios) > 1e-2)
 
 
 def _known(args: Sequence[Any], parts: Parts) -> str:
@@ -522,14 +426,15 @@ _WELL, _GOOD = [0.65, 0.6, 0.55], [1e-3, 2e-3, 8e-4]
 _DIAGNOSE = Exercise(
     label="diagnostics-ex-doctor",
     reference=diagnose,
-    task="Write diagnose(stds, ratios), which sums up a network's vital signs in one string. stds is a list of "
-    "floats above 0: the standard deviation of the tanh activations in each layer of a new network, that of the "
-    "first layer first. ratios is a list of floats, as typical in training: for each weight matrix the size of "
-    "an update over the size of the weights, as plain numbers and not as logarithms. Neither is empty. Return "
-    'the first of these that fits. "signal vanishes": the last of the stds is below a third of the first. '
-    '"saturated": any of the stds is above 0.9. "rate too small": the median of the ratios is below 1e-4. "rate '
-    'too large": the median of the ratios is above 1e-2. "healthy": nothing else fits. The median of an even '
-    "number of ratios is the mean of the two in the middle.",
+    task="""
+    Write `diagnose(stds, ratios)`, which is given the standard deviation of the activations of each layer of
+    a tanh network, first layer first, and the ratio of update to weights of each weight matrix, a plain
+    number and not a logarithm, and returns the first of these that fits, as a string. "signal vanishes": the
+    last deviation is less than a third of the first. "saturated": any of them is above $0.9$. "rate too
+    small": the median of the ratios, of an even number of them the mean of the two in the middle, is below
+    $10^{-4}$. "rate too large": it is above $10^{-2}$. Otherwise, "healthy". Let it see the last readings of
+    the four patients. Whom does it not help, and why?
+    """,
     hints=(
         "The order of the questions is the order of the task: as soon as one of them is answered with yes, you "
         "are done.",
@@ -564,84 +469,99 @@ _DIAGNOSE = Exercise(
     ),
     slips=(
         Slip(
-            "saturation was asked about before the vanishing signal, which comes first", _doctor((1, 0, 2, 3))
+            "saturation was asked about before the vanishing signal, which comes first",
+            edit('"signal vanishes":', '"saturated": max(stds) > 0.9,\n        "signal vanishes":'),
         ),
-        Slip("the rate was asked about before the activations, which come first", _doctor((2, 3, 0, 1))),
-        Slip("that is the last finding that fits; the first one is asked for", _doctor((3, 2, 1, 0))),
+        Slip(
+            "the rate was asked about before the activations, which come first",
+            edit(
+                '"signal vanishes":',
+                '"rate too small": typical < 1e-4,\n'
+                '        "rate too large": typical > 1e-2,\n'
+                '        "signal vanishes":',
+            ),
+        ),
+        Slip(
+            "that is the last finding that fits; the first one is asked for",
+            edit(
+                "next(finding for finding, fits in findings.items() if fits)",
+                'next((finding for finding, fits in [*findings.items()][3::-1] if fits), "healthy")',
+            ),
+        ),
         Slip(
             "the mean of the ratios was taken, which one large ratio can move far; take the median",
-            _typical(fmean),
+            edit("median(ratios)", "sum(ratios) / len(ratios)"),
         ),
         Slip(
             "of two ratios in the middle the lower was taken for the median, as torch does; take their mean",
-            _typical(median_low),
+            edit("median(ratios)", "sorted(ratios)[(len(ratios) - 1) // 2]"),
         ),
         Slip(
             "the ratios were not sorted: the median is in the middle of their sizes, not of the list",
-            _typical(lambda ratios: ratios[len(ratios) // 2]),
+            edit("median(ratios)", "ratios[len(ratios) // 2]"),
         ),
         Slip(
             "a single ratio that is out of bounds was taken for a finding; the median is what counts",
-            _doctor(small=lambda ratios: min(ratios) < 1e-4, large=lambda ratios: max(ratios) > 1e-2),
+            edit("typical <", "min(ratios) <"),
+            edit("typical >", "max(ratios) >"),
         ),
         Slip(
             "the logarithm of the median was compared with bounds that are plain numbers",
-            _typical(lambda ratios: math.log10(median(ratios))),
+            edit("median(ratios)", "math.log10(median(ratios))"),
         ),
         Slip(
             "the bounds are those of logarithms, and the ratios are plain numbers",
-            _doctor(small=lambda ratios: median(ratios) < -4, large=lambda ratios: median(ratios) > -2),
+            edit("1e-4", "-4"),
+            edit("1e-2", "-2"),
         ),
         Slip(
             "a ratio below a thousandth was called too small; the bound is a tenth of that, 1e-4",
-            _doctor(small=lambda ratios: median(ratios) < 1e-3),
+            edit("1e-4", "1e-3"),
         ),
         Slip(
             "a ratio above a thousandth was called too large; the bound is ten times that, 1e-2",
-            _doctor(large=lambda ratios: median(ratios) > 1e-3),
+            edit("1e-2", "1e-3"),
         ),
-        Slip("the vanishing signal is not asked about", _doctor((1, 2, 3))),
-        Slip("saturation is not asked about", _doctor((0, 2, 3))),
+        Slip("the vanishing signal is not asked about", edit("stds[-1] < stds[0] / 3", "False")),
+        Slip("saturation is not asked about", edit("max(stds) > 0.9", "False")),
         Slip(
             "saturation was looked for in the last layer alone; it may be in any of them",
-            _doctor(saturated=lambda stds: stds[-1] > 0.9),
+            edit("max(stds)", "stds[-1]"),
         ),
         Slip(
             "saturation was looked for in the first layer alone; it may be in any of them",
-            _doctor(saturated=lambda stds: stds[0] > 0.9),
+            edit("max(stds)", "stds[0]"),
         ),
         Slip(
             "saturation was called only where every layer is beyond 0.9; one is enough",
-            _doctor(saturated=lambda stds: min(stds) > 0.9),
+            edit("max(stds)", "min(stds)"),
         ),
         Slip(
             "the mean of the layers was compared with 0.9; one layer is enough for saturation",
-            _doctor(saturated=lambda stds: fmean(stds) > 0.9),
+            edit("max(stds)", "sum(stds) / len(stds)"),
         ),
         Slip(
             "any layer below a third of the first was taken for a vanishing signal; look at the last one",
-            _doctor(vanishes=lambda stds: min(stds) < stds[0] / 3),
+            edit("stds[-1] <", "min(stds) <"),
         ),
         Slip(
             "the last layer was compared with the largest; compare it with the first",
-            _doctor(vanishes=lambda stds: stds[-1] < max(stds) / 3),
+            edit("stds[0] / 3", "max(stds) / 3"),
         ),
         Slip(
             "the first layer and the last are exchanged: the signal vanishes if the last is much the smaller",
-            _doctor(vanishes=lambda stds: stds[0] < stds[-1] / 3),
+            edit("stds[-1] < stds[0] / 3", "stds[0] < stds[-1] / 3"),
         ),
         Slip(
             "the last layer was compared with the number a third; the bound is a third of the first layer",
-            _doctor(vanishes=lambda stds: stds[-1] < 1 / 3),
+            edit("stds[0] / 3", "1 / 3"),
         ),
         Slip(
             "a number exactly at its bound was counted as beyond it",
-            _doctor(
-                vanishes=lambda stds: stds[-1] <= stds[0] / 3,
-                saturated=lambda stds: max(stds) >= 0.9,
-                small=lambda ratios: median(ratios) <= 1e-4,
-                large=lambda ratios: median(ratios) >= 1e-2,
-            ),
+            edit("stds[-1] <", "stds[-1] <="),
+            edit("> 0.9", ">= 0.9"),
+            edit("< 1e-4", "<= 1e-4"),
+            edit("> 1e-2", ">= 1e-2"),
         ),
     ),
     properties=(_known,),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nnz.exercises._observe import RESULT, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import call, spelled, tensors
+from nnz.exercises.checker.observe import RESULT, Parts
 
 
 def receptive_field(kernel: int, dilations: Sequence[int]) -> int:
@@ -58,12 +57,12 @@ def top_p(probs: Tensor, p: float) -> Tensor:
 _FIELD = Exercise(
     label="dilated-ex-field",
     reference=receptive_field,
-    task="Write receptive_field(kernel, dilations), which returns on how many positions of the input an output "
-    "depends after a stack of dilated causal convolutions, one on top of another. Each layer makes a position "
-    "from kernel positions below it, a whole number of at least 1: itself, the one that is its dilation to the "
-    "left, the one that is two dilations to the left, and so on. dilations is a list of at least one whole "
-    "number of at least 1, of the lowest layer first. Count the leftmost position that it can depend on, itself, "
-    "and all that lie between. Return a whole number.",
+    task="""
+    Write `receptive_field(kernel, dilations)`: on how many positions does an output depend, if each layer
+    joins `kernel` positions that are its dilation apart, the last of them the one above which it stands?
+    `dilations` lists those of the layers, the lowest first. Count the leftmost position that it can depend
+    on, itself, and all that lie between.
+    """,
     hints=(
         "Begin with one layer of kernel 2. How far to the left does it look, and how many positions are that, "
         "with the one where it stands?",
@@ -85,76 +84,44 @@ _FIELD = Exercise(
         Slip(
             "every layer was taken to look one dilation to the left; with a larger kernel it is kernel - 1 of "
             "them",
-            lambda kernel, dilations: 1 + sum(dilations),
+            edit("(kernel - 1) * ", ""),
         ),
-        Slip(
-            "the position where the output stands is not counted",
-            lambda kernel, dilations: receptive_field(kernel, dilations) - 1,
-        ),
+        Slip("the position where the output stands is not counted", edit("1 + ", "")),
         Slip(
             "the layers were multiplied; how far they look adds up",
-            lambda kernel, dilations: kernel ** len(dilations),
+            edit("1 + (kernel - 1) * sum(dilations)", "kernel ** len(dilations)"),
         ),
         Slip(
             "the dilations were multiplied; how far the layers look adds up",
-            lambda kernel, dilations: 1 + (kernel - 1) * math.prod(dilations),
+            edit("sum(dilations)", "math.prod(dilations)"),
         ),
         Slip(
             "each layer was taken to look kernel dilations to the left; one of its positions is where it stands",
-            lambda kernel, dilations: 1 + kernel * sum(dilations),
+            edit("(kernel - 1)", "kernel"),
         ),
         Slip(
             "that is what the last layer alone sees; the layers below look further from there",
-            lambda kernel, dilations: 1 + (kernel - 1) * dilations[-1],
+            edit("sum(dilations)", "dilations[-1]"),
         ),
         Slip(
             "that is kernel times the largest dilation, which fits a stack of kernel 2 whose dilations double "
             "once; add up the layers",
-            lambda kernel, dilations: kernel * max(dilations),
+            edit("1 + (kernel - 1) * sum(dilations)", "kernel * max(dilations)"),
         ),
         Slip(
             "the dilations were not looked at: that is the field of layers without any",
-            lambda kernel, dilations: 1 + (kernel - 1) * len(dilations),
+            edit("sum(dilations)", "len(dilations)"),
         ),
         Slip(
             "each layer counts the position where it stands once more; it is the same for all",
-            lambda kernel, dilations: sum(1 + (kernel - 1) * d for d in dilations),
+            edit(
+                "1 + (kernel - 1) * sum(dilations)",
+                "sum(1 + (kernel - 1) * dilation for dilation in dilations)",
+            ),
         ),
     ),
     tolerance=1e-12,
 )
-
-
-Conv = Callable[[Tensor, Tensor, Tensor, int], Tensor]
-
-
-def _padded(
-    sides: Callable[[int], tuple[int, int]],
-    *,
-    reach: Callable[[int, int], int] = lambda K, dilation: (K - 1) * dilation,
-    dilated: bool = True,
-    cut: Callable[[Tensor, int], Tensor] = lambda y, T: y,
-) -> Conv:
-    """Return an answer that pads otherwise, forgets the dilation, or cuts the result."""
-
-    def conv(x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
-        sized = F.pad(x, sides(reach(weight.shape[2], dilation)))
-        y = F.conv1d(sized, weight, bias, dilation=dilation if dilated else 1)
-        return cut(y, x.shape[2])
-
-    return conv
-
-
-def _with_edge(x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
-    reach = (weight.shape[2] - 1) * dilation
-    edged = torch.cat([x[:, :, :1].expand(-1, -1, reach), x], dim=2)
-    return F.conv1d(edged, weight, bias, dilation=dilation)
-
-
-def _around(x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
-    reach = (weight.shape[2] - 1) * dilation
-    places = torch.arange(-reach, x.shape[2]) % x.shape[2]
-    return F.conv1d(x[:, :, places], weight, bias, dilation=dilation)
 
 
 def _where_off(args: Sequence[Any], parts: Parts) -> str:
@@ -174,24 +141,16 @@ def _where_off(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _conv_case(x: list[list[list[float]]], weight: Any, bias: Any, d: int) -> Input:
-    tensors = [torch.tensor(given) for given in (x, weight, bias)]
-    shown = ", ".join(f"torch.tensor({given})" for given in (x, weight, bias))
-    return Input((*tensors, d), f"causal_conv({shown}, {d})")
-
-
-_WAVES = (torch.arange(48.0).view(2, 3, 8) ** 2) % 11 / 4
-_KERNELS = (torch.arange(24.0).view(2, 3, 4) ** 2) % 7 / 2 - 1
-
 _CONV = Exercise(
     label="dilated-ex-conv",
     reference=causal_conv,
-    task="torch has convolutions that do not know which way time goes. Write causal_conv(x, weight, bias, "
-    "dilation) with torch.nn.functional.conv1d. x is float of shape (B, C, T), time last; weight is float of "
-    "shape (C', C, K) and bias of shape (C',), both as conv1d takes them; dilation is a whole number of at least "
-    "1. Return float of shape (B, C', T): at each position t it is made of x at t, which meets the last of the K "
-    "slices of weight, at t - dilation, which meets the one before, and so on. Where these lie left of position "
-    "0, x is taken to be 0.",
+    task="""
+    Write `causal_conv(x, weight, bias, dilation)` with `F.conv1d`, for $x$ of shape $(B, C, T)$ and kernels
+    of any size $K$, such that the result has the length of $x$ and no position sees what is to the right of
+    it. `weight` has shape $(C', C, K)$ and `bias` $(C',)$, as `F.conv1d` takes them: the last slice of the
+    weight meets $x$ at the position itself, the one before meets it `dilation` places to the left, and so on;
+    left of the beginning $x$ is taken to be 0. The padding that `F.conv1d` offers is on both sides.
+    """,
     hints=(
         "conv1d without any padding gives fewer positions than it gets. How many fewer, with K slices that are "
         "dilation apart?",
@@ -201,81 +160,71 @@ _CONV = Exercise(
         "left and on the right of the last axis.",
     ),
     inputs=(
-        _conv_case([[[1.0, 2.0, 4.0]]], [[[10.0, 1.0]]], [0.0], 1),
-        _conv_case([[[1.0, 2.0, 4.0, 3.0]]], [[[10.0, 1.0]]], [0.5], 2),
-        _conv_case([[[1.0, -1.0, 2.0, 0.5, 3.0]]], [[[0.5, -1.0, 2.0]]], [0.25], 1),
-        Input(
-            (_WAVES, _KERNELS, torch.tensor([0.5, -1.0]), 2),
-            "causal_conv((torch.arange(48.0).view(2, 3, 8) ** 2) % 11 / 4, (torch.arange(24.0).view(2, 3, 4) ** "
-            "2) % 7 / 2 - 1, torch.tensor([0.5, -1.0]), 2)",
+        tensors([[[1.0, 2.0, 4.0]]], [[[10.0, 1.0]]], [0.0], 1),
+        tensors([[[1.0, 2.0, 4.0, 3.0]]], [[[10.0, 1.0]]], [0.5], 2),
+        tensors([[[1.0, -1.0, 2.0, 0.5, 3.0]]], [[[0.5, -1.0, 2.0]]], [0.25], 1),
+        spelled(
+            "(torch.arange(48.0).view(2, 3, 8) ** 2) % 11 / 4, (torch.arange(24.0).view(2, 3, "
+            "4) ** 2) % 7 / 2 - 1, torch.tensor([0.5, -1.0]), 2"
         ),
     ),
     slips=(
         Slip(
             "the zeros are shared out to both sides, so each position looks into its future; all belong on the "
             "left",
-            _padded(lambda reach: (reach // 2, reach - reach // 2)),
+            edit("(reach, 0)", "(reach // 2, reach - reach // 2)"),
         ),
         Slip(
             "the zeros are shared out to both sides, the larger part on the left; all belong there",
-            _padded(lambda reach: (reach - reach // 2, reach // 2)),
+            edit("(reach, 0)", "(reach - reach // 2, reach // 2)"),
         ),
         Slip(
             "the zeros are on the right, so a position is made of itself and what comes after it",
-            _padded(lambda reach: (0, reach)),
+            edit("(reach, 0)", "(0, reach)"),
         ),
         Slip(
             "there are zeros on both sides, all of them on each, and the result is longer than x",
-            _padded(lambda reach: (reach, reach)),
+            edit("(reach, 0)", "(reach, reach)"),
         ),
-        Slip("no zeros were put before x, and the result is shorter", _padded(lambda reach: (0, 0))),
+        Slip("no zeros were put before x, and the result is shorter", edit("F.pad(x, (reach, 0))", "x")),
         Slip(
             "there are K - 1 zeros; a dilated layer looks that many dilations back",
-            _padded(lambda reach: (reach, 0), reach=lambda K, dilation: K - 1),
+            edit("(weight.shape[2] - 1) * dilation", "weight.shape[2] - 1"),
         ),
         Slip(
             "the layer is not dilated: it looks at neighbours, whatever dilation is",
-            _padded(lambda reach: (reach, 0), reach=lambda K, dilation: K - 1, dilated=False),
+            edit("(weight.shape[2] - 1) * dilation", "weight.shape[2] - 1"),
+            edit("=dilation", "=1"),
         ),
         Slip(
             "the zeros are those of a dilated layer and conv1d was not told of the dilation",
-            _padded(lambda reach: (reach, 0), dilated=False),
+            edit("=dilation", "=1"),
         ),
         Slip(
             "there are K * dilation zeros, one dilation too many: the last slice meets the position itself",
-            _padded(lambda reach: (reach, 0), reach=lambda K, dilation: K * dilation),
+            edit("(weight.shape[2] - 1)", "weight.shape[2]"),
         ),
         Slip(
             "each position is made of those before it alone, as if it must not see itself",
-            _padded(
-                lambda reach: (reach, 0),
-                reach=lambda K, dilation: (K - 1) * dilation + 1,
-                cut=lambda y, T: y[:, :, :T],
-            ),
+            edit("(reach, 0)", "(reach + 1, -1)"),
         ),
         Slip(
             "the slices of the weight are the wrong way round: the last one meets the position itself",
-            lambda x, weight, bias, dilation: causal_conv(x, weight.flip(2), bias, dilation),
+            edit("weight, bias", "weight.flip(2), bias"),
+        ),
+        Slip("the bias is left out", edit("weight, bias", "weight, None")),
+        Slip(
+            "left of position 0 there is the first column of x again; it should be 0",
+            edit("(reach, 0)", '(reach, 0), mode="replicate"'),
         ),
         Slip(
-            "the bias is left out",
-            lambda x, weight, bias, dilation: causal_conv(x, weight, torch.zeros_like(bias), dilation),
+            "left of position 0 there is the end of x, which is the future; it should be 0",
+            edit("(reach, 0)", '(reach, 0), mode="circular"'),
         ),
-        Slip("left of position 0 there is the first column of x again; it should be 0", _with_edge),
-        Slip("left of position 0 there is the end of x, which is the future; it should be 0", _around),
     ),
     properties=(_where_off,),
     tolerance=1e-5,
 )
-
-
-def _with_ends(lengths: Tensor) -> Tensor:
-    return packed_places(lengths + 1)
-
-
-def _table(lengths: Tensor) -> Tensor:
-    longest = int(lengths.max())
-    return torch.arange(longest).expand(len(lengths), -1).clone()
 
 
 def _cut_into_names(args: Sequence[Any], parts: Parts) -> str:
@@ -290,10 +239,12 @@ def _cut_into_names(args: Sequence[Any], parts: Parts) -> str:
 _PLACES = Exercise(
     label="dilated-ex-places",
     reference=packed_places,
-    task="Names are laid end to end, a row for each letter, without any padding. Write packed_places(lengths), "
-    "which says of each row how many letters of the same name stand before it. lengths is int64 of shape (n,): "
-    "how many letters each name has, at least one. Return int64 of shape (N,), N being the sum of lengths: for "
-    "lengths [3, 2] it is [0, 1, 2, 0, 1]. Try to do without a loop over names.",
+    task="""
+    A batch can also be made of names laid end to end, a row for each letter; then it must be known where each
+    of them begins. Write `packed_places(lengths)`, which returns for each letter how many letters of its own
+    name stand before it, without a loop over the names: `[3, 2]` becomes `[0, 1, 2, 0, 1]`. `lengths` and the
+    result are int64, and every name has a letter.
+    """,
     hints=(
         "Number all rows from 0. What has to be taken off the numbers of the second name, and what off those of "
         "the third?",
@@ -310,79 +261,63 @@ _PLACES = Exercise(
     slips=(
         Slip(
             "the places are counted from 1; before the first letter there are none",
-            lambda lengths: packed_places(lengths) + 1,
+            edit("return torch", "return 1 + torch"),
         ),
         Slip(
             "the rows are numbered through; each name begins again at 0",
-            lambda lengths: torch.arange(int(lengths.sum())),
+            edit(" - first.repeat_interleave(lengths)", ""),
         ),
         Slip(
             "that says which name a row belongs to; the place inside the name is asked for",
-            lambda lengths: torch.arange(len(lengths)).repeat_interleave(lengths),
+            edit("torch.arange(int(lengths.sum())) - first.", "torch.arange(len(lengths))."),
         ),
         Slip(
             "that is how many letters come after; those before are asked for",
-            lambda lengths: lengths.repeat_interleave(lengths) - 1 - packed_places(lengths),
-        ),
-        Slip("the end tokens have rows, too; here there are only letters", _with_ends),
-        Slip(
-            "there is a row of padding before the first name; here there is none",
-            lambda lengths: F.pad(packed_places(lengths), (1, 0)),
-        ),
-        Slip(
-            "where a name ends was taken off, not where it begins, so the places are negative",
-            lambda lengths: torch.arange(int(lengths.sum())) - lengths.cumsum(0).repeat_interleave(lengths),
-        ),
-        Slip("there is a row for each name, as long as the longest; the names should be end to end", _table),
-        Slip(
-            "those are the places where the names begin; say of every row how far it is from there",
-            lambda lengths: (lengths.cumsum(0) - lengths).repeat_interleave(lengths),
-        ),
-        Slip(
-            "the length of the name before was taken off, not that of all names before",
-            lambda lengths: (
-                torch.arange(int(lengths.sum())) - F.pad(lengths, (1, 0))[:-1].repeat_interleave(lengths)
+            edit(
+                "torch.arange(int(lengths.sum())) - first.repeat_interleave(lengths)",
+                "(first + lengths - 1).repeat_interleave(lengths) - torch.arange(int(lengths.sum()))",
             ),
         ),
         Slip(
+            "the end tokens have rows, too; here there are only letters",
+            edit("    first", "    lengths = lengths + 1\n    first"),
+        ),
+        Slip(
+            "there is a row of padding before the first name; here there is none",
+            edit("return torch", "return F.pad(torch"),
+            edit("interleave(lengths)", "interleave(lengths), (1, 0))"),
+        ),
+        Slip(
+            "where a name ends was taken off, not where it begins, so the places are negative",
+            edit("cumsum(0) - lengths", "cumsum(0)"),
+        ),
+        Slip(
+            "there is a row for each name, as long as the longest; the names should be end to end",
+            edit(
+                "torch.arange(int(lengths.sum())) - first.repeat_interleave(lengths)",
+                "torch.arange(int(lengths.max())).repeat(len(lengths), 1)",
+            ),
+        ),
+        Slip(
+            "those are the places where the names begin; say of every row how far it is from there",
+            edit("torch.arange(int(lengths.sum())) - first", "first"),
+        ),
+        Slip(
+            "the length of the name before was taken off, not that of all names before",
+            edit("lengths.cumsum(0) - lengths", "F.pad(lengths, (1, 0))[:-1]"),
+        ),
+        Slip(
             "those are the numbers in a list; a tensor of int64 is asked for",
-            lambda lengths: packed_places(lengths).tolist(),
+            edit("return torch", "return (torch"),
+            edit("interleave(lengths)", "interleave(lengths)).tolist()"),
         ),
         Slip(
             "the numbers are floating-point; places are whole numbers, int64",
-            lambda lengths: packed_places(lengths).float(),
+            edit("int(lengths", "float(lengths"),
         ),
     ),
     properties=(_cut_into_names,),
 )
-
-
-Dilations = Callable[[int, Sequence[int]], object]
-
-
-def _stacks(repeats: Callable[[int, int], float]) -> Dilations:
-    """Return an answer with another number of stacks, from the length and the sum of one."""
-    return lambda length, stack: list(stack) * max(1, math.ceil(repeats(length, sum(stack))))
-
-
-def _cut_short(length: int, stack: Sequence[int]) -> list[int]:
-    chosen: list[int] = []
-    for dilation in itertools.cycle(stack):
-        if 1 + sum(chosen) >= length:
-            break
-        chosen.append(dilation)
-    return chosen
-
-
-def _doubling(length: int, stack: Sequence[int]) -> list[int]:
-    chosen = [*stack]
-    while 1 + sum(chosen) < length:
-        chosen.append(2 * chosen[-1])
-    return chosen
-
-
-def _layer_by_layer(length: int, stack: Sequence[int]) -> list[int]:
-    return sorted(dilations_for(length, stack))
 
 
 def _wide_enough(args: Sequence[Any], parts: Parts) -> str:
@@ -402,12 +337,12 @@ def _wide_enough(args: Sequence[Any], parts: Parts) -> str:
 _STACKS = Exercise(
     label="dilated-ex-stacks",
     reference=dilations_for,
-    task="WaveNet repeats its dilations: 1, 2, 4 and so on up to some largest one, then the same again, and once "
-    "more. Write dilations_for(length, stack): the dilations of a network that consists of whole stacks, as few "
-    "as possible, and whose receptive field is at least length characters. length is a whole number of at least "
-    "2, and stack a list of at least one whole number of at least 1, the dilations of one stack; each layer has "
-    "kernel 2. Return a list of whole numbers, stack after stack: for 12 characters and [1, 2, 4] it is "
-    "[1, 2, 4, 1, 2, 4].",
+    task="""
+    WaveNet repeats its dilations, stack after stack. Write `dilations_for(length, stack)`: the dilations of
+    as few whole stacks as see `length` characters, 2 or more, with kernel 2, as a list; for 12 characters and
+    `[1, 2, 4]` it is `[1, 2, 4, 1, 2, 4]`. How many stacks of 1, 2, 4 see the longest name of the list and
+    the full stop before it? Train such a network, if you have the time.
+    """,
     hints=(
         "What does one stack add to the receptive field, and what is it without any layer?",
         "The character where the output stands is seen anyway. The others have to be covered by the sums of the "
@@ -428,70 +363,58 @@ _STACKS = Exercise(
         Slip(
             "where one character more is to be seen than the dilations sum to there is a stack too many; the "
             "position where the output stands is seen, too: 1, 2 and 4 see 8 characters, not 7",
-            _stacks(lambda length, total: length / total),
+            edit("(length - 1)", "length"),
         ),
         Slip(
             "the number of stacks was rounded down, so the field is too small wherever it is no whole number",
-            _stacks(lambda length, total: (length - 1) // total),
+            edit("math.ceil((length - 1) / sum(stack))", "max(1, (length - 1) // sum(stack))"),
         ),
         Slip(
             "the number of stacks was rounded to the nearest, so the field may be too small",
-            _stacks(lambda length, total: round((length - 1) / total)),
+            edit("math.ceil((length - 1) / sum(stack))", "max(1, round((length - 1) / sum(stack)))"),
         ),
         Slip(
             "each stack was taken to add its whole field; the positions where they meet are the same, so two "
             "stacks that see 8 see 15",
-            _stacks(lambda length, total: length / (total + 1)),
+            edit("(length - 1) / sum(stack)", "length / (sum(stack) + 1)"),
         ),
-        Slip("it stops within a stack, as soon as the field is large enough; stacks are whole", _cut_short),
-        Slip("the dilations went on doubling; the stack is repeated", _doubling),
+        Slip(
+            "it stops within a stack, as soon as the field is large enough; stacks are whole",
+            edit(
+                "return list(stack) * repeats",
+                "found = list(stack) * repeats\n"
+                "    while sum(found[:-1]) >= length - 1:\n"
+                "        found.pop()\n"
+                "    return found",
+            ),
+        ),
+        Slip(
+            "the dilations went on doubling; the stack is repeated",
+            edit(
+                "return list(stack) * repeats",
+                "found = list(stack)\n"
+                "    while sum(found) < length - 1:\n"
+                "        found.append(2 * found[-1])\n"
+                "    return found",
+            ),
+        ),
         Slip(
             "each layer is repeated before the next; the whole stack is done, and then the whole stack again",
-            _layer_by_layer,
+            edit("list(stack) * repeats", "sorted(list(stack) * repeats)"),
         ),
         Slip(
             "that is one list for each stack; put all dilations into one",
-            lambda length, stack: [
-                list(stack) for _ in range(len(dilations_for(length, stack)) // len(stack))
-            ],
+            edit("list(stack) * repeats", "[list(stack)] * repeats"),
         ),
         Slip(
             "that is how many stacks there are; the dilations themselves are asked for",
-            lambda length, stack: len(dilations_for(length, stack)) // len(stack),
+            edit("list(stack) * repeats", "repeats"),
         ),
-        Slip("that is one stack, however many characters are to be seen", lambda length, stack: [*stack]),
+        Slip("that is one stack, however many characters are to be seen", edit(" * repeats", "")),
     ),
     properties=(_wide_enough,),
     tolerance=1e-12,
 )
-
-
-Unit = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-
-
-def _unit(
-    act: Callable[[Tensor, Tensor], Tensor] = lambda a, b: torch.tanh(a) * torch.sigmoid(b),
-    *,
-    join: Callable[[Tensor, Tensor], Tensor] = lambda left, now: torch.cat([left, now], dim=-1),
-    halves: Callable[[Tensor], Sequence[Tensor]] = lambda both: both.chunk(2, -1),
-    with_bias: bool = True,
-) -> Unit:
-    """Return an answer with one thing or another done differently."""
-
-    def unit(left: Tensor, now: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        both = join(left, now) @ weight
-        a, b = halves(both + bias if with_bias else both)
-        return act(a, b)
-
-    return unit
-
-
-def _half_of_each(left: Tensor, now: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    C = left.shape[-1]
-    half = weight.shape[1] // 2
-    filtered = left @ weight[:C, :half] + bias[:half]
-    gate = now @ weight[C:, half:] + bias[half:]
-    return torch.tanh(filtered) * torch.sigmoid(gate)
 
 
 def _within_one(args: Sequence[Any], parts: Parts) -> str:
@@ -502,23 +425,17 @@ def _within_one(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _gate_case(left: Any, now: Any, weight: list[list[float]], bias: list[float]) -> Input:
-    tensors = tuple(torch.tensor(given) for given in (left, now, weight, bias))
-    shown = ", ".join(f"torch.tensor({given})" for given in (left, now, weight, bias))
-    return Input(tensors, f"gated({shown})")
-
-
-_STEPS = torch.arange(24.0).view(2, 4, 3)
-
 _GATED = Exercise(
     label="dilated-ex-gate",
     reference=gated,
-    task="Write gated(left, now, weight, bias), the gated activation unit of WaveNet. left and now are float of "
-    "the same shape, (..., C): the features at the position that is the dilation to the left, and at the "
-    "position itself. weight is float of shape (2C, 2C'), bias of shape (2C',). Multiply left and now, side by "
-    "side in this order, by weight, and add bias. Of the 2C' numbers at each position the first C' go through "
-    "tanh and the last C' through the logistic function, and the two are multiplied. Return float of shape (..., "
-    "C').",
+    task=r"""
+    Write `gated(left, now, weight, bias)` after WaveNet's gated unit {eq}`eq-gate`, for `left` and `now` of
+    shape $(\dots, C)$, the features at the position that is the dilation to the left and at the position
+    itself, and a weight of shape $(2C, 2C')$ whose first $C'$ columns make the filter, through tanh, and the
+    others the gate, through the logistic function; the bias has shape $(2C',)$. The weight meets `left` and
+    `now` side by side in this order, and the product of filter and gate is returned, of shape $(\dots, C')$.
+    What comes out for a gate with a bias of $-10$, and with one of $10$?
+    """,
     hints=(
         "There is one matrix product. What is the last axis of the two inputs side by side, and what is it "
         "after the product?",
@@ -527,108 +444,63 @@ _GATED = Exercise(
         "One half says what could be passed on, from -1 to 1, and the other how much of it is, from 0 to 1.",
     ),
     inputs=(
-        _gate_case([[1.0]], [[2.0]], [[1.0, -0.5], [0.25, 0.75]], [0.0, 0.5]),
-        _gate_case(
+        tensors([[1.0]], [[2.0]], [[1.0, -0.5], [0.25, 0.75]], [0.0, 0.5]),
+        tensors(
             [[0.5, -1.0], [1.5, 0.0]],
             [[1.0, 0.25], [-0.5, 2.0]],
             [[0.5, -1.0, 0.25, 1.0], [1.0, 0.5, -0.5, 0.0], [-0.25, 0.75, 1.0, -1.5], [0.5, 0.25, 0.75, 0.5]],
             [0.5, -0.25, 0.0, 1.0],
         ),
-        Input(
-            (
-                _STEPS**2 % 5 - 2,
-                _STEPS**2 % 7 - 3,
-                torch.arange(24.0).view(6, 4) % 5 / 4 - 0.5,
-                torch.tensor([0.25, -0.5, 0.5, 1.0]),
-            ),
-            "gated(x**2 % 5 - 2, x**2 % 7 - 3, torch.arange(24.0).view(6, 4) % 5 / 4 - 0.5, "
-            "torch.tensor([0.25, -0.5, 0.5, 1.0])) where x = torch.arange(24.0).view(2, 4, 3)",
+        spelled(
+            "x**2 % 5 - 2, x**2 % 7 - 3, torch.arange(24.0).view(6, 4) % 5 / 4 - 0.5, "
+            "torch.tensor([0.25, -0.5, 0.5, 1.0]) where x = torch.arange(24.0).view(2, 4, 3)"
         ),
     ),
     slips=(
         Slip(
             "the halves are exchanged: the first goes through tanh, the last is the gate",
-            _unit(lambda a, b: torch.sigmoid(a) * torch.tanh(b)),
+            edit("filtered, gate", "gate, filtered"),
         ),
         Slip(
             "both halves go through the logistic function; the first goes through tanh",
-            _unit(lambda a, b: torch.sigmoid(a) * torch.sigmoid(b)),
+            edit("torch.tanh", "torch.sigmoid"),
         ),
         Slip(
             "both halves go through tanh; the last goes through the logistic function",
-            _unit(lambda a, b: torch.tanh(a) * torch.tanh(b)),
+            edit("torch.sigmoid", "torch.tanh"),
         ),
-        Slip("the two are added; a gate multiplies", _unit(lambda a, b: torch.tanh(a) + torch.sigmoid(b))),
-        Slip("there is no tanh: that is the gated linear unit", _unit(lambda a, b: a * torch.sigmoid(b))),
-        Slip("there is no gate: the last half is not used", _unit(lambda a, b: torch.tanh(a))),
+        Slip("the two are added; a gate multiplies", edit("(filtered) *", "(filtered) +")),
+        Slip("there is no tanh: that is the gated linear unit", edit("torch.tanh(filtered)", "filtered")),
+        Slip("there is no gate: the last half is not used", edit(" * torch.sigmoid(gate)", "")),
         Slip(
             "tanh and gate stand side by side; multiply them",
-            _unit(lambda a, b: torch.cat([torch.tanh(a), torch.sigmoid(b)], -1)),
+            edit(
+                "torch.tanh(filtered) * torch.sigmoid(gate)",
+                "torch.cat([torch.tanh(filtered), torch.sigmoid(gate)], dim=-1)",
+            ),
         ),
         Slip(
             "tanh was taken of the product; the first half goes through it alone",
-            _unit(lambda a, b: torch.tanh(a * torch.sigmoid(b))),
+            edit("(filtered) * torch.sigmoid(gate)", "(filtered * torch.sigmoid(gate))"),
         ),
+        Slip("now stands before left; it is the other way round", edit("[left, now]", "[now, left]")),
         Slip(
-            "now stands before left; it is the other way round",
-            _unit(join=lambda left, now: torch.cat([now, left], dim=-1)),
+            "left makes the first half alone, and now the last; both make both",
+            edit(
+                "both = torch.cat([left, now], dim=-1) @ weight",
+                "C, half = left.shape[-1], len(bias) // 2\n"
+                "    both = torch.cat([left @ weight[:C, :half], now @ weight[C:, half:]], dim=-1)",
+            ),
         ),
-        Slip("left makes the first half alone, and now the last; both make both", _half_of_each),
         Slip(
             "every second number goes through tanh; it should be the first half of them",
-            _unit(halves=lambda both: (both[..., ::2], both[..., 1::2])),
+            edit("both.chunk(2, dim=-1)", "both[..., ::2], both[..., 1::2]"),
         ),
-        Slip("the bias is left out", _unit(with_bias=False)),
+        Slip("the bias is left out", edit(" + bias", "")),
     ),
     properties=(_within_one,),
     tolerance=1e-5,
 )
-
-
-Nucleus = Callable[[Tensor, float], Tensor]
-
-
-def _kept(
-    keep: Callable[[Tensor, Tensor, float], Tensor],
-    *,
-    descending: bool = True,
-    finish: Callable[[Tensor], Tensor] = lambda kept: kept / kept.sum(dim=1, keepdim=True),
-) -> Nucleus:
-    """Return an answer that keeps others: `keep` is given the sorted rows, their sums so far, and p."""
-
-    def nucleus(probs: Tensor, p: float) -> Tensor:
-        ordered, order = probs.sort(dim=1, descending=descending)
-        kept = ordered * keep(ordered, ordered.cumsum(dim=1), p)
-        return finish(torch.zeros_like(probs).scatter(1, order, kept))
-
-    return nucleus
-
-
-def _crossing(ordered: Tensor, sums: Tensor, p: float) -> Tensor:
-    return sums - ordered < p
-
-
-def _still_sorted(probs: Tensor, p: float) -> Tensor:
-    ordered = probs.sort(dim=1, descending=True).values
-    kept = ordered * _crossing(ordered, ordered.cumsum(dim=1), p)
-    return kept / kept.sum(dim=1, keepdim=True)
-
-
-def _same_for_all(probs: Tensor, p: float) -> Tensor:
-    mean, order = probs.mean(dim=0).sort(descending=True)
-    chosen = torch.zeros_like(mean).scatter(0, order, (mean.cumsum(0) - mean < p) * 1.0)
-    kept = probs * chosen
-    return kept / kept.sum(dim=1, keepdim=True)
-
-
-def _as_scores(kept: Tensor) -> Tensor:
-    return kept.softmax(dim=1)
-
-
-def _shared(kept: Tensor) -> Tensor:
-    left = 1 - kept.sum(dim=1, keepdim=True)
-    among = kept > 0
-    return (kept + left / among.sum(dim=1, keepdim=True)) * among
 
 
 def _which_kept(args: Sequence[Any], parts: Parts) -> str:
@@ -646,20 +518,17 @@ def _which_kept(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _nucleus_case(rows: list[list[float]], p: float) -> Input:
-    probs = torch.tensor(rows, dtype=torch.float64)
-    text = f"top_p(torch.tensor({rows}, dtype=torch.float64), {p})"
-    return Input((probs, p), text)
-
-
 _NUCLEUS = Exercise(
     label="dilated-ex-nucleus",
     reference=top_p,
-    task="Write top_p(probs, p), which prepares nucleus sampling. probs is float of shape (B, V), each row a "
-    "distribution over V characters, in any order, no two of them equally likely; p is a number above 0 and at "
-    "most 1. Of each row keep the likeliest characters, as few as have a probability of at least p together; so "
-    "the one with which the sum reaches p is kept, too. Set the others to 0, and scale the row so that it sums "
-    "to 1. Return float of shape (B, V), the characters where they were, in a new tensor.",
+    task="""
+    With `top_k` the same number of characters stays possible, whether the model is sure or not. Nucleus
+    sampling {cite}`holtzman2020curious` keeps the fewest likeliest characters that together have at least the
+    probability $p$, above 0 and at most 1; so the one with which the sum reaches $p$ is kept, too. Write
+    `top_p(probs, p)`, which sets all others to zero and scales each row to the sum 1, in a new tensor, every
+    character where it was. `probs` has shape $(B, V)$, and no two of a row are equally likely. How many
+    characters stay, at the beginning of a name and later?
+    """,
     hints=(
         "Sort each row, the likeliest first. A running sum says how much each character and all that are "
         "likelier have together.",
@@ -669,67 +538,81 @@ _NUCLEUS = Exercise(
         "what is left of it.",
     ),
     inputs=(
-        _nucleus_case([[0.5, 0.3125, 0.1875]], 0.75),
-        _nucleus_case([[0.125, 0.5, 0.25, 0.0625, 0.0625 / 2, 0.0625 / 2]], 0.75),
-        _nucleus_case(
+        tensors([[0.5, 0.3125, 0.1875]], 0.75, dtype=torch.float64),
+        tensors([[0.125, 0.5, 0.25, 0.0625, 0.03125, 0.03125]], 0.75, dtype=torch.float64),
+        tensors(
             [
                 [0.0625, 0.5625, 0.25, 0.125],
                 [0.28125, 0.1875, 0.21875, 0.3125],
                 [0.9375, 0.03125, 0.015625, 0.015625],
             ],
             0.625,
+            dtype=torch.float64,
         ),
-        _nucleus_case([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 1.0),
-        _nucleus_case([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 0.03125),
+        tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 1.0, dtype=torch.float64),
+        tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 0.03125, dtype=torch.float64),
     ),
     slips=(
         Slip(
             "the character with which the sum passes p was left out, so less than p is left, or nothing at all",
-            _kept(lambda ordered, sums, p: sums <= p),
+            edit("before < p", "before + likeliest <= p"),
         ),
         Slip(
             "the character with which the sum passes p was left out, except where it is the likeliest",
-            _kept(lambda ordered, sums, p: (sums <= p) | (ordered == sums)),
+            edit("before < p", "(before + likeliest <= p) | (before == 0)"),
         ),
         Slip(
             "the character with which the sum reaches p was left out; only those before it are there, or nothing "
             "at all",
-            _kept(lambda ordered, sums, p: sums < p),
+            edit("before < p", "before + likeliest < p"),
         ),
         Slip(
             "where the sum is p already, one character more was kept; at least p is enough",
-            _kept(lambda ordered, sums, p: sums - ordered <= p),
+            edit("before < p", "before <= p"),
         ),
-        Slip("the rows were not scaled: they should sum to 1", _kept(_crossing, finish=lambda kept: kept)),
+        Slip(
+            "the rows were not scaled: they should sum to 1", edit(" / nucleus.sum(dim=1, keepdim=True)", "")
+        ),
         Slip(
             "what was dropped was shared out equally among those that stay; they should keep their proportions",
-            _kept(_crossing, finish=_shared),
+            edit(
+                "return nucleus / nucleus.sum(dim=1, keepdim=True)",
+                "left, among = 1 - nucleus.sum(dim=1, keepdim=True), nucleus > 0\n"
+                "    return (nucleus + left / among.sum(dim=1, keepdim=True)) * among",
+            ),
         ),
         Slip(
             "a softmax was taken of probabilities, in which what was dropped is likely again; divide each row by "
             "its sum",
-            _kept(_crossing, finish=_as_scores),
+            edit("nucleus / nucleus.sum(dim=1, keepdim=True)", "nucleus.softmax(dim=1)"),
         ),
         Slip(
             "each probability was compared with p; it is their sum that reaches p",
-            _kept(lambda ordered, sums, p: ordered >= p),
+            edit("before < p", "likeliest >= p"),
         ),
         Slip(
             "what has less than p times the likeliest was dropped, which is called min-p; it is the sum that "
             "reaches p",
-            _kept(lambda ordered, sums, p: ordered >= p * ordered[:, :1]),
+            edit("before < p", "likeliest >= p * likeliest[:, :1]"),
         ),
-        Slip("the least likely were kept: sort in descending order", _kept(_crossing, descending=False)),
-        Slip("the rows are still sorted; the characters should be where they were", _still_sorted),
-        Slip("all rows keep the same characters; each has a nucleus of its own", _same_for_all),
+        Slip(
+            "the least likely were kept: sort in descending order",
+            edit("descending=True", "descending=False"),
+        ),
+        Slip(
+            "the rows are still sorted; the characters should be where they were",
+            edit("torch.zeros_like(probs).scatter(1, order, kept)", "kept"),
+        ),
+        Slip(
+            "all rows keep the same characters; each has a nucleus of its own",
+            edit("probs.sort(", "probs.mean(dim=0).expand_as(probs).sort("),
+            edit("likeliest * (", "probs.gather(1, order) * ("),
+        ),
         Slip(
             "that share of the alphabet was kept, however likely it is; the probabilities are to sum to p",
-            _kept(lambda ordered, sums, p: torch.arange(ordered.shape[1]) < math.ceil(p * ordered.shape[1])),
+            edit("before < p", "torch.arange(probs.shape[1]) < math.ceil(p * probs.shape[1])"),
         ),
-        Slip(
-            "the likeliest one alone was kept, whatever p is",
-            _kept(lambda ordered, sums, p: ordered == ordered[:, :1]),
-        ),
+        Slip("the likeliest one alone was kept, whatever p is", edit("before < p", "before == 0")),
     ),
     properties=(_which_kept,),
     tolerance=1e-6,

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nnz.engine import Value, new_node
-from nnz.exercises._observe import GRADIENTS, RESULT, Parts, with_gradients
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Formula, call
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Formula, call
+from nnz.exercises.checker.observe import GRADIENTS, RESULT, Parts, with_gradients
 
 
 def gradient(a: float, b: float, c: float) -> list[float]:
@@ -82,19 +82,19 @@ def _is_the_slope(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _gradient_slip(
-    by_a: Callable[[float], float] = lambda a: gradient(a, 1.0, 1.0)[0],
-    by_b: Callable[[float], float] = lambda b: gradient(1.0, b, 1.0)[1],
-    by_c: Callable[[float], float] = lambda c: gradient(1.0, 1.0, c)[2],
-) -> Callable[[float, float, float], list[float]]:
-    return lambda a, b, c: [by_a(a), by_b(b), by_c(c)]
-
-
 _GRADIENT = Exercise(
     label="engine-ex-gradient",
     reference=gradient,
-    task="Differentiate f(a, b, c) = -a**3 + sin(3*b) - 1/c + b**2.5 - a**0.5 on paper, for positive "
-    "numbers, and write gradient(a, b, c), which returns the three derivatives as a list.",
+    task=r"""
+    Find the gradient of
+
+    $$
+    f(a, b, c) = -a^3 + \sin 3b - \frac{1}{c} + b^{5/2} - \sqrt{a}
+    $$
+
+    on paper, for positive numbers, and write `gradient(a, b, c)`, which returns its three parts as a list.
+    The derivative of the sine is the cosine.
+    """,
     hints=(
         "Take one letter at a time; every term without it is a constant, and its derivative is 0.",
         "Each term but the sine is a number times a power. A root and a reciprocal are powers too.",
@@ -104,24 +104,18 @@ _GRADIENT = Exercise(
     slips=(
         Slip(
             "the sign of the derivative of -1/c: the reciprocal falls as c grows, and it is subtracted",
-            _gradient_slip(by_c=lambda c: -1 / c**2),
+            edit("1 / c**2", "-1 / c**2"),
         ),
         Slip(
             "the chain rule in the sine: the derivative of what stands inside it is a factor",
-            _gradient_slip(by_b=lambda b: math.cos(3 * b) + 2.5 * b**1.5),
+            edit("3 * math.cos", "math.cos"),
         ),
         Slip(
             "the exponent of the square root has to come down as a factor",
-            _gradient_slip(by_a=lambda a: -3 * a**2 - 1 / math.sqrt(a)),
+            edit("0.5 / math.sqrt(a)", "1 / math.sqrt(a)"),
         ),
-        Slip(
-            "the exponent 2.5 has to come down as a factor of the power of b",
-            _gradient_slip(by_b=lambda b: 3 * math.cos(3 * b) + b**1.5),
-        ),
-        Slip(
-            "the power of b has kept its exponent; it should be less by one",
-            _gradient_slip(by_b=lambda b: 3 * math.cos(3 * b) + 2.5 * b**2.5),
-        ),
+        Slip("the exponent 2.5 has to come down as a factor of the power of b", edit("2.5 * b", "b")),
+        Slip("the power of b has kept its exponent; it should be less by one", edit("b**1.5", "b**2.5")),
     ),
     properties=(_is_the_slope,),
 )
@@ -131,80 +125,50 @@ _SQUARE = Formula("f(x) = x * x", lambda x: x * x)
 _PRODUCT = Formula("f(x, y) = x * y * y", lambda x, y: x * y * y)
 _LECTURE = Formula("f(a, b, c) = -a**3 + sin(3*b) - 1/c + b**2.5 - a**0.5", _lecture)
 _POINTS = (call(_SQUARE, [3.0], 0.5), call(_PRODUCT, [2.0, -1.5], 0.5), call(_LECTURE, [2.0, 3.0, 4.0], 0.01))
-_Function = Callable[..., float]
 
 
-def _moved(point: Sequence[float], i: int, step: float) -> list[float]:
-    return [x + step if j == i else x for j, x in enumerate(point)]
-
-
-def _forward_times(
-    factor: Callable[[float], float],
-) -> Callable[[_Function, Sequence[float], float], list[float]]:
-    return lambda f, point, h: [slope * factor(h) for slope in forward_difference(f, point, h)]
-
-
-def _symmetric_times(factor: float) -> Callable[[_Function, Sequence[float], float], list[float]]:
-    return lambda f, point, h: [slope * factor for slope in symmetric_difference(f, point, h)]
-
-
-def _backward_difference(f: _Function, point: Sequence[float], h: float) -> list[float]:
-    return forward_difference(f, point, -h)
-
-
-def _forward_drifting(f: _Function, point: list[float], h: float) -> list[float]:
-    return _forward_in_place(f, list(point), h)
-
-
-def _forward_in_place(f: _Function, point: list[float], h: float) -> list[float]:
-    here = f(*point)
-    slopes = []
-    for i in range(len(point)):
-        point[i] += h
-        slopes.append((f(*point) - here) / h)
-    return slopes
-
-
-def _symmetric_drifting(f: _Function, point: list[float], h: float) -> list[float]:
-    return _symmetric_in_place(f, list(point), h)
-
-
-def _symmetric_in_place(f: _Function, point: list[float], h: float) -> list[float]:
-    slopes = []
-    for i in range(len(point)):
-        point[i] += h
-        above = f(*point)
-        point[i] -= 2 * h
-        slopes.append((above - f(*point)) / (2 * h))
-    return slopes
-
+_MOVED = edit("[*point[:i], x + h, *point[i + 1 :]]", "point\n        moved[i] = x + h")
+_MOVED_TWICE = (
+    edit("above = f(*point[:i], x + h, *point[i + 1 :])", "point[i] = x + h\n        above = f(*point)"),
+    edit("below = f(*point[:i], x - h, *point[i + 1 :])", "point[i] = x - h\n        below = f(*point)"),
+)
 
 _FORWARD = Exercise(
     label="engine-ex-forward-difference",
     reference=forward_difference,
-    task="Write forward_difference(f, point, h), which measures the gradient of f at a point: for each "
-    "number, how much f(*point) grows when that number alone grows by h, per unit of h. It returns a "
-    "list and leaves the point as it is.",
+    task="""
+    Write `forward_difference(f, point, h)`, which measures the gradient of `f` at a point: it nudges each
+    coordinate of the list `point` in turn by $h$ and returns the list of ratios, by how much `f(*point)`
+    grows for each unit of $h$. `f` takes the coordinates as separate arguments, and `point` stays as it is.
+    """,
     hints=(
         "The value at the point itself is needed once, the value after a step once for each number.",
         "Make a new list for each step, in which only one number is different.",
     ),
     inputs=_POINTS,
     slips=(
-        Slip("that is how much f grows; a slope is growth per unit of h", _forward_times(lambda h: h)),
+        Slip(
+            "that is how much f grows; a slope is growth per unit of h",
+            edit("(f(*moved) - here) / h", "f(*moved) - here"),
+        ),
         Slip(
             "each number keeps its step while the next ones are moved; move one at a time, from the same point",
-            _forward_drifting,
+            edit("here = f(*point)", "here, point = f(*point), list(point)"),
+            _MOVED,
         ),
-        Slip("the list point itself is moved and not moved back; work on a copy", _forward_in_place),
+        Slip("the list point itself is moved and not moved back; work on a copy", _MOVED),
         Slip(
             "that is the symmetric difference, which steps to both sides; here one step forward is asked for",
             symmetric_difference,
         ),
-        Slip("that steps backward; the step should be forward", _backward_difference),
+        Slip(
+            "that steps backward; the step should be forward",
+            edit("x + h", "x - h"),
+            edit("f(*moved) - here", "here - f(*moved)"),
+        ),
         Slip(
             "the sign: it is the value after the step less the value before it",
-            _forward_times(lambda h: -1.0),
+            edit("f(*moved) - here", "here - f(*moved)"),
         ),
     ),
 )
@@ -213,8 +177,11 @@ _FORWARD = Exercise(
 _SYMMETRIC = Exercise(
     label="engine-ex-symmetric-difference",
     reference=symmetric_difference,
-    task="Write symmetric_difference(f, point, h), which measures the gradient of f at a point from a step of h "
-    "forward and a step of h back along each number. It returns a list and leaves the point as it is.",
+    task="""
+    Write `symmetric_difference(f, point, h)` in the same way, from a step of $h$ forward and a step of $h$
+    back along each coordinate. With the function of the first exercise and $h = 10^{-6}$, how much nearer
+    does it come to the truth?
+    """,
     hints=(
         "The value at the point itself is not needed at all.",
         "How far apart are the two places at which f is looked at?",
@@ -222,16 +189,16 @@ _SYMMETRIC = Exercise(
     inputs=_POINTS,
     slips=(
         Slip(
-            "the two places are further apart than h, so the slopes are twice too large",
-            _symmetric_times(2.0),
+            "the two places are further apart than h, so the slopes are twice too large", edit("(2 * h)", "h")
         ),
         Slip("that is the forward difference; look to both sides of the point", forward_difference),
-        Slip("the sign: it is the value ahead less the value behind", _symmetric_times(-1.0)),
+        Slip("the sign: it is the value ahead less the value behind", edit("above - below", "below - above")),
         Slip(
             "each number keeps its step while the next ones are moved; move one at a time, from the same point",
-            _symmetric_drifting,
+            edit("slopes = []", "slopes, point = [], list(point)"),
+            *_MOVED_TWICE,
         ),
-        Slip("the list point itself is moved and not moved back; work on a copy", _symmetric_in_place),
+        Slip("the list point itself is moved and not moved back; work on a copy", *_MOVED_TWICE),
     ),
 )
 
@@ -245,29 +212,6 @@ def _drawn_logits(seed: int, n: int) -> list[Value]:
     return _logits(*(rng.gauss(0, 2) for _ in range(n)))
 
 
-def _naive_softmax(logits: Sequence[Value], target: int) -> Value:
-    powers = [logit.exp() for logit in logits]
-    return powers[target] / sum(powers, Value(0))
-
-
-def _naive_nll(logits: Sequence[Value], target: int) -> Value:
-    return -_naive_softmax(logits, target).log()
-
-
-def _loss_without_target_below(logits: Sequence[Value], target: int) -> Value:
-    others = [logit.exp() for i, logit in enumerate(logits) if i != target]
-    return sum(others, Value(0)).log() - logits[target]
-
-
-def _cut_nll(logits: Sequence[Value], target: int) -> Value:
-    return Value(softmax_nll(logits, target).data)
-
-
-def _mean_nll(logits: Sequence[Value], target: int) -> Value:
-    losses = [softmax_nll(logits, i) for i in range(len(logits))]
-    return sum(losses, Value(0)) / len(losses)
-
-
 def _gradients_cancel(args: Sequence[Any], parts: Parts) -> str:
     gradients: Any = parts[GRADIENTS]
     if abs(total := sum(gradients)) > 1e-6:
@@ -278,9 +222,13 @@ def _gradients_cancel(args: Sequence[Any], parts: Parts) -> str:
 _SOFTMAX = Exercise(
     label="engine-ex-softmax-nll",
     reference=softmax_nll,
-    task="Write softmax_nll(logits, target) for a list of Values and an index: make probabilities of the "
-    "logits with softmax, and return the negative natural logarithm of the target's, as a Value that "
-    "backward() can start from. It should survive logits of 1000.",
+    task=r"""
+    The **softmax** of a list of numbers $z_1, \dots, z_n$ is the list of $e^{z_i} / \sum_j e^{z_j}$: positive
+    numbers that add up to one. Write `softmax_nll(logits, target)`, which takes a list of Values, here called
+    *logits*, and an index, and returns $-\log$ of the softmax at that index, as a Value that `backward()` can
+    start from. It is the loss of nearly every network in this book. It should also survive logits of $1000$;
+    subtracting the same number from all of them changes nothing.
+    """,
     hints=(
         "The probability is a ratio of exponentials; the logarithm of a ratio is a difference.",
         "Stay with Values and their methods from the logits to the result, or no gradient finds its way back.",
@@ -296,27 +244,32 @@ _SOFTMAX = Exercise(
     slips=(
         Slip(
             "the sign: the logarithm of a probability is negative, and a loss is not",
-            lambda logits, target: -softmax_nll(logits, target),
+            edit("total.log() - shifted[target]", "shifted[target] - total.log()"),
         ),
         Slip(
             "the logarithm is to base 10; the natural one is asked for",
-            lambda logits, target: softmax_nll(logits, target) / math.log(10),
+            edit("total.log() - shifted[target]", "(total.log() - shifted[target]) / math.log(10)"),
         ),
         Slip(
-            "the calculation leaves the graph, as it does where .data is taken: do it with Values", _cut_nll
+            "the calculation leaves the graph, as it does where .data is taken: do it with Values",
+            edit("total.log() - shifted[target]", "Value((total.log() - shifted[target]).data)"),
         ),
         Slip(
             "that is the probability itself, before the negative logarithm",
-            lambda logits, target: (-softmax_nll(logits, target)).exp(),
+            edit("total.log() - shifted[target]", "shifted[target].exp() / total"),
         ),
-        Slip("the sum below leaves the target out; it goes over all logits", _loss_without_target_below),
         Slip(
-            "that is the average over all possible targets; only the target's probability counts", _mean_nll
+            "the sum below leaves the target out; it goes over all logits",
+            edit("for logit in shifted", "for i, logit in enumerate(shifted) if i != target"),
+        ),
+        Slip(
+            "that is the average over all possible targets; only the target's probability counts",
+            edit("shifted[target]", "sum(shifted, Value(0)) / len(logits)"),
         ),
         Slip(
             "exp of a large logit is larger than any float; make the logits smaller first, all by the same "
             "number",
-            _naive_nll,
+            edit("max(logit.data for logit in logits)", "0"),
         ),
     ),
     drive=with_gradients,
@@ -324,25 +277,14 @@ _SOFTMAX = Exercise(
 )
 
 
-def _minimum(x: Value, y: Value) -> Value:
-    return -maximum(-x, -y)
-
-
-def _sharing_maximum(x: Value, y: Value) -> Value:
-    return new_node(max(x.data, y.data), "max", x, 1.0, y, 1.0)
-
-
-def _swapped_maximum(x: Value, y: Value) -> Value:
-    larger, smaller = max(x.data, y.data), x if x < y else y
-    return new_node(larger, "max", smaller, 1.0)
-
-
 _MAXIMUM = Exercise(
     label="engine-ex-maximum",
     reference=maximum,
-    task="Write maximum(x, y) for two Values with nnz.engine.new_node: a new Value that holds the larger of "
-    "the two, and hands its gradient on to that one alone. What happens where they are equal is up to "
-    "you.",
+    task="""
+    With `nnz.engine.new_node`, write `maximum(x, y)`, the larger of two Values as a single operation: a new
+    Value that hands its gradient on to the larger one alone. What are its local derivatives? (Where the two
+    are equal there is a corner, and you may choose.)
+    """,
     hints=(
         "new_node is told the result, a name for the operation, and each operand with its local derivative.",
         "If the larger number grows a little, by how much does the result grow? And if the smaller does?",
@@ -356,16 +298,19 @@ _MAXIMUM = Exercise(
     slips=(
         Slip(
             "both operands have local derivative 1, but the result does not move with the smaller one",
-            _sharing_maximum,
+            edit("x, 1.0, y, 0.0", "x, 1.0, y, 1.0"),
+            edit("x, 0.0, y, 1.0", "x, 1.0, y, 1.0"),
         ),
         Slip(
-            "the gradient goes to the smaller of the two; the result moves with the larger", _swapped_maximum
+            "the gradient goes to the smaller of the two; the result moves with the larger",
+            edit("x, 1.0, y, 0.0", "x, 0.0, y, 1.0"),
+            edit("x, 0.0, y, 1.0", "x, 1.0, y, 0.0"),
         ),
         Slip(
             "a Value made of a plain number has no operands; new_node is told them",
             lambda x, y: Value(max(x.data, y.data)),
         ),
-        Slip("that is the smaller of the two", _minimum),
+        Slip("that is the smaller of the two", edit("x.data > y.data", "x.data < y.data")),
         Slip(
             "one of the two Values was handed back; the exercise asks for a new node that has them as operands",
             lambda x, y: max(x, y),
@@ -375,15 +320,14 @@ _MAXIMUM = Exercise(
 )
 
 
-def _second_times(factor: Callable[[float], float]) -> Callable[[_Function, float, float], float]:
-    return lambda f, x, h: second_derivative(f, x, h) * factor(h)
-
-
 _SECOND = Exercise(
     label="engine-ex-second-derivative",
     reference=second_derivative,
-    task="Write second_derivative(f, x, h), which measures how fast the slope of f changes at x, from the "
-    "values of f at x and at h to either side.",
+    task="""
+    The second derivative is the derivative of the derivative. The engine cannot find it, since a gradient is
+    a plain number and not a Value. Find it by nudging: write `second_derivative(f, x, h)` from $f(x - h)$,
+    $f(x)$ and $f(x + h)$. Which $h$ is good?
+    """,
     hints=(
         "Between x and the place ahead there is one slope, between the place behind and x another.",
         "How much does the slope grow from the one to the other, and how far is it from the middle of the first "
@@ -395,20 +339,18 @@ _SECOND = Exercise(
         call(Formula("f(x) = exp(x) * sin(x)", lambda x: math.exp(x) * math.sin(x)), 0.7, 0.01),
     ),
     slips=(
-        Slip(
-            "it is divided by h once; a change of slope per unit of h needs it twice",
-            _second_times(lambda h: h),
-        ),
-        Slip(
-            "the value in the middle counts for two, once for each slope",
-            lambda f, x, h: (f(x + h) - f(x) + f(x - h)) / h**2,
-        ),
-        Slip("it is divided by 2 h, as in the symmetric first derivative", _second_times(lambda h: h / 2)),
+        Slip("it is divided by h once; a change of slope per unit of h needs it twice", edit("h**2", "h")),
+        Slip("the value in the middle counts for two, once for each slope", edit("2 * f(x)", "f(x)")),
+        Slip("it is divided by 2 h, as in the symmetric first derivative", edit("h**2", "(2 * h)")),
         Slip(
             "that is the first derivative: the value in the middle is missing",
-            lambda f, x, h: (f(x + h) - f(x - h)) / (2 * h),
+            edit("- 2 * f(x) + ", "- "),
+            edit("h**2", "(2 * h)"),
         ),
-        Slip("the sign: the value in the middle is what is taken away", _second_times(lambda h: -1.0)),
+        Slip(
+            "the sign: the value in the middle is what is taken away",
+            edit("f(x + h) - 2 * f(x) + f(x - h)", "2 * f(x) - f(x + h) - f(x - h)"),
+        ),
     ),
 )
 

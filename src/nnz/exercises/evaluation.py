@@ -12,10 +12,10 @@ from torch import Tensor
 from nnz.bigram import BigramCounts, Uniform, UnigramCounts
 from nnz.contract import LanguageModel
 from nnz.data import Vocabulary, split_names, windows
-from nnz.evaluate import bits_per_character, by_name, by_position, nll, surprises
-from nnz.exercises._observe import RESULT, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.evaluate import by_name, by_position, nll, surprises
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Parts
 from nnz.ngram import NGramCounts
 
 
@@ -67,21 +67,6 @@ def _judging(name: str, model: tuple[str, LanguageModel], given: str | list[str]
     return Input((fitted, given), f"{name}(model, {given!r}) where model = {shown}")
 
 
-def _without_ends(model: LanguageModel, names: list[str]) -> float:
-    parts = surprises(model, names).split([len(name) + 1 for name in names])
-    return torch.cat([part[:-1] for part in parts]).mean().item()
-
-
-def _divided_by_all(model: LanguageModel, names: list[str]) -> float:
-    N = sum(len(name) + 1 for name in names)
-    return loss_without_first(model, names) * (N - len(names)) / N
-
-
-def _divided_by_fewer(model: LanguageModel, names: list[str]) -> float:
-    N = sum(len(name) + 1 for name in names)
-    return nll(model, names) * N / (N - len(names))
-
-
 def _where_context(told: Callable[[Tensor], Tensor]) -> Callable[[LanguageModel, list[str]], float]:
     """Average the surprises of the characters whose contexts are told not to be a beginning."""
 
@@ -92,18 +77,16 @@ def _where_context(told: Callable[[Tensor], Tensor]) -> Callable[[LanguageModel,
     return loss
 
 
-def _average_of_averages(model: LanguageModel, names: list[str]) -> float:
-    return sum(loss_without_first(model, [name]) for name in names) / len(names)
-
-
 _FIRST = Exercise(
     label="evaluation-ex-first",
     reference=loss_without_first,
-    task="Some programs never score the first character of a name. Write loss_without_first(model, names) "
-    "for any model of the contract and a list of names: the average surprise, in nats and as a float, of "
-    "every character, the end tokens included, except the first character of each name. surprises(model, "
-    "names) from nnz.evaluate gives the surprises of all N characters, float64 of shape (N,), name after "
-    "name.",
+    task="""
+    Some programs never score the first character of a name. Write `loss_without_first(model, names)` for any
+    model of the contract: the average surprise, in nats and as a float, of all characters, the end tokens
+    included, but the first of each name. `surprises(model, names)` from `nnz.evaluate` gives the surprises of
+    all $N$ characters, float64 of shape $(N,)$, name after name. Whose loss falls more by it, the bigram's or
+    the 6-gram's?
+    """,
     hints=(
         "A name of l letters has l + 1 surprises, and the first of them is left out. At which index does the "
         "next name begin?",
@@ -119,24 +102,27 @@ _FIRST = Exercise(
         _judging("loss_without_first", _ACCENTED, ["cléo", "hé", "léë"]),
     ),
     slips=(
-        Slip("nothing was left out: that is nll", nll),
+        Slip("nothing was left out: that is nll", edit("costs[places > 0]", "costs")),
         Slip(
             "only the first character of the whole list was left out; each name has a first one",
-            lambda model, names: surprises(model, names)[1:].mean().item(),
+            edit("places > 0", "1:"),
         ),
-        Slip("the end tokens were left out; they count, and the first characters do not", _without_ends),
+        Slip(
+            "the end tokens were left out; they count, and the first characters do not",
+            edit("len(name) + 1)", "len(name) + 1).flip(0)"),
+        ),
         Slip(
             "the sum was divided by the number of all characters; divide by the number of those that are in it",
-            _divided_by_all,
+            edit("mean().item()", "sum().item() / len(costs)"),
         ),
         Slip(
             "the first characters are not in the number that was divided by, but they are still in the sum",
-            _divided_by_fewer,
+            edit("costs[places > 0].mean().item()", "costs.sum().item() / int((places > 0).sum())"),
         ),
         Slip(
             "that is the average over names of each name's average, in which the characters of short names "
             "weigh more",
-            _average_of_averages,
+            lambda model, names: sum(loss_without_first(model, [name]) for name in names) / len(names),
         ),
         Slip(
             "that is the average over positions of each position's average, in which the characters of long "
@@ -165,9 +151,11 @@ _FIRST = Exercise(
 _BITS = Exercise(
     label="evaluation-ex-bits",
     reference=bits_for_name,
-    task="Write bits_for_name(model, name) for any model of the contract and one name, a string: its total "
-    "surprise, the end token included, in bits, as a float and not rounded. That is what an ideal code made "
-    "from the model needs to send the name.",
+    task="""
+    Write `bits_for_name(model, name)`, the bits that an ideal code made from the model needs for one name:
+    its total surprise, the end token included, in bits, as a float and not rounded. Which of the first
+    hundred dev names is the dearest?
+    """,
     hints=(
         "surprises from nnz.evaluate takes a list of names and gives nats. The list may have one name.",
         "A code has to send every character of the name and that it ends there, so the surprises are added.",
@@ -181,72 +169,40 @@ _BITS = Exercise(
         _judging("bits_for_name", _ACCENTED, "cléo"),
     ),
     slips=(
-        Slip(
-            "that is in nats; a bit is log 2 nats", lambda model, name: surprises(model, [name]).sum().item()
-        ),
+        Slip("that is in nats; a bit is log 2 nats", edit(" / math.log(2)", "")),
         Slip(
             "the nats were multiplied by what they should be divided by",
-            lambda model, name: bits_for_name(model, name) * math.log(2) ** 2,
+            edit("/ math.log(2)", "* math.log(2)"),
         ),
         Slip(
             "that is the average over the characters; the whole name is sent, so add them up",
-            lambda model, name: bits_per_character(model, [name]),
+            edit("sum()", "mean()"),
         ),
         Slip(
             "that is nll, the average over the characters in nats; the sum is asked for, in bits",
-            lambda model, name: nll(model, [name]),
+            edit("sum().item() / math.log(2)", "mean().item()"),
         ),
         Slip(
             "the end token was left out; without it nobody knows that the name is over",
-            lambda model, name: surprises(model, [name])[:-1].sum().item() / math.log(2),
+            edit(".sum()", "[:-1].sum()"),
         ),
-        Slip(
-            "the first character was left out; it has to be sent too",
-            lambda model, name: surprises(model, [name])[1:].sum().item() / math.log(2),
-        ),
+        Slip("the first character was left out; it has to be sent too", edit(".sum()", "[1:].sum()")),
         Slip(
             "that is rounded up to whole bits; leave the fraction, which an ideal code does not waste",
-            lambda model, name: math.ceil(bits_for_name(model, name)),
+            edit("surprises(", "math.ceil(surprises("),
+            edit("math.log(2)", "math.log(2))"),
         ),
         Slip(
             "the average was multiplied by the number of letters; it is an average over one character more, "
             "the end token",
-            lambda model, name: bits_per_character(model, [name]) * len(name),
+            edit("sum()", "mean()"),
+            edit("/ math.log(2)", "/ math.log(2) * len(name)"),
         ),
         Slip(
-            "each letter was taken for a name of its own; the list has one name",
-            lambda model, name: surprises(model, list(name)).sum().item() / math.log(2),
+            "each letter was taken for a name of its own; the list has one name", edit("[name]", "list(name)")
         ),
     ),
 )
-
-
-def _mean_of_ratios(totals: Tensor, lengths: Tensor) -> float:
-    return (totals / lengths).std().item() / math.sqrt(len(totals))
-
-
-def _around_mean_of_ratios(totals: Tensor, lengths: Tensor) -> float:
-    rests = totals - (totals / lengths).mean() * lengths
-    return _of_totals(rests, lengths)
-
-
-def _scaled(power: float) -> Callable[[Tensor, Tensor], float]:
-    """Multiply the right answer by that power of n."""
-    return lambda totals, lengths: standard_error(totals, lengths) * len(totals) ** power
-
-
-def _without_correction(totals: Tensor, lengths: Tensor) -> float:
-    n = len(totals)
-    return standard_error(totals, lengths) * math.sqrt((n - 1) / n)
-
-
-def _without_root(totals: Tensor, lengths: Tensor) -> float:
-    return standard_error(totals, lengths) ** 2 * lengths.sum().item()
-
-
-def _of_totals(totals: Tensor, lengths: Tensor) -> float:
-    n = len(totals)
-    return totals.std().item() * math.sqrt(n) / lengths.sum().item()
 
 
 def _by_name_case(*names: str) -> Input:
@@ -258,12 +214,16 @@ def _by_name_case(*names: str) -> Input:
 _ERROR = Exercise(
     label="evaluation-ex-error",
     reference=standard_error,
-    task="Write standard_error(totals, lengths). The surprises of n names, at least 2, are totals, float64 of "
-    "shape (n,), in nats; their numbers of characters, ends included, are lengths, int64 of shape (n,). The "
-    "loss is r, the sum of totals divided by the sum of lengths. Return its standard error over the choice "
-    "of names, in nats per character, as a float, without drawing: to first order r varies as the mean of "
-    "the rests, totals - r * lengths, divided by the mean length. The variance of the rests has the divisor "
-    "n - 1.",
+    task=r"""
+    The loss is a ratio, $r = \sum_i t_i / \sum_i \ell_i$, of the surprises in nats and the lengths of $n$
+    names, ends included. Let $\rho$ be the true loss. Then
+    $r - \rho = \sum_i (t_i - \rho \ell_i) / \sum_i \ell_i$, as multiplying out shows, and the terms above the
+    line are independent with mean zero. The standard deviation of such a sum is that of one term times
+    $\sqrt{n}$. Write `standard_error(totals, lengths)` from this, without drawing, putting the measured $r$
+    in the place of $\rho$ and dividing by $n - 1$ in the variance of a term. `totals`, float64, and
+    `lengths`, int64, have shape $(n,)$ with $n$ at least 2; the result is a float. Compare it with the
+    bootstrap.
+    """,
     hints=(
         "Not only the totals vary with the names, their lengths do too. The rest of a name is by how much it "
         "costs more than r for each of its characters.",
@@ -284,58 +244,56 @@ _ERROR = Exercise(
         Slip(
             "that is the standard error of the mean of the names' own averages; the loss is a ratio of two "
             "sums, in which long names weigh more",
-            _mean_of_ratios,
+            lambda totals, lengths: (totals / lengths).std().item() / math.sqrt(len(totals)),
         ),
         Slip(
             "r was taken for the mean of the names' own averages; it is the sum of the totals divided by that "
             "of the lengths",
-            _around_mean_of_ratios,
+            edit("loss = totals.sum() / lengths.sum()", "loss = (totals / lengths).mean()"),
+            edit("rests**2", "(rests - rests.mean()) ** 2"),
         ),
         Slip(
             "the lengths were ignored above the line: that is how the totals vary around their mean",
-            _of_totals,
+            edit("loss * lengths", "totals.mean()"),
         ),
-        Slip("the square root was not taken", _without_root),
+        Slip("the square root was not taken", edit("squares.sqrt()", "squares")),
         Slip(
             "that is the square of the standard error, its variance",
-            lambda totals, lengths: standard_error(totals, lengths) ** 2,
+            edit("squares.sqrt() / lengths.sum()", "squares / lengths.sum() ** 2"),
         ),
         Slip(
             "that is in nats per name: the standard error of the mean rest, not yet divided by the mean length",
-            lambda totals, lengths: standard_error(totals, lengths) * lengths.double().mean().item(),
+            edit("sqrt() / lengths.sum()", "sqrt() / n"),
         ),
         Slip(
             "that is n times too much: the root of the sum was divided by the mean length, not by the sum of "
             "lengths",
-            _scaled(1),
+            edit("sqrt() / lengths.sum()", "sqrt() / lengths.double().mean()"),
         ),
         Slip(
             "that is n times too little: the error of the mean rest was divided by the sum of lengths, not by "
             "their mean",
-            _scaled(-1),
+            edit("sqrt() / lengths.sum()", "sqrt() / lengths.sum() / n"),
         ),
         Slip(
             "that is how much a single name varies; the mean of n names varies less, by the root of n",
-            _scaled(0.5),
+            edit("n / (n - 1)", "n * n / (n - 1)"),
         ),
         Slip(
             "that is too little by the root of n: the standard deviation of the rests was divided by the sum "
             "of lengths",
-            _scaled(-0.5),
+            edit("n / (n - 1)", "1 / (n - 1)"),
         ),
         Slip(
             "the variance was taken with the divisor n; it is n - 1, since r was found from the same names",
-            _without_correction,
+            edit("n / (n - 1) * ", ""),
         ),
-        Slip("the rests were added before they were squared, and they sum to 0", lambda totals, lengths: 0.0),
+        Slip(
+            "the rests were added before they were squared, and they sum to 0",
+            edit("(rests**2).sum()", "rests.sum() ** 2"),
+        ),
     ),
 )
-
-
-def _rounded(
-    rounding: Callable[[float], int], factor: float = 2, power: float = 2
-) -> Callable[[float, int, float], int]:
-    return lambda error, n, difference: rounding(n * (factor * error / difference) ** power)
 
 
 def _just_enough(args: Sequence[Any], parts: Parts) -> str:
@@ -355,10 +313,13 @@ def _just_enough(args: Sequence[Any], parts: Parts) -> str:
 _NEEDED = Exercise(
     label="evaluation-ex-needed",
     reference=names_needed,
-    task="The loss on n names has the standard error `error`, in nats per character, and it falls as one over "
-    "the square root of the number of names. Write names_needed(error, n, difference): the smallest number "
-    "of names, a whole number, at which two standard errors are not more than `difference`, which is in nats "
-    "per character too. All names count, the n at hand among them; fewer than n may be enough.",
+    task="""
+    A list of $n$ names gives a standard error, `error`, which falls as one over the square root of their
+    number. Write `names_needed(error, n, difference)`: the smallest number of names, a whole number, at which
+    two standard errors are not more than `difference`; both are in nats per character. All names count, the
+    $n$ at hand among them; fewer may be enough. How many for a difference of one thousandth, from what we
+    measured on the dev set, with pairing and without?
+    """,
     hints=(
         "How many times as many names does it take to halve a standard error?",
         "If two standard errors are c times the difference now, they have to become c times smaller.",
@@ -369,38 +330,29 @@ _NEEDED = Exercise(
     slips=(
         Slip(
             "not squared: the error falls as the root of the number, so to halve it takes four times as many",
-            _rounded(math.ceil, power=1),
+            edit(" ** 2", ""),
         ),
         Slip(
             "that is where one standard error is not more than the difference; two are asked for",
-            _rounded(math.ceil, factor=1),
+            edit("2 * error", "error"),
         ),
         Slip(
             "the 2 was not squared: two standard errors are squared together",
-            lambda error, n, difference: math.ceil(2 * n * (error / difference) ** 2),
+            edit("n * (2 * error", "2 * n * (error"),
+        ),
+        Slip("that is how many times as many names; it was not multiplied by n", edit("n * (2", "(2")),
+        Slip("upside down: a smaller difference takes more names, not fewer", edit("** 2", "** -2")),
+        Slip("rounded down, and that is one name too few", edit("ceil", "floor")),
+        Slip(
+            "rounded to the nearest whole number, which may be one name too few", edit("math.ceil", "round")
         ),
         Slip(
-            "that is how many times as many names; it was not multiplied by n",
-            lambda error, n, difference: names_needed(error, 1, difference),
+            "one name is added even where the number is whole already", edit("math.ceil(", "math.floor(1 + ")
         ),
-        Slip("upside down: a smaller difference takes more names, not fewer", _rounded(math.ceil, power=-2)),
-        Slip("rounded down, and that is one name too few", _rounded(math.floor)),
-        Slip("rounded to the nearest whole number, which may be one name too few", _rounded(round)),
-        Slip(
-            "one name is added even where the number is whole already",
-            _rounded(lambda number: math.floor(number) + 1),
-        ),
-        Slip(
-            "those are only the names to be added; the n at hand count too",
-            lambda error, n, difference: names_needed(error, n, difference) - n,
-        ),
+        Slip("those are only the names to be added; the n at hand count too", edit("** 2)", "** 2) - n")),
     ),
     properties=(_just_enough,),
 )
-
-
-def _each_part(change: Callable[[list[str]], list[str]]) -> Callable[..., object]:
-    return lambda names: tuple(change(part) for part in split_names(names))
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -437,10 +389,13 @@ def _words_case(words: str) -> Input:
 _LEAK = Exercise(
     label="evaluation-ex-leak",
     reference=distinct_split,
-    task="A name that stands twice in a list may fall into train and into test. Write distinct_split(names), "
-    "for a list with at least 6 different names: remove the repetitions, keeping the first occurrence of "
-    "each name in the order of the list, then return (train, dev, test), the three lists that split_names "
-    "from nnz.data makes of what remains. No name stands in two parts, and none twice.",
+    task="""
+    A name that stands twice in a list may fall into train and into test. Write `distinct_split(names)`, which
+    splits such that no name stands in two parts, nor twice in one: keep the first occurrence of each name in
+    the order of the list, which has at least 6 different ones, and return train, dev and test, the three
+    lists that `split_names` from `nnz.data` makes of what remains. Does the 6-gram get better or worse? Is it
+    fair to compare?
+    """,
     hints=(
         "Once the list is split, it is too late: take the repetitions out first.",
         "A set has no order that can be relied on, and the split depends on the order of the list.",
@@ -459,7 +414,7 @@ _LEAK = Exercise(
         Slip(
             "the list was split first, and the repetitions removed within each part: a name can still stand "
             "in two parts",
-            _each_part(_distinct),
+            lambda names: tuple(_distinct(part) for part in split_names(names)),
         ),
         Slip(
             "the list was split first, and what train has was taken out of dev and test: they are no longer a "
@@ -473,15 +428,15 @@ _LEAK = Exercise(
         ),
         Slip(
             "names that occur more than once were dropped altogether; their first occurrence stays",
-            lambda names: split_names([n for n in names if names.count(n) == 1]),
+            edit("list(dict.fromkeys(names))", "[name for name in names if names.count(name) == 1]"),
         ),
         Slip(
             "the distinct names were sorted, and another order gives another split",
-            lambda names: split_names(sorted(set(names))),
+            edit("list(dict.fromkeys(names))", "sorted({*names})"),
         ),
         Slip(
             "the last occurrence of each name was kept; the first one stays",
-            lambda names: split_names(_distinct(names[::-1])[::-1]),
+            edit("list(dict.fromkeys(names))", "list(dict.fromkeys(names[::-1]))[::-1]"),
         ),
         Slip(
             "those are the right names, but the parts are in another order: train, dev, test",

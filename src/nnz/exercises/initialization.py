@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.data import Vocabulary
-from nnz.exercises._compare import freeze, is_tensor, same
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.compare import freeze, is_tensor, same
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call, spelled
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.init import second_moment
 from nnz.mlp import BengioMLP, scores
 
@@ -80,83 +80,38 @@ def _left_alone(answer: Answer, args: Sequence[Any]) -> Parts:
     return {RESULT: result, AFTERWARDS: after}
 
 
-_Moving = Callable[[dict[str, Tensor], Tensor, Tensor], list[str]]
-
-
-def _slopes(params: Mapping[str, Tensor], contexts: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    own = {name: p.detach().requires_grad_() for name, p in params.items()}
-    loss = F.cross_entropy(scores(own, contexts), targets)
-    slopes = torch.autograd.grad(loss, list(own.values()))
-    return dict(zip(own, slopes, strict=True))
-
-
-def _moving_if(moves: Callable[[Tensor], object]) -> _Moving:
-    """Return an answer that decides by each gradient whether the weight moves."""
-    return lambda *given: sorted(name for name, slope in _slopes(*given).items() if moves(slope))
-
-
-def _in_given_order(params: dict[str, Tensor], contexts: Tensor, targets: Tensor) -> list[str]:
-    names = moving_weights(params, contexts, targets)
-    return [name for name in params if name in names]
-
-
 def _in_two_steps(params: dict[str, Tensor], contexts: Tensor, targets: Tensor) -> list[str]:
-    first = _slopes(params, contexts, targets)
-    moved = {name: p - 0.1 * first[name] for name, p in params.items()}
-    names = moving_weights(params, contexts, targets)
-    return sorted({*names, *moving_weights(moved, contexts, targets)})
+    own = {name: p.detach().requires_grad_() for name, p in params.items()}
+    slopes = torch.autograd.grad(F.cross_entropy(scores(own, contexts), targets), list(own.values()))
+    moved = {name: p - 0.1 * slope for (name, p), slope in zip(params.items(), slopes, strict=True)}
+    first, second = (moving_weights(weights, contexts, targets) for weights in (params, moved))
+    return sorted({*first, *second})
 
 
-def _asking(params: dict[str, Tensor], contexts: Tensor, targets: Tensor) -> list[str]:
-    for p in params.values():
-        p.requires_grad_()
-    return moving_weights(params, contexts, targets)
+def _network_case(batch: str, params: str, sizes: str = "2, 2, 3", letters: str = "abc") -> Input:
+    model = (
+        f"BengioMLP({sizes}, generator=torch.Generator().manual_seed(1), vocabulary=Vocabulary({letters!r}))"
+    )
+    text = f"params, {batch} where params = {params} and model = {model}"
+    return spelled(text, BengioMLP=BengioMLP, Vocabulary=Vocabulary)
 
 
-def _stepping(params: dict[str, Tensor], contexts: Tensor, targets: Tensor) -> list[str]:
-    slopes = _slopes(params, contexts, targets)
-    for name, p in params.items():
-        p.sub_(slopes[name])
-    return sorted(name for name, slope in slopes.items() if slope.any())
-
-
-def _network_case(
-    contexts: list[list[int]],
-    targets: list[int],
-    *zero: str,
-    tiny: bool = False,
-    sizes: tuple[int, int, int] = (2, 2, 3),
-    letters: str = "abc",
-) -> Input:
-    model = BengioMLP(*sizes, generator=torch.Generator().manual_seed(1), vocabulary=Vocabulary(letters))
-    params = model.state_dict()
-    shapes = {name: tuple(params[name].shape) for name in zero}
-    made = [f"{name!r}: torch.zeros({str(shape).strip('(,)')})" for name, shape in shapes.items()]
-    params |= {name: torch.zeros(shape) for name, shape in shapes.items()}
-    if tiny:
-        params["W2"] = 1e-9 * params["W2"]
-        made.append("'W2': 1e-9 * model.params['W2'].detach()")
-    where = f"params = {{{', '.join(made)}}}"
-    if len(zero) < len(params):  # some weights are the model's
-        given = f"{', '.join(map(str, sizes))}, generator=torch.Generator().manual_seed(1)"
-        model_text = f"BengioMLP({given}, vocabulary=Vocabulary({letters!r}))"
-        where = where.replace("= ", "= model.state_dict() | ", 1)
-        where = f"{where.removesuffix(' | {}')} and model = {model_text}"
-    head = f"torch.tensor({contexts}), torch.tensor({targets})"
-    args = params, torch.tensor(contexts), torch.tensor(targets)
-    return Input(args, f"moving_weights(params, {head}) where {where}")
-
+_PAIR = "torch.tensor([[0, 1]]), torch.tensor([1])"
+_THREE = "torch.tensor([[0, 1], [1, 3], [0, 0]]), torch.tensor([1, 3, 2])"
 
 _MOVING = Exercise(
     label="initialization-ex-zero",
     reference=moving_weights,
-    task="What can a network learn that begins with zeros? Write moving_weights(params, contexts, targets). "
-    "params is a dict of float tensors as in nnz.mlp.scores: C (V, n_embd), W1 (n_in, n_hidden), b1 "
-    "(n_hidden,), W2 (n_hidden, V) and b2 (V,), where n_in is block_size * n_embd; some may be zero. contexts is "
-    "int64 of shape (B, block_size) and targets int64 of shape (B,). Return a sorted list of strings: the names "
-    "of the weights that one step of gradient descent would move, however little, which are those with a "
-    "gradient of the mean cross-entropy that is not exactly zero everywhere. params and its tensors stay as they "
-    "are, and do not ask for gradients afterwards either.",
+    task="""
+    This is an exercise of the lecture: which weights of a network learn, if all of them begin at zero? Write
+    `moving_weights(params, contexts, targets)`, which says, for any weights, which of them a first step of
+    gradient descent would move, however little: the sorted names of those whose gradient of the mean
+    cross-entropy is not exactly zero everywhere. `params` is a dict of float tensors as in `nnz.mlp.scores`:
+    `C` of shape (V, n_embd), `W1` (n_in, n_hidden), `b1` (n_hidden,), `W2` (n_hidden, V) and `b2` (V,), where
+    n_in is block_size times n_embd. `contexts` is int64 of shape (B, block_size), and `targets` int64 of
+    shape (B,). The tensors stay as they are, and do not ask for gradients afterwards either. Then ask it of
+    the network of this chapter with all weights at zero, and with all weights at the same small number.
+    """,
     hints=(
         "scores gives the logits from a dict of weights, and torch has the cross-entropy. What is missing are "
         "weights that gradients can be asked of; those given are to be left alone.",
@@ -167,75 +122,87 @@ _MOVING = Exercise(
     ),
     inputs=(
         # Two characters and two units, so that the sums of gradients are 0 to the last bit.
-        _network_case([[0, 1]], [1], "C", "W1", "b1", "W2", "b2", sizes=(2, 2, 2), letters="a"),
-        _network_case([[0, 1]], [1], "C", "W2", "b2", sizes=(2, 2, 2), letters="a"),
-        _network_case([[0, 1], [1, 3]], [1, 3], "W2"),
-        _network_case([[0, 1], [1, 3], [0, 0]], [1, 3, 2], "W1", "b1"),
-        _network_case([[0, 1], [1, 3], [0, 0]], [1, 3, 2], "C"),
-        _network_case([[0, 1], [1, 3], [0, 0]], [1, 3, 2]),
-        _network_case([[0, 1], [1, 3], [0, 0]], [1, 3, 2], tiny=True),
-        _network_case([[0, 1, 2]], [0], "b1", sizes=(3, 2, 4), letters="ab"),
+        spelled(
+            f"params, {_PAIR} where params = {{'C': torch.zeros(2, 2), 'W1': torch.zeros(4, 2), "
+            "'b1': torch.zeros(2), 'W2': torch.zeros(2, 2), 'b2': torch.zeros(2)}"
+        ),
+        _network_case(
+            _PAIR,
+            "model.state_dict() | {'C': torch.zeros(2, 2), 'W2': torch.zeros(2, 2), 'b2': torch.zeros(2)}",
+            sizes="2, 2, 2",
+            letters="a",
+        ),
+        _network_case(
+            "torch.tensor([[0, 1], [1, 3]]), torch.tensor([1, 3])",
+            "model.state_dict() | {'W2': torch.zeros(3, 4)}",
+        ),
+        _network_case(_THREE, "model.state_dict() | {'W1': torch.zeros(4, 3), 'b1': torch.zeros(3)}"),
+        _network_case(_THREE, "model.state_dict() | {'C': torch.zeros(4, 2)}"),
+        _network_case(_THREE, "model.state_dict()"),
+        _network_case(_THREE, "model.state_dict() | {'W2': 1e-9 * model.params['W2'].detach()}"),
+        _network_case(
+            "torch.tensor([[0, 1, 2]]), torch.tensor([0])",
+            "model.state_dict() | {'b1': torch.zeros(4)}",
+            sizes="3, 2, 4",
+            letters="ab",
+        ),
     ),
     slips=(
         Slip(
             "the entries of a gradient were added up, and positive and negative ones cancel: those of W2 and b2 "
             "sum to 0 over the characters",
-            _moving_if(lambda slope: slope.sum().abs() > 1e-5),
+            edit("slope.any()", "slope.sum().abs() > 1e-5"),
         ),
         Slip(
             "small gradients were taken for zero; a small step is a step too",
-            _moving_if(lambda slope: slope.abs().max() > 1e-5),
+            edit("slope.any()", "slope.abs().max() > 1e-5"),
         ),
         Slip(
             "those are the weights that are not zero themselves; the question is whether their gradients are",
-            lambda params, contexts, targets: sorted(name for name, p in params.items() if p.any()),
+            edit("torch.autograd.grad(loss, list(own.values()))", "list(own.values())"),
         ),
         Slip(
             "a weight is left out if any entry of its gradient is zero; it moves if any entry is not",
-            _moving_if(lambda slope: slope.all()),
+            edit("slope.any()", "slope.all()"),
         ),
         Slip(
             "all have a gradient, but it may be zero everywhere; look at its entries",
-            lambda params, contexts, targets: sorted(params),
+            edit(" if slope.any()", ""),
         ),
         Slip(
             "those are the weights that stay; the ones that move are asked for",
-            _moving_if(lambda slope: not slope.any()),
+            edit("slope.any()", "not slope.any()"),
         ),
         Slip(
             "the biases are left out; they are weights too",
-            _moving_if(lambda slope: slope.any() and slope.ndim > 1),
+            edit("slope.any()", "slope.any() and slope.ndim > 1"),
         ),
         Slip(
             "those are the weights that have moved after more than one step; the first step alone is meant",
             _in_two_steps,
         ),
-        Slip("the names stand in the order of the dict; sort them", _in_given_order),
-        Slip("the given tensors were made to ask for gradients; ask that of tensors of your own", _asking),
         Slip(
-            "the step was taken on the given tensors; no step is needed, the gradients say enough", _stepping
+            "the names stand in the order of the dict; sort them",
+            edit(
+                "sorted(name for name, slope in pairs if slope.any())",
+                "[name for name, slope in pairs if slope.any()]",
+            ),
+        ),
+        Slip(
+            "the given tensors were made to ask for gradients; ask that of tensors of your own",
+            edit("p.detach().requires_grad_()", "p.requires_grad_()"),
+        ),
+        Slip(
+            "the step was taken on the given tensors; no step is needed, the gradients say enough",
+            edit(
+                "    pairs = ",
+                "    for p, slope in zip(params.values(), slopes):\n        p.sub_(slope)\n    pairs = ",
+            ),
         ),
     ),
     drive=_left_alone,
     changes=("params",),  # `_left_alone` sees to it, and says so in fewer words
 )
-
-
-def _floor_with(
-    of: Callable[[Tensor, Tensor], Tensor], smoothing: float = 0
-) -> Callable[[Tensor, int], float]:
-    """Return an answer that makes something of shares and counts of all V characters."""
-
-    def floor(targets: Tensor, V: int) -> float:
-        counts = torch.bincount(targets, minlength=V).double() + smoothing
-        return of(counts / counts.sum(), counts).item()
-
-    return floor
-
-
-def _entropy(shares: Tensor) -> Tensor:
-    total: Tensor = torch.special.entr(shares).sum()
-    return total
 
 
 def _in_range(args: Sequence[Any], parts: Parts) -> str:
@@ -253,11 +220,13 @@ def _in_range(args: Sequence[Any], parts: Parts) -> str:
 _FLOOR = Exercise(
     label="initialization-ex-floor",
     reference=unigram_floor,
-    task="A network of which only the output bias moves gives the same probabilities in every context. Write "
-    "unigram_floor(targets, V), which returns the lowest mean cross-entropy on the targets that such a network "
-    "can reach, or come as near to as one likes, in nats, as a float. targets is int64 of shape (N,), the "
-    "characters that came, each from 0 to V - 1; N is at least 1. Not all V characters need occur; those that do "
-    "not add nothing. Train nothing.",
+    task="""
+    A network of which only the output bias learns gives the same probabilities in every context. Write
+    `unigram_floor(targets, V)`, the lowest mean cross-entropy in nats that it can reach on these targets, or
+    come as near to as one likes, as a float. `targets` is int64 of shape $(N,)$, characters from 0 to
+    $V - 1$; those that do not occur cost nothing. Train nothing. How much of the way from a blind guess to
+    the *small logits* network of this chapter is that?
+    """,
     hints=(
         "Any probabilities that sum to 1 can be had from a bias. Which are best, if there is no context to go by "
         "and the targets are known?",
@@ -271,70 +240,57 @@ _FLOOR = Exercise(
         call(torch.tensor([2, 0, 1, 1, 0, 1]), 3),
         call(torch.tensor([4, 0, 4, 1, 4, 0]), 6),
         call(torch.tensor([3, 3, 3]), 5),
-        Input((torch.arange(200) ** 2 % 27, 27), "unigram_floor(torch.arange(200) ** 2 % 27, 27)"),
+        spelled("torch.arange(200) ** 2 % 27, 27"),
     ),
     slips=(
         Slip(
             "that is log V, the loss before the bias has moved; it can learn which characters are frequent",
-            lambda targets, V: math.log(V),
+            edit("(-shares * shares.log()).sum().item()", "math.log(V)"),
         ),
         Slip(
             "that is the logarithm of how many characters occur, as if they were equally frequent",
-            lambda targets, V: math.log(len(targets.unique())),
+            edit("(-shares * shares.log()).sum().item()", "math.log(len(shares))"),
         ),
-        Slip(
-            "that is in bits; the natural logarithm gives nats",
-            _floor_with(lambda shares, _: _entropy(shares) / math.log(2)),
-        ),
+        Slip("that is in bits; the natural logarithm gives nats", edit("shares.log()", "shares.log2()")),
         Slip(
             "the counts were smoothed: shares that are not those of the targets cost more",
-            _floor_with(
-                lambda shares, counts: -((counts - 1) / (counts - 1).sum() * shares.log()).sum(), smoothing=1
-            ),
+            edit("shares.log()", "((counts[counts > 0] + 1) / (len(targets) + V)).log()"),
         ),
         Slip(
             "the counts were smoothed, and the entropy is that of the smoothed shares; those of the targets count",
-            _floor_with(lambda shares, _: _entropy(shares), smoothing=1),
+            edit(".double()", ".double() + 1"),
+            edit("len(targets)", "counts.sum()"),
         ),
         Slip(
             "that is divided by V; the shares are weights already, and their sum is the mean over the targets",
-            _floor_with(lambda shares, _: _entropy(shares) / len(shares)),
+            edit(".item()", ".item() / V"),
         ),
         Slip(
             "each character that occurs counts once; a frequent one has to count as often as it comes",
-            _floor_with(lambda shares, _: -shares[shares > 0].log().mean()),
+            edit("(-shares * shares.log()).sum()", "-shares.log().mean()"),
         ),
         Slip(
             "a character that does not occur has the share 0, and 0 times the logarithm of 0 is nan in a computer",
-            _floor_with(lambda shares, _: -(shares * shares.log()).sum()),
+            edit("[counts > 0]", ""),
         ),
         Slip(
             "the sign is wrong: a logarithm of a share is negative, and a loss is not",
-            _floor_with(lambda shares, _: -_entropy(shares)),
+            edit("-shares", "shares"),
         ),
         Slip(
             "that is the sum over all targets; their mean is asked for",
-            _floor_with(lambda shares, counts: _entropy(shares) * counts.sum()),
+            edit(".item()", ".item() * len(targets)"),
         ),
         Slip(
             "the shares were used as logits; the bias that gives these shares is their logarithm",
-            _floor_with(lambda shares, _: -(shares @ shares.log_softmax(0))),
+            edit("[counts > 0]", ""),
+            edit("shares.log()", "shares.log_softmax(0)"),
         ),
-        Slip(
-            "that is the perplexity, the exponential of the loss",
-            _floor_with(lambda shares, _: _entropy(shares).exp()),
-        ),
+        Slip("that is the perplexity, the exponential of the loss", edit(".sum()", ".sum().exp()")),
     ),
     properties=(_in_range,),
     tolerance=1e-5,
 )
-
-
-_Stack = Callable[[Activation, float, int], list[float]]
-
-
-def _size(f: Activation, spread: float) -> float:
-    return math.sqrt(second_moment(lambda z: f(spread * z)))
 
 
 def _spread(f: Activation, spread: float) -> float:
@@ -343,35 +299,6 @@ def _spread(f: Activation, spread: float) -> float:
     raised = second_moment(lambda z: f(spread * z) + 1)
     mean = (raised - square - 1) / 2
     return math.sqrt(square - mean**2)
-
-
-def _layer_by_layer(after: Callable[[Activation, float, float], float]) -> _Stack:
-    """Return an answer with another step from the size of a layer's inputs, given f and gain, to its outputs'."""
-
-    def stack(f: Activation, gain: float, depth: int) -> list[float]:
-        sizes = [1.0]
-        for _ in range(depth):
-            sizes.append(after(f, gain, sizes[-1]))
-        return sizes[1:]
-
-    return stack
-
-
-def _gain_once(f: Activation, gain: float, depth: int) -> list[float]:
-    sizes = [_size(f, gain)]
-    for _ in range(depth - 1):
-        sizes.append(_size(f, sizes[-1]))
-    return sizes
-
-
-def _deviations(f: Activation, gain: float, depth: int) -> list[float]:
-    inputs = [1.0, *stack_std(f, gain, depth)[:-1]]
-    return [_spread(f, gain * size) for size in inputs]
-
-
-def _remade(change: Callable[[list[float], float], object]) -> Answer:
-    """Return an answer that makes something else of the right sizes and the gain."""
-    return lambda f, gain, depth: change(stack_std(f, gain, depth), gain)
 
 
 def _integrated(args: Sequence[Any], parts: Parts) -> str:
@@ -387,23 +314,19 @@ def _integrated(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _stack_case(f: str, gain: str, depth: int) -> Input:
-    gains = {"1.0": 1.0, "5 / 3": 5 / 3, "math.sqrt(2)": math.sqrt(2), "2.0": 2.0}
-    args = getattr(torch, f), gains[gain], depth
-    return Input(args, f"stack_std(torch.{f}, {gain}, {depth})")
-
-
 _STACK = Exercise(
     label="initialization-ex-stack",
     reference=stack_std,
-    task="Predict what ten layers do to a signal without building one. Write stack_std(f, gain, depth) for a "
-    "stack of depth linear layers without biases, each followed by the activation f. The weights are normal "
-    "with mean 0 and standard deviation gain / sqrt(n_in), and the first layer's inputs are standard normal. The "
-    "layers are so wide that what enters f, in each layer, is normal with mean 0, and has as its variance gain² "
-    "times the mean square of that layer's inputs. Return a list of depth floats: for each layer, the first one "
-    "first, the root mean square sqrt(E[h²]) of the activations h that leave f. f takes and returns a float64 "
-    "tensor, number by number; nnz.init.second_moment(f) integrates f(z)² over a standard normal z. Draw nothing; "
-    "four digits are enough.",
+    task=r"""
+    Write `stack_std(f, gain, depth)`, which predicts the root mean square of the activations after each layer
+    of a wide stack with the activation `f`, fed with standard normal numbers, by integrals alone: a list of
+    `depth` floats, the first layer first, to four digits. The weights are normal with the standard deviation
+    $\text{gain} / \sqrt{n_\text{in}}$, and there are no biases. Let $q$ be the variance of the
+    pre-activations of a layer, which are normal with mean 0; its activations have the mean square
+    $\mathrm{E}[f(\sqrt{q}\,z)^2]$, and the next layer's $q$ is the gain squared times that.
+    `nnz.init.second_moment(f)` integrates $f(z)^2$ over a standard normal $z$; `f` takes and returns a
+    float64 tensor, number by number. Compare with the stack that we ran.
+    """,
     hints=(
         "Do one layer first: from the root mean square of its inputs to that of its activations. What is the "
         "standard deviation of what enters f?",
@@ -413,65 +336,64 @@ _STACK = Exercise(
         "at 1, and keep every result.",
     ),
     inputs=(
-        _stack_case("tanh", "1.0", 1),
-        _stack_case("tanh", "5 / 3", 3),
-        _stack_case("relu", "1.0", 3),
-        _stack_case("relu", "math.sqrt(2)", 4),
-        _stack_case("sigmoid", "2.0", 10),
+        spelled("torch.tanh, 1.0, 1"),
+        spelled("torch.tanh, 5 / 3, 3"),
+        spelled("torch.relu, 1.0, 3"),
+        spelled("torch.relu, math.sqrt(2), 4"),
+        spelled("torch.sigmoid, 2.0, 10"),
     ),
     slips=(
-        Slip("the gain counts in the first layer only; all layers have weights of that size", _gain_once),
-        Slip("the gain is left out", lambda f, gain, depth: stack_std(f, 1.0, depth)),
+        Slip(
+            "the gain counts in the first layer only; all layers have weights of that size",
+            edit("gain * size", "size"),
+            edit("[1.0]", "[gain]"),
+        ),
+        Slip("the gain is left out", edit("gain * size", "size")),
         Slip(
             "those are the sizes of what enters f; what leaves it is asked for",
-            _remade(lambda sizes, gain: [gain * s for s in [1.0, *sizes[:-1]]]),
+            edit("return sizes[1:]", "return [gain * size for size in sizes[:-1]]"),
         ),
         Slip(
             "those are mean squares; their roots are asked for",
-            _remade(lambda sizes, gain: [size**2 for size in sizes]),
+            edit("return sizes[1:]", "return [size**2 for size in sizes[1:]]"),
         ),
         Slip(
             "f is fed with standard normal numbers in every layer, and its result scaled; what f does depends on "
             "how widely its inputs are spread",
-            _layer_by_layer(lambda f, gain, size: gain * size * _size(f, 1.0)),
+            edit("second_moment(lambda z: f(gain * size * z)))", "second_moment(f)) * gain * size"),
         ),
         Slip(
             "every layer is treated as the first; each is fed with what leaves the one before it",
-            _layer_by_layer(lambda f, gain, size: _size(f, gain)),
+            edit("gain * size", "gain"),
         ),
-        Slip(
-            "the list begins with the inputs, and ends one layer early",
-            _remade(lambda sizes, gain: [1.0, *sizes[:-1]]),
-        ),
+        Slip("the list begins with the inputs, and ends one layer early", edit("sizes[1:]", "sizes[:-1]")),
         Slip(
             "the inputs of the first layer are in the list; only the activations belong there",
-            _remade(lambda sizes, gain: [1.0, *sizes]),
+            edit("sizes[1:]", "sizes"),
         ),
-        Slip(
-            "that is the last layer alone; return a list with all of them",
-            _remade(lambda sizes, gain: sizes[-1]),
-        ),
+        Slip("that is the last layer alone; return a list with all of them", edit("sizes[1:]", "sizes[-1]")),
         Slip(
             "those are standard deviations, with the mean taken off; the root mean square leaves it in",
-            _deviations,
+            edit("return sizes[1:]", "return [_spread(f, gain * size) for size in sizes[:-1]]"),
         ),
         Slip(
             "the mean of the activations is taken off, and so missing in the next layer; what enters that one "
             "depends on the mean square",
-            _layer_by_layer(lambda f, gain, size: _spread(f, gain * size)),
+            edit("math.sqrt(second_moment(lambda z: f(gain * size * z)))", "_spread(f, gain * size)"),
         ),
         Slip(
             "z is multiplied by the variance of what enters f; its standard deviation is the factor",
-            _layer_by_layer(lambda f, gain, size: _size(f, (gain * size) ** 2)),
+            edit("gain * size", "(gain * size) ** 2"),
         ),
         Slip(
             "the variance is multiplied by the gain; the gain is a factor of standard deviations, and its square "
             "one of variances",
-            _layer_by_layer(lambda f, gain, size: _size(f, math.sqrt(gain) * size)),
+            edit("gain * size", "math.sqrt(gain) * size"),
         ),
         Slip(
             "the gain is multiplied on after f; it belongs to the weights, so f comes after it",
-            _layer_by_layer(lambda f, gain, size: gain * _size(f, size)),
+            edit("math.sqrt", "gain * math.sqrt"),
+            edit("gain * size", "size"),
         ),
     ),
     properties=(_integrated,),
@@ -492,16 +414,14 @@ def _spreads(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _bound_case(n_in: int, gain: str, number: float) -> Input:
-    return Input((n_in, number), f"uniform_bound({n_in}, {gain})")
-
-
 _UNIFORM = Exercise(
     label="initialization-ex-uniform",
     reference=uniform_bound,
-    task="First weights need not be normal. Write uniform_bound(n_in, gain), which returns the a, a float above "
-    "0, for which weights drawn evenly from all numbers between -a and a have the standard deviation "
-    "gain / sqrt(n_in). n_in is a whole number of at least 1, and gain a float above 0.",
+    task=r"""
+    Weights can also be drawn evenly from the numbers between $-a$ and $a$, which is what torch's linear
+    layers do. Write `uniform_bound(n_in, gain)`: the $a$, a float above 0, for which their standard deviation
+    is the gain over $\sqrt{n_\text{in}}$.
+    """,
     hints=(
         "The mean is 0, so the variance is the mean of x² between -a and a. What is that integral?",
         "The variance is a third of a². So how much larger than the standard deviation is a?",
@@ -509,46 +429,46 @@ _UNIFORM = Exercise(
     inputs=(
         call(12, 1.0),
         call(3, 2.0),
-        _bound_case(30, "5 / 3", 5 / 3),
-        _bound_case(200, "math.sqrt(2)", math.sqrt(2)),
+        spelled("30, 5 / 3"),
+        spelled("200, math.sqrt(2)"),
     ),
     slips=(
         Slip(
             "that is the standard deviation; the numbers reach further out than that",
-            lambda n_in, gain: gain / math.sqrt(n_in),
+            edit("3 / n_in", "1 / n_in"),
         ),
         Slip(
             "that is one over the root of n_in, with neither the gain nor how far beyond their standard deviation "
             "the numbers reach",
-            lambda n_in, gain: 1 / math.sqrt(n_in),
+            edit("gain * math.sqrt(3 / n_in)", "math.sqrt(1 / n_in)"),
         ),
         Slip(
             "that is the width of the whole stretch, from -a to a; a is half of it",
-            lambda n_in, gain: 2 * uniform_bound(n_in, gain),
+            edit("gain * math", "2 * gain * math"),
         ),
-        Slip("the gain is left out", lambda n_in, gain: uniform_bound(n_in, 1.0)),
+        Slip("the gain is left out", edit("gain * math", "math")),
         Slip(
             "the gain went under the root; it is a factor of the standard deviation and not of the variance",
-            lambda n_in, gain: uniform_bound(n_in, math.sqrt(gain)),
+            edit("gain * math", "math.sqrt(gain) * math"),
         ),
-        Slip(
-            "the gain was squared, and no root taken of that", lambda n_in, gain: uniform_bound(n_in, gain**2)
-        ),
+        Slip("the gain was squared, and no root taken of that", edit("gain * math", "gain**2 * math")),
         Slip(
             "that is the root of 2 too large: formulas with a 6 have the gain of ReLU in them already, or two "
             "sizes in the divisor",
-            lambda n_in, gain: math.sqrt(2) * uniform_bound(n_in, gain),
+            edit("3 / n_in", "6 / n_in"),
         ),
-        Slip("the divisor is n_in, where its root belongs", lambda n_in, gain: gain * math.sqrt(3) / n_in),
+        Slip(
+            "the divisor is n_in, where its root belongs", edit("math.sqrt(3 / n_in)", "math.sqrt(3) / n_in")
+        ),
         Slip(
             "the variance is a² / 3, so a is larger than the standard deviation by the root of 3, and not by 3",
-            lambda n_in, gain: gain * 3 / math.sqrt(n_in),
+            edit("math.sqrt(3 / n_in)", "3 / math.sqrt(n_in)"),
         ),
         Slip(
             "the root of 3 is upside down: a is larger than the standard deviation, not smaller",
-            lambda n_in, gain: uniform_bound(n_in, gain) / 3,
+            edit("3 / n_in", "1 / 3 / n_in"),
         ),
-        Slip("that is a²; its root is asked for", lambda n_in, gain: uniform_bound(n_in, gain) ** 2),
+        Slip("that is a²; its root is asked for", edit("gain * math.sqrt(3 / n_in)", "gain**2 * 3 / n_in")),
     ),
     properties=(_spreads,),
 )
@@ -565,9 +485,6 @@ def _with_names(answer: Answer, args: Sequence[Any]) -> Parts:
 
 def _truth_values(args: Sequence[Any], parts: Parts) -> str:
     yours: Any = parts[RESULT]
-    if yours.dtype != torch.bool:
-        dtype = str(yours.dtype).removeprefix("torch.")
-        return f"the result should have dtype bool; yours has {dtype}"
     wrong = (yours != dead_units(*args)).nonzero().flatten().tolist()
     if not wrong:
         return ""
@@ -581,11 +498,14 @@ def _truth_values(args: Sequence[Any], parts: Parts) -> str:
 _DEAD = Exercise(
     label="initialization-ex-dead",
     reference=dead_units,
-    task="A ReLU gives 0 for what is not above 0, and passes no gradient back there. Write dead_units(pre). pre "
-    "is float of shape (N, h): what enters the h ReLU units of a layer for each of all N training examples; N is "
-    "at least 1. A unit is dead if it is not above 0 for any example, so that it never receives a gradient; one "
-    "that is above 0 for some is only asleep for the others. Return bool of shape (h,), True where a unit is "
-    "dead.",
+    task="""
+    A ReLU gives 0 for what is not above 0, and passes no gradient back there. Write `dead_units(pre)`: given
+    the pre-activations of a layer of ReLU units for *all* training examples, float of shape $(N, h)$, a
+    tensor of $h$ truth values, true for a unit that is not above zero for any of them, so that it never
+    receives a gradient. Take the pre-activations of the standard normal network of this chapter with all
+    biases lowered by 10. How many units would be called dead if one batch of 32 stood for everything, and how
+    many are?
+    """,
     hints=(
         "First ask of every number whether the ReLU lets it through. At exactly 0 it gives 0, and torch passes no "
         "gradient back.",
@@ -596,46 +516,43 @@ _DEAD = Exercise(
         call(torch.tensor([[-1.0, 1.0, -2.0], [-4.0, -5.0, 3.0]])),
         call(torch.tensor([[0.0, -2.0, 0.0], [-1.0, -2.0, 0.5], [0.0, -1.0, -3.0]])),
         call(torch.tensor([[-1.0, 0.25, -1.5, 1.0]])),
-        Input(
-            (torch.arange(60.0).view(20, 3).sin() - torch.tensor([0.5, 1.5, 0.9]),),
-            "dead_units(torch.arange(60.0).view(20, 3).sin() - torch.tensor([0.5, 1.5, 0.9]))",
-        ),
+        spelled("torch.arange(60.0).view(20, 3).sin() - torch.tensor([0.5, 1.5, 0.9])"),
     ),
     slips=(
         Slip(
             "units that are asleep for some examples are called dead; a dead one is so for all of them",
-            lambda pre: (pre <= 0).any(dim=0),
+            edit(".all(", ".any("),
         ),
         Slip(
             "that says of each example whether all units are off; it is asked of each unit",
-            lambda pre: (pre <= 0).all(dim=1),
+            edit("dim=0", "dim=1"),
         ),
         Slip(
             "the mean of what enters a unit is below 0, and still some example may get through",
-            lambda pre: pre.mean(dim=0) <= 0,
+            edit("(pre <= 0).all(dim=0)", "pre.mean(dim=0) <= 0"),
         ),
+        Slip("a unit that is exactly at 0 gets no gradient either; it has to be above", edit("<=", "<")),
         Slip(
-            "a unit that is exactly at 0 gets no gradient either; it has to be above",
-            lambda pre: (pre < 0).all(dim=0),
+            "those are the units that are alive; True is for the dead",
+            edit("(pre <= 0).all", "(pre > 0).any"),
         ),
-        Slip("those are the units that are alive; True is for the dead", lambda pre: (pre > 0).any(dim=0)),
         Slip(
             "those are the units that are on for every example; True is for those that are on for none",
-            lambda pre: (pre > 0).all(dim=0),
+            edit("<=", ">"),
         ),
         Slip(
             "those are the indices of the dead units; return a truth value for each unit",
-            lambda pre: dead_units(pre).nonzero().flatten(),
+            edit("all(dim=0)", "all(dim=0).nonzero().flatten()"),
         ),
-        Slip("those are 0s and 1s; return truth values", lambda pre: dead_units(pre).long()),
+        Slip("those are 0s and 1s; return truth values", edit("all(dim=0)", "all(dim=0).long()")),
         Slip(
             "that is how many examples each unit is off for, as a share; it is dead if the share is 1",
-            lambda pre: (pre <= 0).float().mean(dim=0),
+            edit("all(dim=0)", "float().mean(dim=0)"),
         ),
-        Slip("that is one answer for the whole layer; each unit has its own", lambda pre: (pre <= 0).all()),
+        Slip("that is one answer for the whole layer; each unit has its own", edit("dim=0", "")),
         Slip(
             "that says of every single number whether it is off; a unit is dead if all in its column are",
-            lambda pre: pre <= 0,
+            edit(".all(dim=0)", ""),
         ),
     ),
     drive=_with_names,

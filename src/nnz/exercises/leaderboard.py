@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import torch
@@ -15,19 +12,14 @@ from torch import Tensor
 from nnz.bigram import BigramCounts, Uniform
 from nnz.bigram_net import BigramNet
 from nnz.contract import LanguageModel
-from nnz.data import load_names, split_names, windows
-from nnz.evaluate import Estimate, by_name, nll, resample, surprises
-from nnz.exercises._calling import exception_text, random_state_kept, reader_lines
-from nnz.exercises._compare import describe, is_tensor, kind
-from nnz.exercises._observe import RESULT, Answer, Outcome, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
-from nnz.exercises.result import Result
+from nnz.exercises.checker.compare import describe
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Parts
+from nnz.exercises.scoreboard import FEW, SET_ASIDE, Scoreboard, beats, with_verdict
 from nnz.layers import Embedding, Flatten, LayeredModel, Sequential
 from nnz.ngram import KneserNey, NGramCounts
 from nnz.norms import BatchNorm1d
-from nnz.plumbing.datasets import locate
-from nnz.plumbing.paths import resource
 
 
 class ModifiedKneserNey(KneserNey):
@@ -98,347 +90,6 @@ def paired_error(a: Tensor, b: Tensor, lengths: Tensor) -> float:
     return math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())
 
 
-# The exercise `beat`: any model is asked whether it keeps to the contract, and then judged.
-
-LECTURE = 1.993  # nats per character, on the dev set of names.txt
-RESAMPLES = 300  # lists drawn for an error bar
-TOO_GOOD = 0.3  # nats below the table, which is more than any model of the book is
-
-BETTER = "better than the Kneser-Ney table"
-NO_MODEL = "not a model of the contract"
-MISSHAPEN = "not a row of V numbers for each context"
-PROBABILITIES = "probabilities and not their logarithms"
-UNNORMALISED = "its probabilities do not sum to 1"
-RECORDING = "records gradients"
-CHANGING = "changes the contexts"
-RANDOM = "does not say the same twice"
-TRAINING = "answers in training mode"
-COUPLED = "looks at the other contexts of the batch"
-FORGETFUL = "does not leave its mode as it was"
-TRUSTING = "does not refuse wrong contexts"
-IMPOSSIBLE = "thinks a name impossible"
-SEEN = "too good to be true"
-FLAT = "knows nothing"
-BY_HEART = "knows its own names by heart"
-SAME = "no better and no worse than the table"
-BEHIND = "behind the table"
-
-
-class Breach(Exception):
-    """The contract is broken: the verdict, and what shows it."""
-
-    def __init__(self, verdict: str, says: str) -> None:
-        super().__init__(says)
-        self.verdict, self.says = verdict, says
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What came of judging a model. Any two of them agree, as far as comparisons care: the verdict is compared.
-
-    Attributes:
-        shown: what was judged, in words.
-        verdict: one of the verdicts above.
-        lines: what there is to say about it.
-    """
-
-    shown: str
-    verdict: str
-    lines: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        return self.shown
-
-
-@cache
-def table_of(names: tuple[str, ...]) -> KneserNey:
-    """Return the Kneser-Ney 6-gram with the discount of the book, fitted to the names."""
-    return KneserNey(6, 0.85).fit(names)
-
-
-@cache
-def table_totals(train: tuple[str, ...], dev: tuple[str, ...]) -> Tensor:
-    """Return the surprise of each name of `dev` under the table that was fitted to `train`."""
-    totals, _ = by_name(table_of(train), dev)
-    return totals
-
-
-@contextmanager
-def modes_kept(model: Any) -> Iterator[None]:
-    """Put back the modes of a model that has any, as they were before a `with`."""
-    before = _modes(model)
-    try:
-        yield
-    finally:
-        for module, mode in before:
-            module.training = mode
-
-
-def _modes(model: Any) -> list[tuple[Any, Any]]:
-    """Return the modules of a model that has any, each with its mode."""
-    modules = model.modules() if callable(getattr(model, "modules", None)) else ()
-    found = [m for m in [*modules, model] if hasattr(m, "training")]
-    return [(module, module.training) for module in found]
-
-
-def check_contract(model: Any, names: Sequence[str]) -> None:
-    """Raise a `Breach` unless the model does what `nnz.contract.LanguageModel` asks, on contexts of these names.
-
-    Whatever the model itself raises gets out.
-    """
-    _check_attributes(model)
-    contexts = windows(names, model.block_size, model.vocabulary)[0][:64]
-    with modes_kept(model):
-        _check_answer(model, contexts)
-        _check_modes(model, contexts)
-        _check_rows_apart(model, contexts)
-        _check_refusals(model, contexts)
-
-
-def _check_attributes(model: Any) -> None:
-    needed = ("vocabulary", "block_size", "log_probs")
-    if missing := [name for name in needed if not hasattr(model, name)]:
-        raise Breach(NO_MODEL, f"it has no {' and no '.join(missing)}")
-    if isinstance(model, type):
-        raise Breach(NO_MODEL, "it is a class; make a model of it")
-
-
-def _check_answer(model: Any, contexts: Tensor) -> None:
-    """See that there is a row of log-probabilities for each context, and nothing else happens."""
-    given = contexts.clone()
-    answer = model.log_probs(given)
-    wanted = (len(contexts), len(model.vocabulary))
-    if not is_tensor(answer) or answer.shape != wanted:
-        shown = f"shape {tuple(answer.shape)}" if is_tensor(answer) else kind(answer)
-        raise Breach(MISSHAPEN, f"log_probs gave {shown}; expected shape {wanted}")
-    if not answer.is_floating_point():
-        raise Breach(MISSHAPEN, f"log_probs gave {answer.dtype}; expected floats")
-    if not torch.equal(given, contexts):
-        raise Breach(CHANGING, "after log_probs the contexts were not as before")
-    if answer.requires_grad:
-        advice = "decorate it with torch.no_grad()"
-        raise Breach(RECORDING, f"log_probs recorded gradients; {advice}")
-    rows = answer.double()
-    sums = rows.exp().sum(dim=1)
-    if bool(((sums - 1).abs() < 1e-4).all()):
-        return
-    if bool(((rows.sum(dim=1) - 1).abs() < 1e-4).all()) and bool((rows >= 0).all()):
-        raise Breach(PROBABILITIES, "the answers themselves sum to 1")
-    worst = sums[(sums - 1).abs().nan_to_num(torch.inf).argmax()].item()
-    raise Breach(UNNORMALISED, f"the probabilities of one context sum to {worst:.4g}")
-
-
-def _check_modes(model: Any, contexts: Tensor) -> None:
-    """See that the answer is the same each time, in whatever mode, and that the mode stays."""
-    first = model.log_probs(contexts)
-    if not _close(first, model.log_probs(contexts)):
-        raise Breach(RANDOM, "the same contexts were answered otherwise a second time")
-    if not _modes(model) or not callable(getattr(model, "train", None)):
-        return
-    answers = []
-    for mode in (True, False):
-        model.train(mode)
-        before = _modes(model)
-        answers.append(model.log_probs(contexts))
-        if any(module.training != was for module, was in before):
-            name = "training" if mode else "evaluation"
-            raise Breach(FORGETFUL, f"it was in {name} mode, and after log_probs not")
-    if not _close(*answers):
-        raise Breach(TRAINING, "in training mode it answers otherwise than in evaluation")
-
-
-def _check_rows_apart(model: Any, contexts: Tensor) -> None:
-    """See that a context is answered alone as it is among others."""
-    together = model.log_probs(contexts)
-    for i in (0, len(contexts) // 2, len(contexts) - 1):
-        if not _close(model.log_probs(contexts[i : i + 1]), together[i : i + 1]):
-            raise Breach(COUPLED, f"alone, context {i} of a batch is answered otherwise")
-
-
-def _check_refusals(model: Any, contexts: Tensor) -> None:
-    """See that contexts are refused that are no whole numbers, too long, or outside the vocabulary."""
-    longer = torch.zeros(len(contexts), model.block_size + 1, dtype=torch.int64)
-    wrong = {"floats": contexts.double(), "contexts of another length": longer}
-    if model.block_size:
-        wrong["the index -1"] = contexts - 1  # a name begins with zeros
-    for what, given in wrong.items():
-        try:
-            model.log_probs(given)
-        except (TypeError, ValueError):
-            continue
-        advice = "call nnz.contract.check_contexts(self, contexts) first"
-        raise Breach(TRUSTING, f"log_probs took {what} without a word; {advice}")
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    return torch.allclose(a.exp(), b.exp(), rtol=1e-4, atol=1e-6)
-
-
-def judge(model: Any, train: Sequence[str], dev: Sequence[str]) -> Judged:
-    """Ask a model for its manners and then for its loss, beside that of the table that was fitted to `train`.
-
-    Whatever the model itself raises gets out.
-    """
-    shown = describe(model)
-    if hasattr(model, "log_probs") and not isinstance(model, type):
-        shown = f"a {type(model).__name__}"
-    try:
-        check_contract(model, dev)
-    except Breach as breach:
-        return Judged(shown, breach.verdict, (breach.says,))
-    costs = surprises(model, dev)
-    if not bool(costs.isfinite().all()):
-        says = "it gives a name of the dev set probability zero, so its loss is infinite"
-        return Judged(shown, IMPOSSIBLE, (says,))
-    loss, gap = costs.mean().item(), difference(costs, train, dev)
-    lines = (
-        f"dev loss: {loss:.4f} nats per character, on {len(dev):,} names",
-        f"Kneser-Ney 6-gram, fitted to the same {len(train):,} names: {loss - gap.value:.4f}",
-        _compared(gap),
-    )
-    return Judged(shown, _verdict(model, loss, gap, train), lines)
-
-
-def difference(costs: Tensor, train: Sequence[str], dev: Sequence[str]) -> Estimate:
-    """Return the loss that these surprises make, less that of the table, as `paired_difference` would have it.
-
-    Args:
-        costs: the surprise of each character of `dev` under the model, float64 of shape (N,).
-        train: what the table is fitted to.
-        dev: the names, at least 2.
-    """
-    lengths = torch.tensor([len(name) + 1 for name in dev])
-    name = torch.arange(len(dev)).repeat_interleave(lengths)  # (N,)
-    totals = name.bincount(weights=costs)
-    generator = torch.Generator().manual_seed(1)
-    apart = totals - table_totals(tuple(train), tuple(dev))
-    return resample(apart, lengths, generator, RESAMPLES)
-
-
-def _compared(gap: Estimate) -> str:
-    """Say by how much a model is better or worse, and how sure that is."""
-    better = "better" if gap.value < 0 else "worse"
-    sure = abs(gap.value) > 2 * gap.standard_error
-    tail = "" if sure else ", which is less than two standard errors"
-    return f"{better} by {abs(gap.value):.4f} ± {gap.standard_error:.4f}{tail}"
-
-
-def _verdict(model: Any, loss: float, gap: Estimate, train: Sequence[str]) -> str:
-    few, table = train[:500], table_of(tuple(train))
-    cases: dict[str, Callable[[], bool]] = {
-        SEEN: lambda: gap.value < -TOO_GOOD,
-        BETTER: lambda: gap.value < -1e-9,
-        SAME: lambda: gap.value < 1e-9,
-        BY_HEART: lambda: nll(model, few) < nll(table, few) - 0.1,
-        FLAT: lambda: loss > math.log(len(model.vocabulary)) - 0.05,
-        BEHIND: lambda: True,
-    }
-    return next(verdict for verdict, holds in cases.items() if holds())
-
-
-class Scoreboard(Exercise):
-    """An exercise whose answer is a function that fits a model; or the model itself, fitted to the whole list.
-
-    >>> from nnz import exercises as ex
-    >>> train, dev = ["anna", "hanna", "noa", "jo"] * 3, ["ann", "johanna"]
-    >>> ex.beat.score(Uniform(), train, dev)
-    wrong: Beat the book: knows nothing
-    dev loss: 3.2958 nats per character, on 2 names
-    Kneser-Ney 6-gram, fitted to the same 12 names: 1.3424
-    worse by 1.9535 ± 0.1524
-    """
-
-    _latest = Outcome()  # what came of the reader's answer
-
-    def check(self, answer: object) -> Result:
-        """Judge an answer, see `Exercise.check`; a model is judged as by `score`, on the whole list of names."""
-        if hasattr(answer, "log_probs") and not isinstance(answer, type):
-            return self.score(answer)
-        result = super().check(answer)
-        if not result:
-            return result
-        outcome = self._latest
-        if answer is self.reference:
-            outcome = self.observe(self.reference, 0)
-        lines = getattr(outcome.parts.get(RESULT), "lines", ())
-        return Result("right", "\n".join([result.text, *lines]))
-
-    def observe(self, answer: Answer, index: int) -> Outcome:
-        """Try an answer, see `Exercise.observe`; the reference and the slips are tried once and remembered."""
-        if answer is self.reference or any(answer is s.answer for s in self.slips):
-            return _once(self, answer, index)
-        self._latest = super().observe(answer, index)
-        return self._latest
-
-    def score(
-        self, model: object, train: Sequence[str] | None = None, dev: Sequence[str] | None = None
-    ) -> Result:
-        """Judge a model by its dev loss; right if it keeps to the contract and beats the Kneser-Ney table.
-
-        Nobody can see from a model what it has learned from. It is up to the reader that these are not the dev
-        names, and that nothing was chosen by the test names.
-
-        Args:
-            model: any model of the contract, fitted to `train`.
-            train: what it was fitted to; by default the first part of `split_names(load_names())`.
-            dev: what it is judged by; by default the second part.
-
-        Raises:
-            ValueError: one of the lists is given and the other is not.
-            KeyboardInterrupt: the reader interrupted it. Nothing else that the model raises gets out.
-        """
-        if (train is None) != (dev is None):
-            raise ValueError("give both train and dev, or neither of them.")
-        known = train is None and locate().is_reference
-        if train is None or dev is None:
-            train, dev, _ = split_names(load_names())
-        with random_state_kept():
-            try:
-                judged = judge(model, train, dev)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                text = [exception_text(error), *reader_lines(error)]
-                return Result("error", "\n".join([f"error: {self.title}", *text]))
-        lines = list(judged.lines)
-        if known and len(lines) > 1:
-            lines.append(f"the lecture's network has {LECTURE} on these names")
-        if judged.verdict == BETTER:
-            return Result("right", "\n".join([f"✓ {self.title}", *lines]))
-        head = f"wrong: {self.title}: {judged.verdict}"
-        return Result("wrong", "\n".join([head, *lines]))
-
-    def __repr__(self) -> str:
-        one = f"ex.{self.name}.check(model) ex.{self.name}.score(model, train, dev)"
-        return f"{super().__repr__()}\n{one}"
-
-
-@cache
-def _once(exercise: Exercise, answer: Answer, index: int) -> Outcome:
-    return Exercise.observe(exercise, answer, index)
-
-
-_TRAIN, _DEV, _ = split_names(load_names(resource("data", "names-sample.txt")))
-_FEW, _SET_ASIDE = _TRAIN[:2000], _DEV[:500]
-
-VERDICT = "the verdict"
-
-
-def _with_verdict(answer: Answer, args: Sequence[Any]) -> Parts:
-    model = answer(*args)
-    if model is None or model is ...:
-        return {RESULT: model}
-    judged = judge(model, args[0], _SET_ASIDE)
-    return {RESULT: judged, VERDICT: judged.verdict}
-
-
-def _beats(args: Sequence[Any], parts: Parts) -> str:
-    judged: Any = parts[RESULT]
-    if judged.verdict == BETTER:
-        return ""
-    return "\n".join([f"the verdict: {judged.verdict}", *judged.lines])
-
-
 class _Spoiled:
     """A table of pairs with something done to it: to what it is given, or to what it answers."""
 
@@ -456,16 +107,6 @@ def _spoiled(answer: Callable[[BigramCounts, Tensor], Any]) -> Callable[[list[st
     return lambda names: _Spoiled(names, answer)
 
 
-def _last_context_gone(table: BigramCounts, contexts: Tensor) -> Tensor:
-    return table.log_probs(contexts[:-1])
-
-
-def _overwritten(table: BigramCounts, contexts: Tensor) -> Tensor:
-    answer = table.log_probs(contexts)
-    contexts.zero_()
-    return answer
-
-
 class _Unsteady(_Spoiled):
     """Something of it changes from call to call, as with dropout that is not switched off."""
 
@@ -479,23 +120,16 @@ class _Unsteady(_Spoiled):
         return (scores * kept).log_softmax(dim=1)
 
 
-def _against_the_batch(table: BigramCounts, contexts: Tensor) -> Tensor:
-    scores = table.log_probs(contexts)
-    return (scores - scores.mean(dim=0)).log_softmax(dim=1)
-
-
-def _net() -> LayeredModel:
-    generator = torch.Generator().manual_seed(1)
-    embedding = Embedding(27, 27, generator=generator)
-    return LayeredModel(Sequential(embedding, Flatten(), BatchNorm1d(27)), 1)
-
-
-class _InTraining(LayeredModel):
-    """Batch norm takes the batch's own averages, since nobody set evaluation mode."""
+class _Net(LayeredModel):
+    """A network with batch norm, so that its mode matters."""
 
     def __init__(self) -> None:
-        net = _net()
-        super().__init__(net.net, net.block_size)
+        embedding = Embedding(27, 27, generator=torch.Generator().manual_seed(1))
+        super().__init__(Sequential(embedding, Flatten(), BatchNorm1d(27)), 1)
+
+
+class _InTraining(_Net):
+    """Batch norm takes the batch's own averages, since nobody set evaluation mode."""
 
     @torch.no_grad()
     def log_probs(self, contexts: Tensor) -> Tensor:
@@ -507,12 +141,8 @@ class _InTraining(LayeredModel):
         return answer
 
 
-class _LeftInEvaluation(LayeredModel):
+class _LeftInEvaluation(_Net):
     """Evaluation mode is set and never left."""
-
-    def __init__(self) -> None:
-        net = _net()
-        super().__init__(net.net, net.block_size)
 
     @torch.no_grad()
     def log_probs(self, contexts: Tensor) -> Tensor:
@@ -527,26 +157,21 @@ class _Recording(BigramNet):
         return self.logits(contexts).log_softmax(dim=1)
 
 
-def _recording(names: list[str]) -> _Recording:
-    return _Recording(generator=torch.Generator().manual_seed(1))
-
-
-def _trusting(table: BigramCounts, contexts: Tensor) -> Tensor:
-    return table.log_probs(contexts[:, :1].long().clamp(0, 26))
-
-
 _BEAT = Scoreboard(
     label="leaderboard-ex-beat",
     reference=beat,
-    task="Write beat(names), which is given a list of names to learn from and returns a model of the contract "
-    "that does better than the Kneser-Ney 6-gram of this book, KneserNey(6, 0.85) fitted to the same names. What "
-    "kind of model it is, is up to you: new, or a mixture of those in the book. The checker has 2,000 names for "
-    "it and judges the model on 500 others, train[:2000] and dev[:500] of split_names of those that come with "
-    "nnz, load_names(resource('data', 'names-sample.txt')) with resource from nnz.plumbing.paths. First it sees "
-    "whether the model keeps to the contract, nnz.contract.LanguageModel: rows that sum to 1, no gradients, the "
-    "mode as it was, contexts unchanged and answered each by itself, and wrong ones refused. A model that took "
-    "longer to train, on all of split_names(load_names()), is judged by ex.beat.check(model) on the whole dev "
-    "set.",
+    task="""
+    Make a model of your own that beats the Kneser–Ney table: any model, new or mixed from those of the book.
+    `ex.beat.check(model)` judges one that was trained on all of `train_names`. It says whether the model
+    keeps to the contract, with rows that sum to 1, no gradients, its mode left as it was, wrong contexts
+    refused, and an answer to each context that does not depend on the others; then its dev loss, and by how
+    much it is better or worse than the table fitted to the same names, with the standard error of that
+    difference. It cannot see what the model has learned from: that you kept the dev names out of it, only you
+    know. What can be checked while you wait is small: `beat(names)` is given $2000$ names and returns a model
+    that has to do better than their Kneser–Ney 6-gram, with a discount of {given}`0.85`, on $500$ others.
+    They are the first of train and dev by `split_names` of the names that come with the package,
+    `load_names(resource("data", "names-sample.txt"))`, with `resource` from `nnz.plumbing.paths`.
+    """,
     hints=(
         "A mixture is rarely worse than the better of its models if the shares are chosen with care, and often "
         "better than both. Choose on names that you set aside from the given ones, not on those that you are "
@@ -559,7 +184,7 @@ _BEAT = Scoreboard(
     ),
     inputs=(
         Input(
-            (_FEW,),
+            (FEW,),
             "beat(train[:2000]) where train, dev, test = "
             "split_names(load_names(resource('data', 'names-sample.txt')))",
         ),
@@ -567,11 +192,11 @@ _BEAT = Scoreboard(
     slips=(
         Slip(
             "the class itself was returned, or something that is no model; return a fitted model",
-            lambda names: ModifiedKneserNey,
+            edit("(order=6).fit(names)", ""),
         ),
         Slip(
             "what log_probs returns has not one row of V numbers for each context",
-            _spoiled(_last_context_gone),
+            _spoiled(lambda table, contexts: table.log_probs(contexts[:-1])),
         ),
         Slip(
             "those are probabilities; the contract asks for their logarithms",
@@ -584,9 +209,12 @@ _BEAT = Scoreboard(
         ),
         Slip(
             "log_probs records gradients, which costs memory and time for nothing: torch.no_grad() is missing",
-            _recording,
+            lambda names: _Recording(generator=torch.Generator().manual_seed(1)),
         ),
-        Slip("log_probs writes into the contexts; work on a copy", _spoiled(_overwritten)),
+        Slip(
+            "log_probs writes into the contexts; work on a copy",
+            _spoiled(lambda table, contexts: (table.log_probs(contexts), contexts.zero_())[0]),
+        ),
         Slip("there is chance in the answers, as with dropout that is not switched off", _Unsteady),
         Slip(
             "log_probs answers in training mode: batch norm or dropout do there what they do in training",
@@ -595,7 +223,7 @@ _BEAT = Scoreboard(
         Slip(
             "the contexts of a batch are compared with one another, and what is answered depends on who else is "
             "asking; each has to be answered by itself",
-            _spoiled(_against_the_batch),
+            _spoiled(lambda table, contexts: table.log_probs(contexts).softmax(dim=0).log_softmax(dim=1)),
         ),
         Slip(
             "log_probs sets evaluation mode and does not set back what was there",
@@ -603,7 +231,7 @@ _BEAT = Scoreboard(
         ),
         Slip(
             "contexts that cannot be right are answered anyway; check_contexts refuses them",
-            _spoiled(_trusting),
+            _spoiled(lambda table, contexts: table.log_probs(contexts[:, :1].long().clamp(0, 26))),
         ),
         Slip(
             "what never occurred has probability zero: smooth the model, or mix it with one that thinks nothing "
@@ -612,63 +240,30 @@ _BEAT = Scoreboard(
         ),
         Slip(
             "it has learned from the names that were set aside, as a model does that is fitted to the whole list",
-            lambda names: KneserNey(6, 0.85).fit(_SET_ASIDE),
+            lambda names: KneserNey(6, 0.85).fit(SET_ASIDE),
         ),
         Slip(
             "every character is about as likely as any other; was the model fitted, or trained?",
             lambda names: Uniform(),
         ),
         Slip(
-            "it is the table itself, or the same in other words", lambda names: KneserNey(6, 0.85).fit(names)
+            "it is the table itself, or the same in other words",
+            edit("ModifiedKneserNey(order=6)", "KneserNey(6, 0.85)"),
         ),
         Slip(
             "it knows the names that it was given by heart and others less well than the table: too large, "
             "trained for too long, or too little smoothed",
-            lambda names: KneserNey(8, 0.2).fit(names),
+            edit("ModifiedKneserNey(order=6)", "KneserNey(8, 0.2)"),
         ),
         Slip(
             "it has learned, and not as much as the table: it reads fewer characters, or is smoothed too much, or "
             "not trained for long enough",
-            lambda names: BigramCounts(k=0.1).fit(names),
+            edit("ModifiedKneserNey(order=6)", "BigramCounts(k=0.1)"),
         ),
     ),
-    drive=_with_verdict,
-    properties=(_beats,),
+    drive=with_verdict,
+    properties=(beats,),
 )
-
-
-Gru = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-
-
-def _unit(
-    *,
-    parts: tuple[int, int, int] = (0, 1, 2),
-    gate: Callable[[Tensor], Tensor] = torch.sigmoid,
-    propose: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda x, r, h: torch.tanh(x + r * h),
-    blend: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda z, h, n: z * h + (1 - z) * n,
-) -> Gru:
-    """Return an answer with one thing or another done differently."""
-
-    def step(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor) -> Tensor:
-        ours, past = (x @ W + b).chunk(3, dim=1), (h @ U + c).chunk(3, dim=1)
-        r, z, n = parts
-        reset, update = gate(ours[r] + past[r]), gate(ours[z] + past[z])
-        return blend(update, h, propose(ours[n], reset, past[n]))
-
-    return step
-
-
-def _reset_before(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """As in Cho et al. (2014): the reset gate is applied to h, before U."""
-    H = h.shape[1]
-    ours = x @ W + b + c
-    reset, update = torch.sigmoid(ours[:, : 2 * H] + h @ U[:, : 2 * H]).chunk(2, 1)
-    proposed = torch.tanh(ours[:, 2 * H :] + (reset * h) @ U[:, 2 * H :])
-    return update * h + (1 - update) * proposed
-
-
-def _bias_outside(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    return gru_step(x, h, W, U, b + c, torch.zeros_like(c))
 
 
 def _within(args: Sequence[Any], parts: Parts) -> str:
@@ -702,14 +297,24 @@ def _gru_case(B: int, n_in: int, n_hidden: int, seed: int, dtype: torch.dtype) -
 _GRU = Exercise(
     label="leaderboard-ex-gru",
     reference=gru_step,
-    task="Write gru_step(x, h, W, U, b, c), a step of a gated recurrent unit with the formulas of "
-    "torch.nn.GRUCell. x is float of shape (B, n_in), what is read; h is float of shape (B, H), the state. W is "
-    "float of shape (n_in, 3H), U of shape (H, 3H), b and c of shape (3H,): in each the first H columns belong to "
-    "the reset gate, the next H to the update gate, and the last H to the proposal. With x W + b and h U + c, cut "
-    "into these thirds: the reset gate r is the logistic function of the sum of both first thirds, and the update "
-    "gate z that of the second ones. The proposal is tanh of the last third of x W + b, plus r times the last "
-    "third of h U + c. Return z times h, plus 1 - z times the proposal: float of shape (B, H). Nothing is changed "
-    "in place. (Cho et al. (2014), who introduced it, multiply h by r before U, and not after.)",
+    task=r"""
+    A recurrent network reads character by character and has a state $h$, which is all that it knows of the
+    past. The gated recurrent unit of Cho and others {cite}`cho2014learning` keeps a share $z$ of its state
+    and replaces the rest, and another gate, $r$, says how much of the state counts for what comes in its
+    place:
+
+    $$
+    r &= \sigma(x W_r + b_r + h U_r + c_r) \\
+    z &= \sigma(x W_z + b_z + h U_z + c_z) \\
+    n &= \tanh(x W_n + b_n + r \odot (h U_n + c_n)) \\
+    h' &= z \odot h + (1 - z) \odot n
+    $$
+
+    These are the formulas of `torch.nn.GRUCell`; in the paper $h$ is multiplied by $r$ before $U_n$. Write
+    `gru_step(x, h, W, U, b, c)`, with the parts for $r$, $z$ and $n$ side by side in $W$ and $U$, $b$ and
+    $c$, in this order. $x$ has shape $(B, n_\text{in})$ and $h$, as what is returned, $(B, H)$; nothing is
+    changed in place. Then make it a model of the contract, and see where it stands.
+    """,
     hints=(
         "Two matrix products are enough, one with x and one with h. Add their biases and cut both into thirds; "
         "do not add the two together yet.",
@@ -727,96 +332,60 @@ _GRU = Exercise(
     slips=(
         Slip(
             "the update gate is used the other way: z is the share of the old state",
-            _unit(blend=lambda z, h, n: (1 - z) * h + z * n),
+            edit("update * h + (1 - update) * proposed", "(1 - update) * h + update * proposed"),
         ),
         Slip(
             "the reset gate was applied to h before U, as in the paper that introduced the unit; here it "
             "multiplies h U + c",
-            _reset_before,
+            edit("reset * past[2]", "(reset * h) @ U.chunk(3, dim=1)[2] + c.chunk(3)[2]"),
         ),
         Slip(
             "the bias c of the proposal stands outside of the reset gate; it belongs to what the gate multiplies",
-            _bias_outside,
+            edit("x @ W + b", "x @ W + b + c"),
+            edit("h @ U + c", "h @ U"),
         ),
-        Slip("there is no reset gate in the proposal", _unit(propose=lambda x, r, h: torch.tanh(x + h))),
+        Slip("there is no reset gate in the proposal", edit("reset * past", "past")),
         Slip(
             "the reset gate multiplies all of the proposal's sum; it multiplies what comes from the state alone",
-            _unit(propose=lambda x, r, h: torch.tanh(r * (x + h))),
+            edit("ours[2] + reset * past[2]", "reset * (ours[2] + past[2])"),
         ),
         Slip(
             "the reset gate multiplies what comes from x; it multiplies what comes from the state",
-            _unit(propose=lambda x, r, h: torch.tanh(r * x + h)),
+            edit("ours[2] + reset * past[2]", "reset * ours[2] + past[2]"),
         ),
         Slip(
             "the first third is taken for the update gate and the second for the reset gate; it is the other way "
             "round",
-            _unit(parts=(1, 0, 2)),
+            edit("ours[0] + past[0]", "ours[1] + past[1]"),
+            edit("ours[1] + past[1]", "ours[0] + past[0]"),
         ),
-        Slip("the first third is taken for the proposal; it comes last", _unit(parts=(1, 2, 0))),
+        Slip(
+            "the first third is taken for the proposal; it comes last",
+            edit("    reset =", "    ours, past = ours[1:] + ours[:1], past[1:] + past[:1]\n    reset ="),
+        ),
         Slip(
             "the gates go through tanh; they are shares, which the logistic function gives",
-            _unit(gate=torch.tanh),
+            edit("torch.sigmoid(ours[0]", "torch.tanh(ours[0]"),
+            edit("torch.sigmoid(ours[1]", "torch.tanh(ours[1]"),
         ),
         Slip(
             "the proposal goes through the logistic function; it is a tanh",
-            _unit(propose=lambda x, r, h: torch.sigmoid(x + r * h)),
+            edit("torch.tanh", "torch.sigmoid"),
         ),
         Slip(
             "the old state is not kept at all: what is returned is the proposal",
-            _unit(blend=lambda z, h, n: n),
+            edit("update * h + (1 - update) * proposed", "proposed"),
         ),
         Slip(
             "the old state is kept in full, and the proposal added to it; the two share out what there is",
-            _unit(blend=lambda z, h, n: h + (1 - z) * n),
+            edit("update * h", "h"),
         ),
-        Slip(
-            "the biases are left out",
-            lambda x, h, W, U, b, c: gru_step(x, h, W, U, torch.zeros_like(b), torch.zeros_like(c)),
-        ),
-        Slip(
-            "the bias c is left out; there are two",
-            lambda x, h, W, U, b, c: gru_step(x, h, W, U, b, torch.zeros_like(c)),
-        ),
+        Slip("the biases are left out", edit("x @ W + b", "x @ W"), edit("h @ U + c", "h @ U")),
+        Slip("the bias c is left out; there are two", edit("h @ U + c", "h @ U")),
     ),
     properties=(_within,),
     tolerance=1e-5,
 )
-
-
-Front = Callable[[Sequence[int], Sequence[float]], object]
-Point = tuple[int, float]
-
-
-def _front(beats: Callable[[Point, Point], bool]) -> Front:
-    """Return an answer in which another relation decides who is left out."""
-
-    def front(sizes: Sequence[int], losses: Sequence[float]) -> list[int]:
-        models = list(zip(sizes, losses, strict=True))
-        return [
-            i
-            for i, model in enumerate(models)
-            if not any(beats(o, model) for j, o in enumerate(models) if j != i)
-        ]
-
-    return front
-
-
-def _changed(change: Callable[[list[int], Sequence[Any]], object]) -> Front:
-    """Return an answer that makes something else of the right indices."""
-    return lambda sizes, losses: change(pareto_front(sizes, losses), (sizes, losses))
-
-
-def _as_listed(sizes: Sequence[int], losses: Sequence[float]) -> list[int]:
-    return [i for i, loss in enumerate(losses) if loss < min([math.inf, *losses[:i]])]
-
-
-def _first_of_equals(sizes: Sequence[int], losses: Sequence[float]) -> list[int]:
-    models = list(zip(sizes, losses, strict=True))
-    return [i for i in pareto_front(sizes, losses) if models[i] not in models[:i]]
-
-
-def _by_size(found: list[int], args: Sequence[Any]) -> list[int]:
-    return sorted(found, key=lambda i: args[0][i])
 
 
 def _who_dominates(args: Sequence[Any], parts: Parts) -> str:
@@ -843,12 +412,12 @@ _LECTURES = ([729, 11897, 22097, 76579, 76579, 0], [2.46, 2.17, 2.06, 1.99, 2.02
 _FRONT = Exercise(
     label="leaderboard-ex-front",
     reference=pareto_front,
-    task="A model may be worth having because it is good, or because it is small and still good for its size. "
-    "Write pareto_front(sizes, losses). sizes are whole numbers, how many weights each model has; losses are "
-    "floats, one for each model; both are lists of the same length, at least one. A model dominates another if it "
-    "has no more weights and no higher loss, and fewer weights or a lower loss. Return the indices of those "
-    "models that no other dominates, a list of whole numbers in ascending order. Two models with the same size "
-    "and the same loss do not dominate one another.",
+    task="""
+    One model dominates another if it has no more weights and no higher loss, and is better in at least one of
+    the two. Write `pareto_front(sizes, losses)`, which returns the indices of the models that none dominates,
+    a list in ascending order. Two models with the same size and the same loss do not dominate one another.
+    Which of the models of this chapter are they?
+    """,
     hints=(
         "For one model, go through all others: is there one that is at least as good in both respects, and not "
         "the same in both?",
@@ -870,107 +439,63 @@ _FRONT = Exercise(
         Slip(
             "a model was left out only if another is better in both respects; better in one and no worse in the "
             "other is enough",
-            _front(lambda a, b: a[0] < b[0] and a[1] < b[1]),
+            edit("m[0] <= size and m[1] <= loss", "m[0] < size and m[1] < loss"),
         ),
         Slip(
             "two equal models drove each other out; neither dominates the other",
-            _front(lambda a, b: a[0] <= b[0] and a[1] <= b[1]),
+            edit("any(m != (size, loss) for m in as_good)", "len(as_good) > 1"),
         ),
-        Slip("of two equal models the second is missing; neither dominates the other", _first_of_equals),
+        Slip(
+            "of two equal models the second is missing; neither dominates the other",
+            edit("(*model)]", "(*model) and model not in models[:i]]"),
+        ),
         Slip(
             "a model was left out if another is better in one respect, whatever the other respect",
-            _front(lambda a, b: a[0] < b[0] or a[1] < b[1]),
+            edit("m[0] <= size and m[1] <= loss", "m[0] < size or m[1] < loss"),
         ),
         Slip(
             "that is the best model of all; a smaller one may be the best of its size",
-            _front(lambda a, b: a[1] < b[1]),
+            edit("m[0] <= size and m[1] <= loss", "m[1] < loss"),
         ),
-        Slip("that is the smallest model; a larger one may be better", _front(lambda a, b: a[0] < b[0])),
+        Slip(
+            "that is the smallest model; a larger one may be better",
+            edit("m[0] <= size and m[1] <= loss", "m[0] < size"),
+        ),
         Slip(
             "only models of the same size were compared; a smaller one dominates, too, if it is no worse",
-            _front(lambda a, b: a[0] == b[0] and a[1] < b[1]),
+            edit("m[0] <= size and m[1] <= loss", "m[0] == size and m[1] < loss"),
         ),
         Slip(
             "more weights were taken for better; a model dominates others that are larger",
-            _front(lambda a, b: a[0] >= b[0] and a[1] <= b[1] and a != b),
+            edit("<= size", ">= size"),
         ),
-        Slip(
-            "a higher loss was taken for better",
-            _front(lambda a, b: a[0] <= b[0] and a[1] >= b[1] and a != b),
-        ),
+        Slip("a higher loss was taken for better", edit("<= loss", ">= loss")),
         Slip(
             "each model was compared with those before it in the list alone, as if they stood in the order of "
             "their sizes",
-            _as_listed,
+            edit("not dominated(*model)", "model[1] < min([math.inf, *losses[:i]])"),
         ),
         Slip(
             "those are the models that are dominated; the others are asked for",
-            _changed(lambda found, args: [i for i in range(len(args[0])) if i not in found]),
+            edit("if not dominated", "if dominated"),
         ),
-        Slip(
-            "those are sizes and losses; the indices are asked for",
-            _changed(lambda found, args: [(args[0][i], args[1][i]) for i in found]),
-        ),
+        Slip("those are sizes and losses; the indices are asked for", edit("[i for i", "[model for i")),
         Slip(
             "there is a truth value for each model; the indices of those that are True are asked for",
-            _changed(lambda found, args: [i in found for i in range(len(args[0]))]),
+            edit(
+                "[i for i, model in enumerate(models) if not dominated(*model)]",
+                "[not dominated(*model) for model in models]",
+            ),
         ),
-        Slip("the indices are in the order of the sizes; put them in ascending order", _changed(_by_size)),
+        Slip(
+            "the indices are in the order of the sizes; put them in ascending order",
+            edit("return [i", "return sorted([i"),
+            edit("(*model)]", "(*model)], key=lambda i: sizes[i])"),
+        ),
     ),
     properties=(_who_dominates,),
     tolerance=1e-12,
 )
-
-
-Error = Callable[[Tensor, Tensor, Tensor], float]
-
-
-def _ratio_error(totals: Tensor, lengths: Tensor) -> float:
-    return paired_error(totals, torch.zeros_like(totals), lengths)
-
-
-def _unpaired(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-    return math.hypot(_ratio_error(a, lengths), _ratio_error(b, lengths))
-
-
-def _errors_apart(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-    return abs(_ratio_error(a, lengths) - _ratio_error(b, lengths))
-
-
-def _by_character(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-    """Take the characters of a name for independent, each with the same share of its difference."""
-    apart, N = a - b, int(lengths.sum())
-    difference = apart.sum() / N
-    squares = (lengths * (apart / lengths - difference) ** 2).sum()
-    return math.sqrt(squares / (N - 1) / N)
-
-
-def _squares(
-    rests: Callable[[Tensor, Tensor], Tensor],
-    size: Callable[[Tensor], Tensor] = lambda lengths: lengths.sum(),
-    factor: Callable[[int], float] = lambda n: n / (n - 1),
-) -> Error:
-    """Return an answer with other rests, another divisor, or another factor."""
-
-    def error(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-        squares = (rests(a - b, lengths) ** 2).sum()
-        root = math.sqrt(factor(len(lengths)) * squares)
-        return root / size(lengths).item()
-
-    return error
-
-
-def _rests(apart: Tensor, lengths: Tensor) -> Tensor:
-    return apart - apart.sum() / lengths.sum() * lengths
-
-
-def _mean_of_ratios(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-    each = (a - b) / lengths
-    return each.std().item() / math.sqrt(len(lengths))
-
-
-def _difference(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-    return ((a - b).sum() / lengths.sum()).item()
 
 
 def _bound(args: Sequence[Any], parts: Parts) -> str:
@@ -988,12 +513,15 @@ def _pair_case(a: list[float], b: list[float], lengths: list[int]) -> Input:
 _PAIRED = Exercise(
     label="leaderboard-ex-paired",
     reference=paired_error,
-    task="Two models were judged by the same n names, at least 2. Write paired_error(a, b, lengths). a and b are "
-    "float64 of shape (n,), the surprise of each whole name under the one and the other model, in nats; lengths "
-    "is int64 of shape (n,), the characters of each name, its end included. The difference of the two losses per "
-    "character is r, the sum of a - b divided by the sum of lengths. Return its standard error over the choice of "
-    "names, in nats per character, as a float and without drawing: to first order r varies as the mean of the "
-    "rests, a - b - r * lengths, divided by the mean length. The variance of the rests has the divisor n - 1.",
+    task=r"""
+    In [](evaluation.md) an exercise found the standard error of a loss without drawing. Write
+    `paired_error(a, b, lengths)`, the same for the difference of two models on the same names, from the
+    surprise of each whole name under the one and the other: $a$ and $b$ are float64 of shape $(n,)$, in nats,
+    and `lengths`, int64, has the characters of each name, its end included. The difference per character is
+    $r = \sum_i (a_i - b_i) / \sum_i \ell_i$, and the variance of its rests, $a_i - b_i - r \ell_i$, has the
+    divisor $n - 1$; the result is a float. Compare it with the bootstrap, and with what comes out if the two
+    models had been judged by different names.
+    """,
     hints=(
         "What is hard for one model is mostly hard for the other. If you take the difference of each name first, "
         "what both have in common is gone.",
@@ -1014,56 +542,63 @@ _PAIRED = Exercise(
         Slip(
             "the errors of the two losses were put together as if the models had been judged by different names; "
             "take the difference name by name first",
-            _unpaired,
+            lambda a, b, lengths: math.hypot(
+                paired_error(a, 0 * a, lengths), paired_error(0 * b, b, lengths)
+            ),
         ),
         Slip(
             "one error was taken from the other; that of a difference comes from the differences of the names",
-            _errors_apart,
+            lambda a, b, lengths: abs(paired_error(a, 0 * a, lengths) - paired_error(0 * b, b, lengths)),
         ),
         Slip(
             "every character was taken to be drawn by itself; names are drawn, and the characters of one belong "
             "together",
-            _by_character,
+            edit(
+                "math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
+                "math.sqrt((rests**2 / lengths).sum() / (lengths.sum() - 1) / lengths.sum())",
+            ),
         ),
         Slip(
             "that is the error of the mean of the names' own differences per character, in which short names "
             "weigh as much as long ones",
-            _mean_of_ratios,
+            edit(
+                "math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
+                "(apart / lengths).std().item() / math.sqrt(n)",
+            ),
         ),
         Slip(
             "that is the error of the difference of whole names; divide by the mean length",
-            _squares(_rests, lambda lengths: torch.tensor(len(lengths))),
+            edit("int(lengths.sum())", "n"),
         ),
         Slip(
             "the lengths were taken to be all the same: the rest of a name is its difference less r for each of "
             "its characters",
-            _squares(lambda apart, lengths: apart - apart.mean()),
+            edit("difference * lengths", "apart.mean()"),
         ),
         Slip(
             "nothing was taken off the differences before they were squared",
-            _squares(lambda apart, lengths: apart),
+            edit(" - difference * lengths", ""),
         ),
-        Slip(
-            "the variance of the rests has the divisor n; n - 1 is asked for",
-            _squares(_rests, factor=lambda n: 1),
-        ),
+        Slip("the variance of the rests has the divisor n; n - 1 is asked for", edit("n / (n - 1) * ", "")),
         Slip(
             "that is the standard deviation of one name's rest; the error of a mean is smaller by the root of n",
-            _squares(_rests, factor=lambda n: n * n / (n - 1)),
+            edit("n / (n - 1)", "n**2 / (n - 1)"),
         ),
         Slip(
-            "that is the error of the first model's loss; the second does not count in it",
-            lambda a, b, lengths: _ratio_error(a, lengths),
+            "that is the error of the first model's loss; the second does not count in it", edit("a - b", "a")
         ),
-        Slip("that is the difference itself; its standard error is asked for", _difference),
+        Slip(
+            "that is the difference itself; its standard error is asked for",
+            edit("math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())", "difference.item()"),
+        ),
         Slip(
             "that is the variance; the standard error is its root",
-            lambda a, b, lengths: paired_error(a, b, lengths) ** 2,
+            edit(
+                "return math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
+                "error = math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())\n    return error**2",
+            ),
         ),
-        Slip(
-            "those are two standard errors; one is asked for",
-            lambda a, b, lengths: 2 * paired_error(a, b, lengths),
-        ),
+        Slip("those are two standard errors; one is asked for", edit("math.sqrt", "2 * math.sqrt")),
     ),
     properties=(_bound,),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from string import ascii_lowercase
 from typing import Any
 
@@ -14,10 +14,10 @@ from torch import Tensor
 from nnz.bigram import BigramCounts, Uniform
 from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import surprises
-from nnz.exercises._compare import freeze, is_tensor, mismatch, same
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.compare import freeze, is_tensor, mismatch, same
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.mlp import BengioMLP, scores
 
 VERDICT = "the verdict"
@@ -72,17 +72,15 @@ def best_mixture(first: Tensor, second: Tensor) -> tuple[float, float]:
     return best / 100, losses[best].item()
 
 
-def _one_below_the_other(C: Tensor, contexts: Tensor) -> Tensor:
-    return torch.cat([C[column] for column in contexts.T])
-
-
 _EMBED = Exercise(
     label="mlp-ex-embed",
     reference=embed,
-    task="Write embed(C, contexts), which returns what the hidden layer reads. C is float of shape (V, n_embd), "
-    "a row for each character; contexts is int64 of shape (B, block_size), the characters of B contexts, the "
-    "oldest first. Return float of shape (B, block_size * n_embd): for each context the rows of its "
-    "characters, whole and side by side, in the same order.",
+    task="""
+    Write `embed(C, contexts)`, which returns what the hidden layer reads. $C$ is a float table of shape
+    $(V, m)$, a row for each character, and `contexts`, int64 of shape $(B, T)$, holds the characters of $B$
+    contexts, the oldest first. Return the rows of the characters of each context whole and side by side, in
+    the same order, of shape $(B, Tm)$.
+    """,
     hints=(
         "A tensor can be indexed with another one: every index is replaced by the row that it stands for. What "
         "shape has the result, if the indices have shape (B, block_size)?",
@@ -102,50 +100,51 @@ _EMBED = Exercise(
         Slip(
             "the rows of a context are added, so that nobody can tell which character came first; set them side "
             "by side",
-            lambda C, contexts: C[contexts].sum(dim=1),
+            edit("flatten(1)", "sum(1)"),
         ),
         Slip(
             "the rows of a context are averaged, and their order is lost; set them side by side",
-            lambda C, contexts: C[contexts].mean(dim=1),
+            edit("flatten(1)", "mean(1)"),
         ),
         Slip(
             "the rows stand in the opposite order: the oldest character comes first",
-            lambda C, contexts: embed(C, contexts.flip(1)),
+            edit("C[contexts]", "C[contexts.flip(1)]"),
         ),
         Slip(
             "the rows are still on an axis of their own; make one axis of the last two",
-            lambda C, contexts: C[contexts],
+            edit(".flatten(1)", ""),
         ),
         Slip(
             "all contexts run together into one long row; the first axis should stay",
-            lambda C, contexts: C[contexts].flatten(),
+            edit("flatten(1)", "flatten()"),
         ),
         Slip(
             "the characters of a context are one below the other, as if each were a context of its own",
-            lambda C, contexts: C[contexts].flatten(0, 1),
+            edit("flatten(1)", "flatten(0, 1)"),
         ),
         Slip(
             "the positions are joined along the first axis, one below the other; join them along the second",
-            _one_below_the_other,
+            edit("C[contexts]", "C[contexts.T]"),
+            edit("flatten(1)", "flatten(0, 1)"),
         ),
         Slip(
             "the rows are mixed together: first the first number of every row, then the second. Each row should "
             "stay whole",
-            lambda C, contexts: C[contexts].transpose(1, 2).flatten(1),
+            edit("flatten(1)", "transpose(1, 2).flatten(1)"),
         ),
         Slip(
             "those are the indices of the characters as numbers; each should be replaced by its row of C",
-            lambda C, contexts: contexts.float(),
+            edit("rows.flatten(1)", "contexts.float()"),
         ),
-        Slip("only the last character of each context is there", lambda C, contexts: C[contexts[:, -1]]),
+        Slip("only the last character of each context is there", edit("rows.flatten(1)", "rows[:, -1]")),
         Slip(
             "three positions are looked up, whatever the context; there are block_size of them",
-            lambda C, contexts: torch.cat([C[contexts[:, i]] for i in range(3)], 1),
+            edit("rows.flatten(1)", "torch.cat([rows[:, i] for i in range(3)], 1)"),
         ),
         Slip(
             "the new shape is written as a fixed number, which fits contexts of three characters; take it from "
             "the shapes",
-            lambda C, contexts: C[contexts].view(-1, 3 * C.shape[1]),
+            edit("flatten(1)", "view(-1, 3 * C.shape[1])"),
         ),
     ),
 )
@@ -164,22 +163,15 @@ def _as_built(args: Sequence[Any], parts: Parts) -> str:
     return f"the model, once built, has others: {abs(off)} {few}" if off else ""
 
 
-_Count = Callable[[int, int, int, int, bool], int]
-
-
-def _counted_with(extra: _Count) -> _Count:
-    """Return a count that is off by `extra`."""
-    return lambda *sizes: bengio_parameters(*sizes) + extra(*sizes)
-
-
 _PARAMETERS = Exercise(
     label="mlp-ex-parameters",
     reference=bengio_parameters,
-    task="Write bengio_parameters(V, block_size, n_embd, n_hidden, direct), which returns how many weights, "
-    "biases included, a BengioMLP has that reads block_size of V characters, each as n_embd numbers, and has "
-    "n_hidden hidden units; direct, a bool, says whether there are connections from the embeddings past the "
-    "hidden layer to the output. Four whole numbers and a bool go in, and a whole number comes out. Do not "
-    "build the model: V may be the number of words in a language.",
+    task="""
+    Write `bengio_parameters(V, block_size, n_embd, n_hidden, direct)`, which counts the weights and biases of
+    a `BengioMLP` without making it: $V$ may be the number of words in a language. `direct` says whether there
+    are connections from the embeddings past the hidden layer to the output. Between which two numbers of
+    hidden units do direct connections double the weights of a network that is otherwise the lecture's?
+    """,
     hints=(
         "Write down the shapes of C, W1, b1, W2 and b2, and of W if there is one. A tensor has as many numbers "
         "as the product of its sizes.",
@@ -198,58 +190,55 @@ _PARAMETERS = Exercise(
     slips=(
         Slip(
             "each position has a table of embeddings of its own; the model has one, which all positions share",
-            _counted_with(lambda V, n, m, h, direct: (n - 1) * V * m),
+            edit("V * n_embd", "V * n_in"),
         ),
         Slip(
             "the table of embeddings is left out; it is learned with the rest",
-            _counted_with(lambda V, n, m, h, direct: -V * m),
+            edit("embeddings + hidden", "hidden"),
         ),
         Slip(
             "the biases are left out, those of the hidden units and those of the outputs",
-            _counted_with(lambda V, n, m, h, direct: -h - V),
+            edit("n_in + 1", "n_in"),
+            edit("n_hidden + 1", "n_hidden"),
         ),
-        Slip("the biases of the hidden units are left out", _counted_with(lambda V, n, m, h, direct: -h)),
-        Slip("the biases of the outputs are left out", _counted_with(lambda V, n, m, h, direct: -V)),
+        Slip("the biases of the hidden units are left out", edit("n_in + 1", "n_in")),
+        Slip("the biases of the outputs are left out", edit("n_hidden + 1", "n_hidden")),
         Slip(
             "there is one bias for each unit, not one for each layer",
-            _counted_with(lambda V, n, m, h, direct: 2 - h - V),
+            edit("(n_in + 1) * n_hidden", "n_in * n_hidden + 1"),
+            edit("(n_hidden + 1) * V", "n_hidden * V + 1"),
         ),
         Slip(
             "one character too many is read: block_size is the paper's n - 1, not its n",
-            lambda V, n, m, h, direct: bengio_parameters(V, n + 1, m, h, direct),
+            edit("block_size * n_embd", "(block_size + 1) * n_embd"),
         ),
         Slip(
             "one character too few is read: block_size is the paper's n - 1 already",
-            lambda V, n, m, h, direct: bengio_parameters(V, n - 1, m, h, direct),
+            edit("block_size * n_embd", "(block_size - 1) * n_embd"),
         ),
         Slip(
             "the hidden units read one character; they read all block_size of them",
-            _counted_with(lambda V, n, m, h, direct: -(n - 1) * m * h),
+            edit("n_in + 1", "n_embd + 1"),
         ),
         Slip(
             "the hidden units read V numbers for each character, as if there were no embeddings",
-            _counted_with(lambda V, n, m, h, direct: n * (V - m) * h),
+            edit("n_in + 1", "block_size * V + 1"),
         ),
-        Slip(
-            "the direct connections are counted even where there are none",
-            lambda V, n, m, h, direct: bengio_parameters(V, n, m, h, True),
-        ),
+        Slip("the direct connections are counted even where there are none", edit(" if direct else 0", "")),
         Slip(
             "that is the paper's formula with direct connections in any case, and with block_size for its n, "
             "which is one more",
-            lambda V, n, m, h, direct: bengio_parameters(V, n - 1, m, h, True),
+            edit("block_size * n_embd", "(block_size - 1) * n_embd"),
+            edit(" if direct else 0", ""),
         ),
-        Slip(
-            "the direct connections are never counted",
-            lambda V, n, m, h, direct: bengio_parameters(V, n, m, h, False),
-        ),
+        Slip("the direct connections are never counted", edit("n_in * V if direct else 0", "0")),
         Slip(
             "the direct connections come from one character; they come from the embeddings of all block_size",
-            _counted_with(lambda V, n, m, h, direct: -direct * (n - 1) * m * V),
+            edit("n_in * V", "n_embd * V"),
         ),
         Slip(
             "the direct connections have biases of their own; the outputs have theirs already",
-            _counted_with(lambda V, n, m, h, direct: direct * V),
+            edit("n_in * V", "(n_in + 1) * V"),
         ),
     ),
     properties=(_as_built,),
@@ -356,33 +345,6 @@ def _starts_well(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _scaled(
-    W1: Callable[[int, int], float] = lambda n_in, n_hidden: 1 / math.sqrt(n_in),
-    W2: Callable[[int, int], float] = lambda n_in, n_hidden: 0.01,
-    b1: float = 0,
-    b2: float = 0,
-    C: float = 1,
-) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
-    """Return an answer that scales with these numbers, those of W1 and W2 from n_in and n_hidden."""
-
-    def scale(params: dict[str, Tensor]) -> dict[str, Tensor]:
-        sizes = params["W1"].shape
-        factors = {"C": C, "W1": W1(*sizes), "b1": b1, "W2": W2(*sizes), "b2": b2}
-        return {name: factor * params[name] for name, factor in factors.items()}
-
-    return scale
-
-
-def _always(number: float) -> Callable[[int, int], float]:
-    return lambda n_in, n_hidden: number
-
-
-def _in_place(params: dict[str, Tensor]) -> dict[str, Tensor]:
-    for name, tensor in quiet_start(params).items():
-        params[name].copy_(tensor)
-    return params
-
-
 def _start_case(block_size: int, n_embd: int, n_hidden: int, seed: int, letters: str = "") -> Input:
     model = BengioMLP(
         block_size,
@@ -397,17 +359,24 @@ def _start_case(block_size: int, n_embd: int, n_hidden: int, seed: int, letters:
     return Input((model.state_dict(),), f"quiet_start(params) where params = {made}")
 
 
+_INTO = "5 / 3 / math.sqrt(n_in)"
+
 _QUIET = Exercise(
     label="mlp-ex-quiet",
     reference=quiet_start,
-    task="What is the first loss if all V characters are equally likely to the network, and how must its first "
-    "weights be scaled for that? Write quiet_start(params). params is a dict of float tensors, all standard "
-    "normal numbers: C (V, n_embd), W1 (n_in, n_hidden), b1 (n_hidden,), W2 (n_hidden, V) and b2 (V,), where "
-    "n_in is block_size * n_embd. Return a new dict with the same names and shapes: C as it is, and each of "
-    "the others times a number that you choose. Then, on 500 random contexts and targets, the first loss must "
-    f"be within {NEAR} nats of log V; at most a fifth of the hidden activations may be beyond {SATURATED} or "
-    f"-{SATURATED}; the standard deviation of a hidden unit over the contexts, averaged over the units, must be "
-    f"at least {SPREAD}; and neither W1 nor W2 may be all zero. params and its tensors stay as they are.",
+    task=r"""
+    This is an exercise of the lecture: what loss has a network for which all characters are equally likely,
+    and how must its first weights be scaled to begin there? `quieten` is one answer, with reasons that were
+    only sketched. Write your own `quiet_start(params)`, which takes the weights of a new network, by name,
+    and returns a new dict of them, scaled. All are standard normal numbers at first: `C` of shape (V,
+    n_embd), `W1` (n_in, n_hidden), `b1` (n_hidden,), `W2` (n_hidden, V) and `b2` (V,), where n_in is
+    block_size times n_embd. `C` stays as it is, and each of the others is multiplied by a number that you
+    choose; what is given stays as it is. The checker tries it on networks of several sizes, with random
+    contexts and targets. It asks for a first loss within $0.05$ nats of $\log V$, for at most one hidden
+    activation in five beyond $\pm 0.99$, and for hidden units that still tell contexts apart: their standard
+    deviation over the contexts, averaged over the units, is at least $0.3$. Neither `W1` nor `W2` may be all
+    zero. Why would that not do?
+    """,
     hints=(
         "Equal logits make all characters equally likely. A logit is a bias plus a sum of n_hidden terms; how "
         "large are those at the start?",
@@ -425,76 +394,76 @@ _QUIET = Exercise(
     slips=(
         Slip(
             "nothing was scaled: the network begins sure of itself, and mostly wrong",
-            _scaled(_always(1), _always(1), b1=1, b2=1),
+            edit("factor * params", "params"),
         ),
         Slip(
             "with W1 and W2 both zero the loss is log V, but their gradients are zero too and they never learn",
-            _scaled(_always(0), _always(0)),
+            edit('into, "b1"', '0, "b1"'),
+            edit('out_of, "b2"', '0, "b2"'),
         ),
         Slip(
             "with W2 all zero the loss is log V, but no gradient comes back to W1 and C; a small W2 will do",
-            _scaled(W2=_always(0)),
+            edit('out_of, "b2"', '0, "b2"'),
         ),
         Slip(
             "only the output was made quiet: what enters the hidden units is still too large, and most "
             "of them sit at -1 or 1, where tanh is flat",
-            _scaled(_always(1), b1=1),
+            edit('into, "b1": 0', '1, "b1": 1'),
         ),
         Slip(
             "W1 is so small that the hidden units hardly answer to the context; what enters them "
             "should spread by about 1",
-            _scaled(_always(0.01), _always(0.01), b1=0.01, b2=0.01),
+            edit(_INTO, "0.01"),
         ),
         Slip(
             "W1 is still too large for most sizes: too many hidden units sit where tanh is flat",
-            _scaled(_always(0.6)),
+            edit(_INTO, "0.6"),
         ),
         Slip(
             "the hidden units are too quiet for most sizes: W1 was scaled by a fixed number, and a small one",
-            _scaled(_always(0.05)),
+            edit(_INTO, "0.05"),
         ),
         Slip(
             "the embeddings were scaled with the rest; C stays as it is, since W1 can do the same",
-            _scaled(_always(0.01), _always(0.01), b1=0.01, b2=0.01, C=0.01),
+            edit('"C": 1', '"C": 0.01'),
         ),
         Slip(
-            "b2 was left as it was: it alone makes some characters much likelier than others", _scaled(b2=1)
+            "b2 was left as it was: it alone makes some characters much likelier than others",
+            edit('"b2": 0', '"b2": 1'),
         ),
         Slip(
             "W2 is still too large: a logit is the sum of n_hidden terms, and should be near 0",
-            _scaled(W2=_always(1)),
+            edit('out_of, "b2"', '1, "b2"'),
         ),
         Slip(
             "the hidden layer is fine, but W2 and b2 are still too large: the logits are far from equal",
-            _scaled(W2=_always(1), b2=1),
+            edit('out_of, "b2": 0', '1, "b2": 1'),
         ),
-        Slip("the given tensors were overwritten; make new ones", _in_place),
+        Slip(
+            "the given tensors were overwritten; make new ones",
+            edit("    return {name: factor * params[name]", "    return {name: params[name].mul_(factor)"),
+        ),
         Slip(
             "W1 was divided by n_in, which is too much: a sum of n_in such numbers grows only as the root of n_in",
-            _scaled(lambda n_in, n_hidden: 1 / n_in),
+            edit(_INTO, "1 / n_in"),
         ),
         Slip(
             "W1 was scaled by the number of hidden units; what counts is how many numbers each of them adds up",
-            _scaled(lambda n_in, n_hidden: 5 / 3 / math.sqrt(n_hidden)),
+            edit("math.sqrt(n_in)", "math.sqrt(n_hidden)"),
         ),
         Slip(
             "W1 was scaled by a fixed number, which is too large where n_in is; it has to fall as n_in grows",
-            _scaled(_always(0.2)),
+            edit(_INTO, "0.2"),
         ),
         Slip(
             "W1 was scaled by a fixed number, which is too small where n_in is; it has to rise as n_in falls",
-            _scaled(_always(0.1)),
+            edit(_INTO, "0.1"),
         ),
     ),
     drive=_started,
     properties=(_starts_well,),
     changes=("params",),  # `_started` sees to it, and says so in fewer words
 )
-
-
-def _without_replacement(losses: Tensor, batch_size: int) -> float:
-    N = len(losses)
-    return batch_error(losses, batch_size) * math.sqrt((N - batch_size) / (N - 1))
 
 
 def _exact(args: Sequence[Any], parts: Parts) -> str:
@@ -508,10 +477,12 @@ def _exact(args: Sequence[Any], parts: Parts) -> str:
 _BATCH = Exercise(
     label="mlp-ex-error",
     reference=batch_error,
-    task="Write batch_error(losses, batch_size). losses is float of shape (N,): the loss of every training "
-    "example at the present weights, in nats. A batch is batch_size examples, a whole number of at least 1, "
-    "each drawn from all N with equal chances, so that one may come twice; its loss is their mean. Return the "
-    "standard deviation of that mean over all such batches, in nats, as a float, without drawing any.",
+    task="""
+    Write `batch_error(losses, batch_size)`: given the loss of every training example, in nats, float of shape
+    $(N,)$, the standard deviation of the mean loss of a batch whose examples are drawn with replacement, as a
+    float and without drawing any. Divide by $N$ and not by $N - 1$: the examples are all there are to draw
+    from. How many windows must a batch have for its loss to be known to a hundredth of a nat?
+    """,
     hints=(
         "Begin with batches of one example. Their losses are the numbers in losses, each as likely as the others.",
         "The variance of a sum of independent draws is the sum of their variances. What is that of their mean?",
@@ -527,40 +498,44 @@ _BATCH = Exercise(
     slips=(
         Slip(
             "that is how much the loss of one example varies; the mean of a batch varies less",
-            lambda losses, batch_size: losses.std(correction=0).item(),
+            edit(" / math.sqrt(batch_size)", ""),
         ),
         Slip(
             "it is divided by batch_size, where the root belongs: to halve it takes four times the batch",
-            lambda losses, batch_size: losses.std(correction=0).item() / batch_size,
+            edit("math.sqrt(batch_size)", "batch_size"),
         ),
         Slip(
             "the variance has the divisor N - 1, which is for a sample; these N are all there are to draw from, "
             "so the divisor is N",
-            lambda losses, batch_size: losses.std().item() / math.sqrt(batch_size),
+            edit("correction=0", ""),
         ),
         Slip(
             "it is divided by the root of N; the mean is over a batch, not over all examples",
-            lambda losses, batch_size: batch_error(losses, len(losses)),
+            edit("sqrt(batch_size)", "sqrt(len(losses))"),
         ),
         Slip(
             "that is the variance; the standard deviation is its root",
-            lambda losses, batch_size: batch_error(losses, batch_size) ** 2,
+            edit("losses.std", "losses.var"),
+            edit("math.sqrt(batch_size)", "batch_size"),
         ),
         Slip(
             "the mean was not subtracted before the losses were squared",
-            lambda losses, batch_size: math.sqrt((losses**2).mean() / batch_size),
+            edit("losses.std(correction=0)", "(losses**2).mean().sqrt()"),
         ),
         Slip(
             "the distances from the mean are averaged as they are, where their squares should be",
-            lambda losses, batch_size: (losses - losses.mean()).abs().mean().item() / math.sqrt(batch_size),
+            edit("losses.std(correction=0)", "(losses - losses.mean()).abs().mean()"),
         ),
         Slip(
             "that is for batches in which no example comes twice; here each is drawn from all N",
-            _without_replacement,
+            edit(
+                "math.sqrt(batch_size)",
+                "math.sqrt(batch_size * (len(losses) - 1) / (len(losses) - batch_size))",
+            ),
         ),
         Slip(
             "that is the standard deviation of the batch's sum, which grows with the batch; the mean is asked for",
-            lambda losses, batch_size: batch_error(losses, batch_size) * batch_size,
+            edit("/ math", "* math"),
         ),
     ),
     properties=(_exact,),
@@ -576,69 +551,6 @@ def _in_hundredths(args: Sequence[Any], parts: Parts) -> str:
     if abs(100 * share - round(100 * share)) > 1e-6:
         return f"the share, which comes first, is {share:.6g}; it should be a whole number of hundredths"
     return ""
-
-
-_Losses = Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
-def _mixture_losses(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    a, b = first + shares.log(), second + (1 - shares).log()
-    return -torch.logaddexp(a, b).mean(dim=1)
-
-
-def _least(
-    losses: _Losses = _mixture_losses,
-    grid: Sequence[int] = range(101),
-    choose: Callable[[Tensor], Tensor] = torch.argmin,
-) -> Callable[[Tensor, Tensor], tuple[float, float]]:
-    """Return an answer that tries these hundredths and chooses by these losses."""
-
-    def best(first: Tensor, second: Tensor) -> tuple[float, float]:
-        shares = torch.tensor(grid, dtype=torch.float64)[:, None] / 100
-        found = losses(shares, first, second)
-        i = int(choose(found))
-        return grid[i] / 100, found[i].item()
-
-    return best
-
-
-def _mixed(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Return the probabilities of the mixtures, of shape (number of shares, N)."""
-    return shares * first.exp() + (1 - shares) * second.exp()
-
-
-def _log_of_mean(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    return -_mixed(shares, first, second).mean(dim=1).log()
-
-
-def _log_of_each(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    return -_mixed(shares, first, second).log().mean(dim=1)
-
-
-def _in_plain_python(first: Tensor, second: Tensor) -> tuple[float, float]:
-    pairs = [*zip(first.exp().tolist(), second.exp().tolist(), strict=True)]
-
-    def loss(share: float) -> float:
-        logs = [math.log(share * p + (1 - share) * q) for p, q in pairs]
-        return -sum(logs) / len(logs)
-
-    share = min((i / 100 for i in range(101)), key=loss)
-    return share, loss(share)
-
-
-def _logs_mixed(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    return -(shares * first + (1 - shares) * second).mean(dim=1)
-
-
-def _logs_weighted(shares: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    return -torch.logaddexp(shares * first, (1 - shares) * second).mean(dim=1)
-
-
-def _changed(
-    change: Callable[[float, float, Tensor], tuple[float, float]],
-) -> Callable[[Tensor, Tensor], tuple[float, float]]:
-    """Return an answer that changes the right share and loss."""
-    return lambda first, second: change(*best_mixture(first, second), first)
 
 
 def _chances_case(first: list[float], second: list[float]) -> Input:
@@ -657,12 +569,16 @@ def _models_case(read: list[str], names: list[str]) -> Input:
 _MIXTURE = Exercise(
     label="mlp-ex-mixture",
     reference=best_mixture,
-    task="The paper's best results come from mixing its network with counts. Write best_mixture(first, second), "
-    "where first and second are float64 of shape (N,), the natural logarithms of the probabilities that two "
-    "models gave to the same N characters, those that came; all are finite. In a mixture each character has "
-    "the probability share * P1 + (1 - share) * P2. Of the shares 0.00, 0.01 and so on up to 1.00 find the one "
-    "with which the mean surprise over the N characters is least, and return (share, loss): that share, and "
-    "that mean in nats, two floats. Log-probabilities such as -800 must do no harm.",
+    task=r"""
+    This, too, is an exercise of the lecture: try an idea from the paper. In the paper every network got
+    better when its probabilities were mixed with those of a smoothed trigram. A mixture gives a character the
+    probability $a P_1 + (1 - a) P_2$, with $a$ the share of the first model. Write
+    `best_mixture(first, second)`, which takes the log-probabilities that two models gave to the characters
+    that came (`-surprises(model, names)`), finite and float64 of shape $(N,)$. Of all hundredths from 0 to 1
+    it finds the share with the least mean surprise, and returns that share and that mean in nats, two floats.
+    Log-probabilities such as $-800$ must do no harm; `torch.logaddexp(a, b)` is $\log(e^a + e^b)$ without
+    overflow. Then mix the lecture's network with the Kneser–Ney table.
+    """,
     hints=(
         "There are 101 shares, few enough to try them all. For each of them every character has a mixed "
         "probability, its surprise, and then there is one mean.",
@@ -686,55 +602,60 @@ _MIXTURE = Exercise(
         Slip(
             "that is the better model alone, which comes out of mixing the logarithms; it is the probabilities "
             "that are mixed",
-            _least(_logs_mixed),
+            edit("torch.logaddexp(a, b)", "(shares * first + (1 - shares) * second)"),
         ),
         Slip(
             "the logarithms are multiplied by the shares, which are factors of the probabilities",
-            _least(_logs_weighted),
+            edit(
+                "first + shares.log(), second + (1 - shares).log()", "shares * first, (1 - shares) * second"
+            ),
         ),
         Slip(
             "the probabilities are averaged over the characters before the logarithm is taken; each character "
             "has a surprise of its own, and those are averaged",
-            _least(_log_of_mean),
+            edit(".mean(dim=1)", ".exp().mean(dim=1).log()"),
         ),
         Slip(
             "that is the share of the second model; the share of the first is asked for",
-            _changed(lambda share, loss, first: (1 - share, loss)),
+            edit("best / 100", "1 - best / 100"),
         ),
-        Slip("that is the share with the largest loss, not the least", _least(choose=torch.argmax)),
+        Slip("that is the share with the largest loss, not the least", edit("argmin", "argmax")),
         Slip(
             "a probability below the smallest float became 0, and its surprise infinite; stay with logarithms",
-            _least(_log_of_each),
+            edit("torch.logaddexp(a, b)", "(a.exp() + b.exp()).log()"),
         ),
         Slip(
             "a probability below the smallest float became 0, which has no logarithm; stay with logarithms",
-            _in_plain_python,
+            edit("torch.logaddexp(a, b)", "(a.exp() + b.exp()).apply_(math.log)"),
         ),
         Slip(
             "that is the sum of the surprises; their mean is asked for",
-            _changed(lambda share, loss, first: (share, loss * len(first))),
+            edit("losses[best].item()", "losses[best].item() * len(first)"),
         ),
         Slip(
             "the loss is in bits; the natural logarithm gives nats",
-            _changed(lambda share, loss, first: (share, loss / math.log(2))),
+            edit("losses[best].item()", "losses[best].item() / math.log(2)"),
         ),
         Slip(
             "that is the mean log-probability, which is negative; the surprise has the opposite sign",
-            _changed(lambda share, loss, first: (share, -loss)),
+            edit("losses[best].item()", "-losses[best].item()"),
         ),
-        Slip(
-            "the share is in per cent; give it as a number from 0 to 1",
-            _changed(lambda share, loss, first: (100 * share, loss)),
-        ),
+        Slip("the share is in per cent; give it as a number from 0 to 1", edit("best / 100", "best")),
         Slip(
             "the loss stands first; the share comes before it",
-            _changed(lambda share, loss, first: (loss, share)),
+            edit("best / 100, losses[best].item()", "losses[best].item(), best / 100"),
         ),
-        Slip("the shares go by tenths; go by hundredths", _least(grid=range(0, 101, 10))),
         Slip(
-            "the shares 0 and 1 were not tried, where one model alone may be best", _least(grid=range(1, 100))
+            "the shares go by tenths; go by hundredths",
+            edit("arange(101,", "arange(0, 101, 10,"),
+            edit("best / 100", "best / 10"),
         ),
-        Slip("the share 1 was not tried; the last hundredth counts too", _least(grid=range(100))),
+        Slip(
+            "the shares 0 and 1 were not tried, where one model alone may be best",
+            edit("arange(101,", "arange(1, 100,"),
+            edit("best / 100", "(best + 1) / 100"),
+        ),
+        Slip("the share 1 was not tried; the last hundredth counts too", edit("arange(101,", "arange(100,")),
     ),
     properties=(_in_hundredths,),
 )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from nnz.engine import Value
-from nnz.exercises._compare import kind
-from nnz.exercises._observe import GRADIENTS, RESULT, Answer, Parts, with_gradients
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.compare import kind
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import GRADIENTS, RESULT, Answer, Parts, with_gradients
 from nnz.nn import MLP
 
 SIGN = "the sign of the output"
@@ -74,44 +73,30 @@ def _as_built(args: Sequence[Any], parts: Parts) -> str:
 _COUNT = Exercise(
     label="network-ex-count",
     reference=count_parameters,
-    task="Write count_parameters(n_in, n_outs), which returns how many parameters MLP(n_in, n_outs) has. Do "
-    "not build the network: the count should come as fast for millions.",
+    task="""
+    Write `count_parameters(n_in, n_outs)`, the number of parameters of `MLP(n_in, n_outs)`, without building
+    it: the count should come as fast for millions.
+    """,
     hints=(
         "How many numbers does one neuron hold that reads n inputs?",
         "What one layer returns is what the next one reads.",
     ),
     inputs=(call(1, [1]), call(2, [3]), call(2, [16, 16, 1]), call(3, [4, 5, 2]), call(784, [1000, 100, 10])),
     slips=(
-        Slip(
-            "each neuron has a bias beside its weights",
-            lambda n_in, n_outs: sum(a * b for a, b in pairwise([n_in, *n_outs])),
-        ),
+        Slip("each neuron has a bias beside its weights", edit("(n_from + 1)", "n_from")),
         Slip(
             "only the first layer reads the network's inputs; the others read the layer before",
-            lambda n_in, n_outs: sum((n_in + 1) * n for n in n_outs),
+            edit("(n_from + 1)", "(n_in + 1)"),
         ),
-        Slip("the last layer is left out", lambda n_in, n_outs: count_parameters(n_in, n_outs[:-1])),
-        Slip(
-            "the first layer is left out; it reads the network's inputs",
-            lambda n_in, n_outs: count_parameters(n_outs[0], n_outs[1:]),
-        ),
+        Slip("the last layer is left out", edit("*n_outs]", "*n_outs[:-1]]")),
+        Slip("the first layer is left out; it reads the network's inputs", edit("[n_in, *n_outs]", "n_outs")),
         Slip(
             "there is one bias for each neuron, not one for each layer",
-            lambda n_in, n_outs: sum(a * b + 1 for a, b in pairwise([n_in, *n_outs])),
+            edit("(n_from + 1) * n_to", "n_from * n_to + 1"),
         ),
     ),
     properties=(_as_built,),
 )
-
-
-def _network_with(*numbers: float) -> Callable[[], MLP]:
-    def build() -> MLP:
-        network = xor()
-        for parameter, number in zip(network.parameters(), numbers, strict=True):
-            parameter.data = number
-        return network
-
-    return build
 
 
 def _sign_of_output(answer: Answer, args: Sequence[object]) -> Parts:
@@ -129,8 +114,11 @@ def _sign_of_output(answer: Answer, args: Sequence[object]) -> Parts:
 _XOR = Exercise(
     label="network-ex-xor",
     reference=xor,
-    task="Write xor(), which returns an MLP(2, [2, 1]) whose weights and biases you set by hand, so that its "
-    "output is positive for the inputs (0, 1) and (1, 0), and negative for (0, 0) and (1, 1).",
+    task="""
+    Two hidden neurons are enough for XOR. Write `xor()` that returns an `MLP(2, [2, 1])` whose weights and
+    biases you have set by hand, without training, so that its output is positive for $(0, 1)$ and $(1, 0)$,
+    and negative for $(0, 0)$ and $(1, 1)$.
+    """,
     hints=(
         "Without the hidden layer it cannot be done: no straight line separates the two kinds of corners.",
         "Let one hidden neuron tell how many inputs are 1, and the other whether both are.",
@@ -140,21 +128,16 @@ _XOR = Exercise(
         Input(corner, f"xor()([{corner[0]}, {corner[1]}])") for corner in ((0, 0), (0, 1), (1, 0), (1, 1))
     ),
     slips=(
-        Slip(
-            "that is AND: positive only where both inputs are 1", _network_with(1, 1, 0, 1, 1, -1, 0, 1, -0.5)
-        ),
-        Slip(
-            "that is OR: positive where both inputs are 1 as well",
-            _network_with(1, 1, 0, 1, 1, -1, 1, 0, -0.5),
-        ),
-        Slip("that is its opposite: every sign is reversed", _network_with(1, 1, 0, 1, 1, -1, -1, 2, 0.5)),
+        Slip("that is AND: positive only where both inputs are 1", edit("[1, -2, -0.5]", "[0, 1, -0.5]")),
+        Slip("that is OR: positive where both inputs are 1 as well", edit("[1, -2, -0.5]", "[1, 0, -0.5]")),
+        Slip("that is its opposite: every sign is reversed", edit("[1, -2, -0.5]", "[-1, 2, 0.5]")),
         Slip(
             "the output is 0 everywhere, as it is while weights and bias of the last neuron are 0",
-            _network_with(*[0] * 9),
+            edit("[1, -2, -0.5]", "[0, 0, 0]"),
         ),
         Slip(
             "the output is negative everywhere: the bias of the last neuron outweighs the rest",
-            _network_with(1, 1, 0, 1, 1, -1, 1, -2, -9),
+            edit("[1, -2, -0.5]", "[1, -2, -9]"),
         ),
     ),
     drive=_sign_of_output,
@@ -187,32 +170,16 @@ def _step_case(parameters: list[float], velocities: list[float], rate: float, mo
     )
 
 
-def _step_with(
-    new: Callable[[float, float, float, float], tuple[float, float]],
-) -> Callable[[Sequence[Value], list[float], float, float], None]:
-    """Return a step whose velocity and change are `new(velocity, gradient, rate, momentum)`."""
-
-    def step(parameters: Sequence[Value], velocities: list[float], rate: float, momentum: float) -> None:
-        for i, parameter in enumerate(parameters):
-            velocities[i], change = new(velocities[i], parameter.grad, rate, momentum)
-            parameter.data += change
-
-    return step
-
-
-def _step_with_lost_velocities(
-    parameters: Sequence[Value], velocities: list[float], rate: float, momentum: float
-) -> None:
-    momentum_step(parameters, list(velocities), rate, momentum)
-
-
 _MOMENTUM = Exercise(
     label="network-ex-momentum",
     reference=momentum_step,
-    task="Write momentum_step(parameters, velocities, learning_rate, momentum), which makes one step of "
-    "gradient descent with momentum as torch.optim.SGD does: each velocity becomes momentum times "
-    "itself plus the gradient, and each parameter moves against its velocity times the learning rate. "
-    "Parameters and the list of velocities are changed in place; nothing is returned.",
+    task="""
+    Gradients that are never cleared spoil the training; gradients that fade help it. Give each parameter a
+    **velocity**, which starts at 0. A step multiplies the velocity by the `momentum`, a number below 1, adds
+    the gradient, and moves the parameter by minus the learning rate times the velocity, as `torch.optim.SGD`
+    does {cite}`polyak1964some`. Write `momentum_step(parameters, velocities, learning_rate, momentum)`, which
+    changes the parameters' data and the list of velocities in place and returns nothing.
+    """,
     hints=(
         "Go through parameters and velocities side by side; the gradient of a parameter is in its grad.",
         "The new velocity has to be stored in the list before the parameter moves by it.",
@@ -223,54 +190,34 @@ _MOMENTUM = Exercise(
         _step_case([0.3, -2.0, 4.0], [1.0, -0.5, 0.125], 0.05, 0.75),
     ),
     slips=(
-        Slip(
-            "the parameters climb: they should move against the velocity",
-            _step_with(lambda v, g, r, m: (m * v + g, r * (m * v + g))),
-        ),
+        Slip("the parameters climb: they should move against the velocity", edit("data -=", "data +=")),
         Slip(
             "the velocity is neither used nor kept; that is plain gradient descent",
-            _step_with(lambda v, g, r, m: (v, -r * g)),
+            edit("        velocities[i] = momentum * velocities[i] + parameter.grad\n", ""),
+            edit("learning_rate * velocities[i]", "learning_rate * parameter.grad"),
         ),
         Slip(
             "the gradient is weighted by 1 - momentum, as in an average; torch adds it in full",
-            _step_with(lambda v, g, r, m: (m * v + (1 - m) * g, -r * (m * v + (1 - m) * g))),
+            edit("+ parameter.grad", "+ (1 - momentum) * parameter.grad"),
         ),
         Slip(
             "the new velocities are in a list of their own; put them into the one that was given",
-            _step_with_lost_velocities,
+            edit("    for i, parameter", "    velocities = list(velocities)\n    for i, parameter"),
         ),
         Slip(
             "the learning rate is inside the velocity; it belongs to the parameter's step",
-            _step_with(lambda v, g, r, m: (m * v + r * g, -(m * v + r * g))),
+            edit("+ parameter.grad", "+ learning_rate * parameter.grad"),
+            edit("learning_rate * velocities[i]", "velocities[i]"),
         ),
         Slip(
             "the parameters move by the velocity from before this step",
-            _step_with(lambda v, g, r, m: (m * v + g, -r * v)),
+            edit("velocities[i] = momentum", "before = velocities[i]\n        velocities[i] = momentum"),
+            edit("learning_rate * velocities[i]", "learning_rate * before"),
         ),
     ),
     drive=_three_steps,
     changes=("parameters", "velocities"),
 )
-
-
-def _mean(losses: list[Value]) -> Value:
-    return sum(losses, Value(0)) / len(losses)
-
-
-def _margins(scores: Sequence[Value], targets: Sequence[int]) -> list[Value]:
-    return [s * y for s, y in zip(scores, targets, strict=True)]
-
-
-def _naive_logistic(scores: Sequence[Value], targets: Sequence[int]) -> Value:
-    return _mean([(1 + (-m).exp()).log() for m in _margins(scores, targets)])
-
-
-def _log_of_sigmoid(scores: Sequence[Value], targets: Sequence[int]) -> Value:
-    return _mean([-m.sigmoid().log() for m in _margins(scores, targets)])
-
-
-def _hinge(scores: Sequence[Value], targets: Sequence[int]) -> Value:
-    return _mean([(1 - m).relu() for m in _margins(scores, targets)])
 
 
 def _scores(*numbers: float) -> list[Value]:
@@ -288,9 +235,12 @@ def _pushes_the_right_way(args: Sequence[Any], parts: Parts) -> str:
 _LOGISTIC = Exercise(
     label="network-ex-logistic",
     reference=logistic_loss,
-    task="Write logistic_loss(scores, targets) for a list of Values and a list of targets, each 1 or -1: the "
-    "mean of log(1 + exp(-y s)), as a Value that backward() can start from. It should survive scores "
-    "of 1000 and -1000.",
+    task=r"""
+    Instead of the hinge one may take $\log(1 + e^{-ys})$ for each point, and the mean of these over all
+    points. Write `logistic_loss(scores, targets)` for a list of Values $s$ and a list of labels $y$, each $1$
+    or $-1$; it returns a Value that `backward()` can start from. It should also be right for scores of $1000$
+    and $-1000$.
+    """,
     hints=(
         "Begin with the margin y s of one score; it is positive where score and target agree.",
         "exp is harmless where its argument is negative, so treat positive and negative margins apart.",
@@ -303,28 +253,32 @@ _LOGISTIC = Exercise(
         call(_scores(1000.0, -1000.0), [1, 1]),
     ),
     slips=(
-        Slip(
-            "that is the sum; the mean is asked for",
-            lambda scores, targets: logistic_loss(scores, targets) * len(scores),
-        ),
+        Slip("that is the sum; the mean is asked for", edit(" / len(scores)", "")),
         Slip(
             "the sign of y s: the loss should be small where score and target agree",
-            lambda scores, targets: logistic_loss(scores, [-y for y in targets]),
+            edit("score * target", "-score * target"),
         ),
         Slip(
             "the calculation leaves the graph, as it does where .data is taken: do it with Values",
-            lambda scores, targets: Value(logistic_loss(scores, targets).data),
+            edit("total / len(scores)", "Value(total.data / len(scores))"),
         ),
         Slip(
-            "that is the hinge loss, max(0, 1 - y s), of which the logistic loss is a smooth relative", _hinge
+            "that is the hinge loss, max(0, 1 - y s), of which the logistic loss is a smooth relative",
+            edit("(1 + (-margin).exp()).log()", "(1 - margin).relu()"),
+            edit("(1 + margin.exp()).log() - margin", "(1 - margin).relu()"),
         ),
         Slip(
             "the logarithm is to base 2; the natural one is asked for",
-            lambda scores, targets: logistic_loss(scores, targets) / math.log(2),
+            edit("total / len(scores)", "total / len(scores) / Value(2).log()"),
         ),
-        Slip("exp of a large number is larger than any float; give it only negative ones", _naive_logistic),
         Slip(
-            "the sigmoid of a large negative margin is rounded to 0, which has no logarithm", _log_of_sigmoid
+            "exp of a large number is larger than any float; give it only negative ones",
+            edit("(1 + margin.exp()).log() - margin", "(1 + (-margin).exp()).log()"),
+        ),
+        Slip(
+            "the sigmoid of a large negative margin is rounded to 0, which has no logarithm",
+            edit("(1 + (-margin).exp()).log()", "-margin.sigmoid().log()"),
+            edit("(1 + margin.exp()).log() - margin", "-margin.sigmoid().log()"),
         ),
     ),
     drive=with_gradients,

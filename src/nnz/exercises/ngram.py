@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from string import ascii_lowercase
 from typing import Any
@@ -14,9 +14,9 @@ from torch import Tensor
 
 from nnz.bigram import BigramCounts
 from nnz.evaluate import nll
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.ngram import NGramCounts
 
 
@@ -71,53 +71,15 @@ def mixed_log_probs(a: Tensor, b: Tensor, weight: float) -> Tensor:
     return torch.logaddexp(a + math.log(weight), b + math.log(1 - weight))
 
 
-def _grams(names: Sequence[str], before: str, after: str, n: int) -> Counter[str]:
-    texts = [before + name + after for name in names]
-    return Counter(t[i : i + n] for t in texts for i in range(len(t) - n + 1))
-
-
-def _surprise(grams: Counter[str]) -> float:
-    contexts = Counter(gram[:-1] for gram in grams.elements())
-    return sum(n * math.log(contexts[g[:-1]] / n) for g, n in grams.items())
-
-
-def _loss_with(before: str, after: str, n: int) -> Callable[[list[str]], float]:
-    def loss(names: list[str]) -> float:
-        grams = _grams(names, before, after, n)
-        return _surprise(grams) / grams.total()
-
-    return loss
-
-
-def _sum_with_ends(names: list[str]) -> float:
-    return _surprise(_grams(names, "..", ".", 3))
-
-
-def _joint_loss(names: list[str]) -> float:
-    grams = _grams(names, "..", ".", 3)
-    total = grams.total()
-    return sum(n * math.log(total / n) for n in grams.values()) / total
-
-
-def _joined_loss(names: list[str]) -> float:
-    grams = _grams(["..".join(["", *names, ""])], "", "", 3)
-    return _surprise(grams) / grams.total()
-
-
-def _mean_of_kinds(names: list[str]) -> float:
-    grams = _grams(names, "..", ".", 3)
-    contexts = Counter(gram[:-1] for gram in grams.elements())
-    logs = [math.log(contexts[gram[:-1]] / n) for gram, n in grams.items()]
-    return sum(logs) / len(logs)
-
-
 _TRIGRAM = Exercise(
     label="ngram-ex-trigram",
     reference=trigram_loss,
-    task="Write trigram_loss(names) in plain Python, with a Counter. Each name has two start tokens '.' before "
-    "it and one '.' after it, so that its first letter is predicted from '..', and its end is predicted too. "
-    "Count the trigrams of the names, and return the average negative log-likelihood of the same names "
-    "under the relative frequencies: a number, in nats per character, the ends counting as characters.",
+    task="""
+    The lecture's first exercise, in plain Python: write `trigram_loss(names)`, the average negative
+    log-likelihood of a trigram model on the names that it counted, in nats per character, with a `Counter`
+    and no tensor. Score every character: each name has two start tokens `.` before it and one `.` after it,
+    so that its first letter is predicted from `..`, and its end is predicted too and counts as a character.
+    """,
     hints=(
         "Write the tokens around each name, and every stretch of three characters is a trigram. A name of four "
         "letters has five of them.",
@@ -130,39 +92,45 @@ _TRIGRAM = Exercise(
     slips=(
         Slip(
             "the first letters are not predicted: each name needs two start tokens before it",
-            _loss_with(".", ".", 3),
+            edit('f"..{name}."', 'f".{name}."'),
         ),
         Slip(
             "the ends of the names are not predicted; each is a character like the others",
-            _loss_with("..", "", 3),
+            edit('f"..{name}."', 'f"..{name}"'),
         ),
-        Slip("those are pairs; each character is predicted from the two before it", _loss_with(".", ".", 2)),
-        Slip("that is the sum over all characters; the average is asked for", _sum_with_ends),
+        Slip(
+            "those are pairs; each character is predicted from the two before it",
+            edit("t[i :", "t[i + 1 :"),
+            edit("gram[:2] for", "gram[:1] for"),
+            edit("gram[:2]]", "gram[:1]]"),
+        ),
+        Slip("that is the sum over all characters; the average is asked for", edit(" / grams.total()", "")),
         Slip(
             "the sum is divided by the number of names, not by that of the characters",
-            lambda names: _sum_with_ends(names) / len(names),
+            edit("grams.total()", "len(names)"),
         ),
         Slip(
             "the sum is divided by the number of letters, to which the ends have to be added",
-            lambda names: _sum_with_ends(names) / len("".join(names)),
+            edit("grams.total()", 'len("".join(names))'),
         ),
         Slip(
             "that is the average log-likelihood, which is negative; the loss has the opposite sign",
-            lambda names: -trigram_loss(names),
+            edit("return sum", "return -sum"),
         ),
-        Slip(
-            "that is in bits; nats come from the natural logarithm",
-            lambda names: trigram_loss(names) / math.log(2),
-        ),
+        Slip("that is in bits; nats come from the natural logarithm", edit("math.log", "math.log2")),
         Slip(
             "the counts are shares of all trigrams, where they should be shares of those with the same context",
-            _joint_loss,
+            edit("contexts[gram[:2]]", "grams.total()"),
         ),
         Slip(
             "the names are joined, so that some trigrams reach from one into the next; take each by itself",
-            _joined_loss,
+            edit('[f"..{name}." for name in names]', '["..".join(["", *names, ""])]'),
         ),
-        Slip("each different trigram enters the average once, however often it occurs", _mean_of_kinds),
+        Slip(
+            "each different trigram enters the average once, however often it occurs",
+            edit("n * math.log", "math.log"),
+            edit("grams.total()", "len(grams)"),
+        ),
     ),
 )
 
@@ -174,26 +142,15 @@ def _is_one_of_them(args: Sequence[Any], parts: Parts) -> str:
     return f"it is not one of the ks, which are {args[3]}"
 
 
-def _losses(train: list[str], dev: list[str], order: int, ks: list[float]) -> list[float]:
-    return [nll(NGramCounts(order, k).fit(train), dev) for k in ks]
-
-
-def _largest(train: list[str], dev: list[str], order: int, ks: list[float]) -> float:
-    losses = _losses(train, dev, order, ks)
-    return ks[losses.index(max(losses))]
-
-
-def _index(train: list[str], dev: list[str], order: int, ks: list[float]) -> int:
-    losses = _losses(train, dev, order, ks)
-    return losses.index(min(losses))
-
-
 _SMOOTHING = Exercise(
     label="ngram-ex-smoothing",
     reference=best_k,
-    task="Write best_k(train, dev, order, ks), which fits an NGramCounts of that order to the names in train "
-    "for each k of ks, and returns the k with which nll, in nats per character, is smallest on the names in "
-    "dev; if several have the same loss, the first of them in ks.",
+    task="""
+    Write `best_k(train, dev, order, ks)`, which fits an `NGramCounts` of that order to the names in `train`
+    for each $k$ of `ks`, and returns the $k$ that the dev set prefers, with the smallest `nll` on `dev`; of
+    several with the same loss, the first. Then find the best $k$ for a 6-gram. Why must the test set not be
+    used for this?
+    """,
     hints=(
         "One model for each k: order and k are given when it is made, and it is fitted to train and to nothing "
         "else.",
@@ -211,27 +168,29 @@ _SMOOTHING = Exercise(
         Slip(
             "that is the smallest k, which judging a model by the names that it was fitted to will always "
             "choose; fit to train and judge by dev",
-            lambda train, dev, order, ks: best_k(train, train, order, ks),
+            edit("(train), dev", "(train), train"),
         ),
         Slip(
             "the models are fitted to dev and judged by train; it should be the other way round",
-            lambda train, dev, order, ks: best_k(dev, train, order, ks),
+            edit("(train), dev", "(dev), train"),
         ),
-        Slip("that is the k with the largest loss", _largest),
-        Slip("that is the smallest loss, not the k that it belongs to", lambda *args: min(_losses(*args))),
-        Slip("that is the place of the k in ks, not the k itself", _index),
+        Slip("that is the k with the largest loss", edit("min(", "max(")),
         Slip(
-            "the models are bigrams, whatever order is given",
-            lambda train, dev, order, ks: best_k(train, dev, 2, ks),
+            "that is the smallest loss, not the k that it belongs to",
+            edit("ks, key=lambda k: nll", "nll"),
+            edit("dev)", "dev) for k in ks"),
         ),
+        Slip(
+            "that is the place of the k in ks, not the k itself",
+            edit("min(", "ks.index(min("),
+            edit("dev))", "dev)))"),
+        ),
+        Slip("the models are bigrams, whatever order is given", edit("order, k)", "2, k)")),
         Slip(
             "the n-grams have one character more than order says, which counts the one that is predicted",
-            lambda train, dev, order, ks: best_k(train, dev, order + 1, ks),
+            edit("order, k)", "order + 1, k)"),
         ),
-        Slip(
-            "of several with the same loss, that is not the first",
-            lambda train, dev, order, ks: best_k(train, dev, order, ks[::-1]),
-        ),
+        Slip("of several with the same loss, that is not the first", edit("min(ks", "min(ks[::-1]")),
     ),
     properties=(_is_one_of_them,),
 )
@@ -243,60 +202,18 @@ def _sums_to_one(args: Sequence[Any], parts: Parts) -> str:
     return "" if abs(total - 1) < 1e-9 else f"it sums to {total:.6g}, not to 1"
 
 
-_Row = Callable[[list[int], list[float], float], list[float]]
-
-
-def _unless_empty(row: _Row) -> _Row:
-    return lambda counts, lower, D: row(counts, lower, D) if any(counts) else list(lower)
-
-
-def _kept(counts: list[int], discount: float) -> list[float]:
-    return [max(count - discount, 0) / sum(counts) for count in counts]
-
-
-def _freed(counts: list[int], discount: float) -> float:
-    return discount * sum(count > 0 for count in counts) / sum(counts)
-
-
-def _plus(row: list[float], freed: float, lower: list[float]) -> list[float]:
-    return [p + freed * share for p, share in zip(row, lower, strict=True)]
-
-
-def _zeros_alone(counts: list[int], lower: list[float]) -> list[float]:
-    """Return the entries of lower where the count is 0, and 0 elsewhere."""
-    return [0.0 if n else share for n, share in zip(counts, lower, strict=True)]
-
-
-def _backed_off(counts: list[int], lower: list[float], discount: float) -> list[float]:
-    zeros = _zeros_alone(counts, lower)
-    shares = [share / (sum(zeros) or 1) for share in zeros]
-    return _plus(_kept(counts, discount), _freed(counts, discount), shares)
-
-
-def _left_rescaled(counts: list[int], lower: list[float], discount: float) -> list[float]:
-    left = [max(count - discount, 0) for count in counts]
-    shares = [count / (sum(left) or 1) for count in left]
-    return _plus(shares, _freed(counts, discount), lower)
-
-
-def _not_clamped(counts: list[int], lower: list[float], discount: float) -> list[float]:
-    row = [(count - discount) / sum(counts) for count in counts]
-    return _plus(row, _freed(counts, discount), lower)
-
-
-def _divides_by_zero(counts: list[int], lower: list[float], discount: float) -> list[float]:
-    return _plus(_kept(counts, discount), _freed(counts, discount), lower)
-
-
 _DISCOUNT = Exercise(
     label="ngram-ex-discount",
     reference=discounted_row,
-    task="Write discounted_row(counts, lower, discount) in plain Python. counts is a list of V whole numbers, "
-    "how often each character followed a context; lower is a list of V probabilities with sum 1, what the next "
-    "shorter context says; and D, the discount, is above 0 and at most 1. Return a new list of V "
-    "probabilities, max(count - D, 0) / total + (D * kinds / total) * lower for each character, total being "
-    "the sum of the counts and kinds how many of them are above 0. After a context that never occurred, "
-    "where all counts are 0, return the numbers of lower.",
+    task="""
+    Write `discounted_row(counts, lower, discount)`, which is absolute discounting {eq}`eq-absolute` for one
+    context, in plain lists. `counts` holds $V$ whole numbers, how often each character followed the context,
+    with the sum `total`, and `kinds` of them are above 0; `lower` holds $V$ probabilities with sum 1, what
+    the next shorter context says; and $D$, the discount, is above 0 and at most 1. Return a new list of $V$
+    probabilities: for each character the larger of 0 and its count less $D$, as a share of `total`, and of
+    the rest, $D$ times `kinds` over `total`, its part by `lower`. What should it return for a context that
+    was never seen, where all counts are 0? Nothing but `lower` is known about it.
+    """,
     hints=(
         "Every count above 0 gives up D; together they give up a certain share of the total. Who gets it?",
         "Find total and kinds first, and look at total before you divide by it.",
@@ -311,52 +228,51 @@ _DISCOUNT = Exercise(
         call([5, 1, 0, 2, 0], [0.1, 0.2, 0.4, 0.25, 0.05], 0.75),
     ),
     slips=(
-        Slip(
-            "what was taken from the counts is not handed on",
-            _unless_empty(lambda counts, lower, D: _kept(counts, D)),
-        ),
+        Slip("what was taken from the counts is not handed on", edit(" + discount * kinds * share", "")),
         Slip(
             "what was taken is handed on in equal parts, where lower should say who gets how much",
-            _unless_empty(
-                lambda counts, lower, D: _plus(
-                    _kept(counts, D), _freed(counts, D), [1 / len(lower)] * len(lower)
-                )
-            ),
+            edit("kinds * share", "kinds / len(lower)"),
         ),
         Slip(
             "only one D is handed on, and each character with a count above 0 gave one up",
-            _unless_empty(lambda counts, lower, D: _plus(_kept(counts, D), D / sum(counts), lower)),
+            edit("kinds * share", "share"),
         ),
         Slip(
             "the counts of 0 are among the kinds, and those gave nothing up",
-            _unless_empty(
-                lambda counts, lower, D: _plus(_kept(counts, D), D * len(counts) / sum(counts), lower)
-            ),
+            edit("sum(count > 0 for count in counts)", "len(counts)"),
         ),
         Slip(
             "only the characters with count 0 get their part of what was taken, and the rest of it is lost",
-            _unless_empty(
-                lambda counts, lower, D: _plus(
-                    _kept(counts, D), _freed(counts, D), _zeros_alone(counts, lower)
-                )
-            ),
+            edit("kinds * share", "kinds * share * (count == 0)"),
         ),
         Slip(
             "all that was taken goes to the characters with count 0, which is backing off; here every character "
             "gets its part",
-            _unless_empty(_backed_off),
+            edit("kinds * share", "kinds * share * (count == 0) / spare"),
+            edit(
+                "    return [\n",
+                "    spare = sum(share for n, share in zip(counts, lower) if n == 0) or 1\n    return [\n",
+            ),
         ),
         Slip(
             "what is left of the counts is divided by its own sum; divide by the sum of the counts as they were",
-            _unless_empty(_left_rescaled),
+            edit("(max(count - discount, 0) + ", "max(count - discount, 0) / left + ("),
+            edit(
+                "    return [\n",
+                "    left = sum(max(count - discount, 0) for count in counts) or 1\n    return [\n",
+            ),
         ),
-        Slip("a count of 0 cannot give anything, and yet it is lowered below 0", _unless_empty(_not_clamped)),
         Slip(
-            "a context that never occurred has total 0; nothing but lower is known about it", _divides_by_zero
+            "a count of 0 cannot give anything, and yet it is lowered below 0",
+            edit("max(count - discount, 0)", "count - discount"),
+        ),
+        Slip(
+            "a context that never occurred has total 0; nothing but lower is known about it",
+            edit("    if total == 0:\n        return list(lower)\n", ""),
         ),
         Slip(
             "a context that never occurred gets zeros, which are no probabilities; lower is what is known",
-            lambda counts, lower, D: discounted_row(counts, lower, D) if any(counts) else [0.0] * len(lower),
+            edit("list(lower)", "[0.0] * len(lower)"),
         ),
     ),
     properties=(_sums_to_one,),
@@ -374,42 +290,15 @@ def _entry_by_entry(answer: Answer, args: Sequence[Any]) -> Parts:
     return {RESULT: dict(result), "the characters with an entry": found, **numbers}
 
 
-def _neighbours(
-    before: str = ".", after: str = ".", counts: Callable[[str, str], bool] = lambda a, b: True
-) -> Callable[[list[str]], dict[str, int]]:
-    def neighbours(names: list[str]) -> dict[str, int]:
-        pairs = {p for name in names for p in pairwise(before + name + after)}
-        return dict(Counter(b for a, b in pairs if counts(a, b)))
-
-    return neighbours
-
-
-def _occurrences(names: list[str]) -> dict[str, int]:
-    return dict(Counter("".join(f"{name}." for name in names)))
-
-
-def _characters_after(names: list[str]) -> dict[str, int]:
-    pairs = {pair for name in names for pair in pairwise(f".{name}.")}
-    return dict(Counter(char for char, _ in pairs))
-
-
-def _name_by_name(names: list[str]) -> dict[str, int]:
-    every = [pair for name in names for pair in set(pairwise(f".{name}."))]
-    return dict(Counter(char for _, char in every))
-
-
-def _run_together(names: list[str]) -> dict[str, int]:
-    text = "".join(f".{name}." for name in names)
-    return dict(Counter(char for _, char in set(pairwise(text))))
-
-
 _CONTINUATION = Exercise(
     label="ngram-ex-continuation",
     reference=continuations,
-    task="Write continuations(names). Each name has one '.' before it and one after it. Return a dict with an "
-    "entry for each character that follows another, the '.' at the end included: how many different "
-    "characters stand directly before it, anywhere in the names. With ['ann', 'nan'] the entry for 'n' is 3: "
-    "before it stand 'a', 'n' and the '.' of the start.",
+    task="""
+    Write `continuations(names)`: a dict that says, for each character that follows another, after how many
+    different ones it does, directly and anywhere in the names. Each name has one `.` before it and one after
+    it, which is a character too: with `["ann", "nan"]` the entry for `n` is 3, for before it stand `a`, `n`
+    and the `.` of the start. Which letter's share falls most when occurrences are replaced by these?
+    """,
     hints=(
         "Which pairs of neighbours are there? How often each of them occurs is of no matter here.",
         "A set keeps every pair once, even if it occurs in several names.",
@@ -423,52 +312,57 @@ _CONTINUATION = Exercise(
     ),
     slips=(
         Slip(
-            "that is how often each character occurs; a neighbour that returns counts only once", _occurrences
+            "that is how often each character occurs; a neighbour that returns counts only once",
+            edit("{pair", "[pair"),
+            edit('.")}', '.")]'),
         ),
-        Slip("those are the neighbours after each character; count the ones before it", _characters_after),
+        Slip(
+            "those are the neighbours after each character; count the ones before it",
+            edit("_, char", "char, _"),
+        ),
         Slip(
             "the ends are left out: the '.' before the first letter and the one after the last are neighbours too",
-            _neighbours("", ""),
+            edit('f".{name}."', "name"),
         ),
-        Slip("the '.' before each name is left out; a first letter follows it", _neighbours(before="")),
+        Slip(
+            "the '.' before each name is left out; a first letter follows it",
+            edit('f".{name}."', 'f"{name}."'),
+        ),
         Slip(
             "the '.' after each name is left out; it follows the last letter and has an entry of its own",
-            _neighbours(after=""),
+            edit('f".{name}."', 'f".{name}"'),
         ),
         Slip(
             "a neighbour counts once for each name in which it is one; count it once in all the names",
-            _name_by_name,
+            edit("{pair for", "[pair for"),
+            edit('pairwise(f".{name}.")}', 'set(pairwise(f".{name}."))]'),
         ),
         Slip(
             "the names run into one another, so that the '.' after a name stands before that of the next; take "
             "each name by itself",
-            _run_together,
+            edit(
+                '{pair for name in names for pair in pairwise(f".{name}.")}',
+                'set(pairwise("".join(f".{name}." for name in names)))',
+            ),
         ),
         Slip(
             "a letter that stands before itself, as in 'nn', is one of its own neighbours",
-            _neighbours(counts=lambda a, b: a != b),
+            edit("_, char in pairs", "other, char in pairs if other != char"),
         ),
     ),
     drive=_entry_by_entry,
 )
 
 
-def _ratio_of(once: Tensor, twice: Tensor) -> float:
-    n1, n2 = int(once.sum()), int(twice.sum())
-    return n1 / (n1 + 2 * n2)
-
-
-def _half_weighted(counts: Tensor) -> float:
-    n1, n2 = int((counts == 1).sum()), int((counts == 2).sum())
-    return n1 / (n1 + n2)
-
-
 _ESTIMATE = Exercise(
     label="ngram-ex-estimate",
     reference=estimated_discount,
-    task="Write estimated_discount(counts). counts is an int64 tensor of any shape, the counts of n-grams. With "
-    "n1 of its entries equal to 1 and n2 equal to 2, return n1 / (n1 + 2 n2) as a float: the discount that Ney, "
-    "Essen and Kneser (1994) suggest. At least one of n1 and n2 is above 0.",
+    task="""
+    Ney, Essen and Kneser estimate the discount from the counts alone: with $n_1$ n-grams that occur once and
+    $n_2$ that occur twice, $D = n_1/(n_1 + 2 n_2)$. Write `estimated_discount(counts)` for an int64 tensor of
+    any shape, in which at least one of the two occurs; it returns a float. Compare with what the dev set
+    chose.
+    """,
     hints=(
         "n1 and n2 count entries, wherever they stand; the shape does not matter.",
         "Comparing a tensor with a number gives a tensor of the same shape that is true where they are equal, "
@@ -484,23 +378,23 @@ _ESTIMATE = Exercise(
         ),
     ),
     slips=(
-        Slip("n2 is not doubled", _half_weighted),
-        Slip("2 n2 stands above the line, where n1 belongs", lambda counts: 1 - estimated_discount(counts)),
+        Slip("n2 is not doubled", edit("2 * twice", "twice")),
+        Slip("2 n2 stands above the line, where n1 belongs", edit("once / (", "2 * twice / (")),
         Slip(
             "those are the numbers of 0s and of 1s; n1 is how many entries are 1, and n2 how many are 2",
-            lambda counts: _ratio_of(counts == 0, counts == 1),
+            edit("(1, 2)", "(0, 1)"),
         ),
         Slip(
             "n1 and n2 have larger counts in them; n1 is for entries of exactly 1, and n2 for exactly 2",
-            lambda counts: _ratio_of(counts >= 1, counts >= 2),
+            edit("counts == times", "counts >= times"),
         ),
         Slip(
             "n2 has larger counts in it; it is for entries of exactly 2",
-            lambda counts: _ratio_of(counts == 1, counts >= 2),
+            edit("(counts == times)", "(counts.clamp(max=2) == times)"),
         ),
         Slip(
             "the entries equal to 2 are added up, where they should be counted",
-            lambda counts: _ratio_of(counts == 1, counts * (counts == 2)),
+            edit("2 * twice", "2 * (2 * twice)"),
         ),
     ),
 )
@@ -527,10 +421,6 @@ def _mixture(a: Tensor, b: Tensor, weight: float) -> Tensor:
     return weight * a.exp() + (1 - weight) * b.exp()
 
 
-def _average(a: Tensor, b: Tensor, weight: float) -> Tensor:
-    return weight * a + (1 - weight) * b
-
-
 def _largest_taken_out(a: Tensor, b: Tensor, weight: float) -> Tensor:
     largest = torch.maximum(a, b)
     return largest + _mixture(a - largest, b - largest, weight).log()
@@ -550,10 +440,14 @@ def _bigram_case(first: str, second: str, weight: float) -> Input:
 _MIX = Exercise(
     label="ngram-ex-mix",
     reference=mixed_log_probs,
-    task="Write mixed_log_probs(a, b, weight). a and b are what two models answer to the same B contexts, "
-    "natural logarithms of probabilities, each a float tensor of shape (B, V); weight, above 0 and below 1, is "
-    "the share of the first model. Return the logarithm of weight * P_a + (1 - weight) * P_b, of shape (B, V). "
-    "Entries may be -inf, for a probability of zero, in one of the two or in both.",
+    task=r"""
+    The lecture's last exercise is to think of one yourself. Ours: two models that err differently may be
+    better together. Write `mixed_log_probs(a, b, weight)`. `a` and `b` are what two models answered to the
+    same $B$ contexts, natural logarithms of probabilities, each float of shape $(B, V)$; `weight`, above 0
+    and below 1, is the share of the first. Return the logarithms of the mixed probabilities,
+    $\text{weight}\, P_a + (1 - \text{weight})\, P_b$, of shape $(B, V)$. Entries may be `-inf`, for a
+    probability of zero, in one of the two or in both. Is averaging the logarithms the same?
+    """,
     hints=(
         "It is the probabilities that are mixed, not their logarithms. One model may have -inf where the other "
         "has not; is such a character impossible for both together?",
@@ -568,27 +462,35 @@ _MIX = Exercise(
         _bigram_case("ava", "eva", 0.6),
     ),
     slips=(
-        Slip("the logarithms are averaged, where the probabilities should be", _average),
+        Slip(
+            "the logarithms are averaged, where the probabilities should be",
+            lambda a, b, weight: weight * a + (1 - weight) * b,
+        ),
         Slip(
             "the logarithms are averaged and the rows then made to sum to 1, which is another mixture: what one "
             "model thinks impossible stays so",
-            lambda a, b, weight: _average(a, b, weight).log_softmax(dim=1),
+            lambda a, b, weight: (weight * a + (1 - weight) * b).log_softmax(dim=1),
         ),
-        Slip("those are the probabilities; return their logarithms", _mixture),
+        Slip(
+            "those are the probabilities; return their logarithms",
+            lambda a, b, weight: weight * a.exp() + (1 - weight) * b.exp(),
+        ),
         Slip(
             "the weight is given to the second model; it is the share of the first",
-            lambda a, b, weight: _mixture(b, a, weight).log(),
+            edit("a + math.log(weight), b", "b + math.log(weight), a"),
         ),
         Slip(
             "the probabilities are added without their weights",
-            lambda a, b, weight: (a.exp() + b.exp()).log(),
+            edit("a + math.log(weight), b + math.log(1 - weight)", "a, b"),
         ),
         Slip(
-            "both models count the same, whatever the weight", lambda a, b, weight: _mixture(a, b, 0.5).log()
+            "both models count the same, whatever the weight",
+            edit("math.log(weight)", "math.log(0.5)"),
+            edit("math.log(1 - weight)", "math.log(0.5)"),
         ),
         Slip(
             "the logarithms are multiplied by the weights, which belong to the probabilities",
-            lambda a, b, weight: torch.logaddexp(weight * a, (1 - weight) * b),
+            edit("a + math.log(weight), b + math.log(1 - weight)", "weight * a, (1 - weight) * b"),
         ),
         Slip(
             "where both entries are -inf, the larger of them was subtracted: -inf less -inf is nan",

@@ -14,10 +14,10 @@ from torch import Generator, Tensor
 from nnz.bigram import UnigramCounts
 from nnz.data import load_names, split_names, windows
 from nnz.evaluate import nll, surprises
-from nnz.exercises._compare import describe
-from nnz.exercises._observe import RESULT, Answer, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
+from nnz.exercises.checker.compare import describe
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.mlp import BengioMLP
 from nnz.ngram import NGramCounts
 from nnz.plumbing.paths import resource
@@ -66,44 +66,13 @@ def averaged_log_probs(log_probs: Sequence[Tensor]) -> Tensor:
 
 def beat_the_table(names: Sequence[str]) -> BengioMLP:
     """Return a small model that beats every add-k table fitted to the same names."""
-    recipe, generator = Recipe(rate=0.1, decay=0.5, steps=60), seeded(1)
+    generator = seeded(1)
     model = BengioMLP(3, 10, 40, generator=generator).quieten()
+    recipe = Recipe(rate=0.1, decay=0.5, steps=60)
     return recipe.fit(model, names, generator=generator)
 
 
 Rate = Callable[[int, int, float, int], float]
-
-
-def _wave(share: float) -> float:
-    return (1 + math.cos(math.pi * share)) / 2
-
-
-def _then(falls: Rate) -> Rate:
-    """Warm up as asked for, and then fall otherwise."""
-    return lambda step, steps, highest, warmup: (
-        warm_cosine(step, steps, highest, warmup) if step < warmup else falls(step, steps, highest, warmup)
-    )
-
-
-def _from_zero(step: int, steps: int, highest: float, warmup: int) -> float:
-    rate = warm_cosine(step, steps, highest, warmup)
-    return rate * step / (step + 1) if step < warmup else rate
-
-
-def _smaller_of_both(step: int, steps: int, highest: float, warmup: int) -> float:
-    wave = _wave(max(step - warmup, 0) / (steps - warmup))
-    return highest * min((step + 1) / warmup, wave)
-
-
-def _product(step: int, steps: int, highest: float, warmup: int) -> float:
-    climbed = min(step + 1, warmup) / warmup if warmup else 1
-    return highest * climbed * _wave(step / steps)
-
-
-def _one_too_many(step: int, steps: int, highest: float, warmup: int) -> float:
-    if 0 < warmup == step:
-        return highest * (step + 1) / warmup
-    return warm_cosine(step, steps, highest, warmup)
 
 
 def _above_zero(args: Sequence[Any], parts: Parts) -> str:
@@ -115,14 +84,19 @@ def _above_zero(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+_WAVE = "(1 + math.cos(math.pi * share)) / 2"
+
 _WARM = Exercise(
     label="training-ex-warm",
     reference=warm_cosine,
-    task="Write warm_cosine(step, steps, highest, warmup), which returns the learning rate, a float, of step "
-    "number step, from 0 to steps - 1. The first warmup steps climb in a straight line: step 0 has 1 / warmup "
-    "of highest, step 1 has 2 / warmup, and step warmup - 1 has highest itself. From step warmup on the rate "
-    "falls along half a cosine wave, which is at highest at step warmup and would be at 0 at step steps. "
-    "warmup is less than steps, and may be 0: then there is no climb.",
+    task="""
+    Write `warm_cosine(step, steps, highest, warmup)`, the rate of a step, a float, for steps from 0 to
+    `steps - 1`: it climbs along a straight line for `warmup` steps, and then falls along half a cosine wave
+    towards zero. Step 0 has the highest rate divided by `warmup`, step 1 twice that, and so on; step
+    `warmup - 1` has the highest rate itself, and so has step `warmup`, where the wave begins, which would be
+    at 0 at step `steps`. `warmup` is less than `steps`, and may be zero: then there is no climb. Large
+    language models are trained with this schedule.
+    """,
     hints=(
         "There are two cases, and each has its own share: how much of the climb is done, or how much of the "
         "fall.",
@@ -144,80 +118,62 @@ _WARM = Exercise(
     slips=(
         Slip(
             "the climb begins at 0, and a step with a rate of 0 is lost; step 0 has one share already",
-            _from_zero,
+            edit("(step + 1) / warmup", "step / warmup"),
         ),
         Slip(
             "the climb goes on for one step too many, to above highest; step warmup is the first of the fall",
-            _one_too_many,
+            edit("step < warmup", "step <= warmup"),
         ),
         Slip(
             "the wave begins at step 0, so the rate jumps down where the climb ends; the wave begins there",
-            _then(lambda step, steps, highest, warmup: highest * _wave(step / steps)),
+            edit("(step - warmup) / (steps - warmup)", "step / steps"),
         ),
         Slip(
             "the fall is one step ahead: at step warmup the wave is still at highest",
-            _then(
-                lambda step, steps, highest, warmup: highest * _wave((step + 1 - warmup) / (steps - warmup))
-            ),
+            edit("(step - warmup)", "(step + 1 - warmup)"),
         ),
-        Slip(
-            "highest plays no part in the fall; the wave is a share of it",
-            _then(lambda step, steps, highest, warmup: _wave((step - warmup) / (steps - warmup))),
-        ),
+        Slip("highest plays no part in the fall; the wave is a share of it", edit("highest * (1", "(1")),
         Slip(
             "the climb and a wave over all steps are multiplied; the fall begins only where the climb ends",
-            _product,
+            edit("return highest * (step + 1) / warmup", "highest *= (step + 1) / warmup"),
+            edit("(step - warmup) / (steps - warmup)", "step / steps"),
         ),
         Slip(
             "the wave begins where it should but is too long, so it ends above 0: the steps of the climb are not "
             "part of it",
-            _then(lambda step, steps, highest, warmup: highest * _wave((step - warmup) / steps)),
+            edit("(steps - warmup)", "steps"),
         ),
         Slip(
             "that is a whole wave, which comes up again; half of one has an angle from 0 to pi",
-            _then(
-                lambda step, steps, highest, warmup: highest * _wave(2 * (step - warmup) / (steps - warmup))
-            ),
+            edit("math.pi", "2 * math.pi"),
         ),
         Slip(
-            "the angle is in degrees, and math.cos takes radians: half a turn is pi",
-            _then(
-                lambda step, steps, highest, warmup: (
-                    highest * _wave(180 / math.pi * (step - warmup) / (steps - warmup))
-                )
-            ),
+            "the angle is in degrees, and math.cos takes radians: half a turn is pi", edit("math.pi", "180")
         ),
         Slip(
             "a cosine falls to -1, and no rate is below 0; it has to be raised and made half as high",
-            _then(
-                lambda step, steps, highest, warmup: (
-                    highest * math.cos(math.pi * (step - warmup) / (steps - warmup))
-                )
-            ),
+            edit(_WAVE, "math.cos(math.pi * share)"),
         ),
         Slip(
             "a cosine that was raised by 1 falls from 2, so the rate is twice as high as it should be",
-            _then(lambda *given: 2 * warm_cosine(*given)),
+            edit(" / 2", ""),
         ),
         Slip(
             "that is a quarter of a wave, steep at its end; half a wave is flat at both ends",
-            _then(
-                lambda step, steps, highest, warmup: (
-                    highest * math.cos(math.pi / 2 * (step - warmup) / (steps - warmup))
-                )
-            ),
+            edit(_WAVE, "math.cos(math.pi / 2 * share)"),
         ),
         Slip(
             "the rate falls in a straight line; a cosine wave is flat at both ends",
-            _then(lambda step, steps, highest, warmup: highest * (steps - step) / (steps - warmup)),
+            edit(_WAVE, "(1 - share)"),
         ),
         Slip(
             "the last step has 0, and is lost; the wave would be at 0 one step later, at step steps",
-            _then(
-                lambda step, steps, highest, warmup: highest * _wave((step - warmup) / (steps - 1 - warmup))
-            ),
+            edit("(steps - warmup)", "(steps - 1 - warmup)"),
         ),
-        Slip("warmup may be 0, and was divided by", _smaller_of_both),
+        Slip(
+            "warmup may be 0, and was divided by",
+            edit("    if step < warmup:\n", "    climb = (step + 1) / warmup\n    if climb <= 1:\n"),
+        ),
     ),
     properties=(_above_zero,),
     tolerance=1e-9,
@@ -225,55 +181,6 @@ _WARM = Exercise(
 
 
 Step = tuple[Tensor, Tensor, Tensor]
-
-
-def _adamw(
-    *,
-    betas: tuple[float, float] = (0.9, 0.99),
-    corrections: tuple[float, float] | None = None,
-    squared: Callable[[Tensor, Tensor], Tensor] = lambda slope, m: slope**2,
-    root: Callable[[Tensor], Tensor] = lambda square: square.sqrt() + 1e-8,
-    late: int = 0,
-) -> Callable[..., Step]:
-    """Return a step of AdamW with one thing or another done differently."""
-
-    def step(p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float) -> Step:
-        b, c = betas
-        m = b * m + (1 - b) * slope
-        v = c * v + (1 - c) * squared(slope, m)
-        one, two = corrections or (1 - b ** (t - late), 1 - c ** (t - late))
-        direction = m / one / root(v / two)
-        return p * (1 - rate * decay) - rate * direction, m, v
-
-    return step
-
-
-def _charged(p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float) -> Step:
-    return adamw_step(p, slope + decay * p, m, v, t, rate, 0.0)
-
-
-def _decayed_after(p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float) -> Step:
-    moved, m, v = adamw_step(p, slope, m, v, t, rate, 0.0)
-    return moved * (1 - rate * decay), m, v
-
-
-def _decayed_without_rate(
-    p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float
-) -> Step:
-    return adamw_step(p, slope, m, v, t, rate, decay / rate)
-
-
-def _eps_first(p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float) -> Step:
-    _, m, v = adamw_step(p, slope, m, v, t, rate, decay)
-    size = rate * math.sqrt(1 - 0.99**t) / (1 - 0.9**t)
-    return p * (1 - rate * decay) - size * m / (v.sqrt() + 1e-8), m, v
-
-
-def _corrected_returned(
-    p: Tensor, slope: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float
-) -> Step:
-    p, m, v = adamw_step(p, slope, m, v, t, rate, decay)
-    return p, m / (1 - 0.9**t), v / (1 - 0.99**t)
 
 
 def _in_a_tuple(answer: Answer, args: Sequence[object]) -> Parts:
@@ -312,12 +219,15 @@ def _step_case(*rows: list[float], t: int, rate: float, decay: float) -> Input:
 _ADAMW = Exercise(
     label="training-ex-adamw",
     reference=adamw_step,
-    task="Write adamw_step(p, slope, m, v, t, rate, decay), one step of AdamW with betas 0.9 and 0.99 and eps "
-    "1e-8. p is a tensor of parameters and slope the gradient of the loss there; m and v, zeros at first, are "
-    "the running means of the slope and of its square before the step; all four are float64 of one shape. t "
-    "is the number of this step, from 1. Return the new p, m and v as a tuple, m and v not corrected; nothing "
-    "is changed in place. The new p is p times 1 - rate * decay, less rate times the corrected mean of the "
-    "slope divided by the sum of eps and the root of the corrected mean of its square.",
+    task=r"""
+    Write `adamw_step(p, slope, m, v, t, rate, decay)`, one step of AdamW: it shrinks $p$ by the factor 1 less
+    `rate` times `decay`, and then takes the step of Adam {eq}`eq-adam`: `rate` times the corrected mean of
+    the slope, divided by the sum of $\varepsilon$ and the root of the corrected mean of its square, with
+    $\beta_1 = 0.9$, $\beta_2 = 0.99$, and $\varepsilon = 10^{-8}$. `slope` is the gradient with respect to
+    $p$, and $m$ and $v$ are the running means of it and of its square, zeros at first; all four are float64
+    of one shape, and the first step has $t = 1$. It returns the new $p$, $m$ and $v$ as a tuple, $m$ and $v$
+    not corrected, and changes nothing in place. How far does a weight move in that first step?
+    """,
     hints=(
         "First the two running means: each keeps its beta of what it was and takes the rest from what is new.",
         "They began at 0, so they are too small at first. After one step only 1 - beta of the slope is in "
@@ -343,56 +253,63 @@ _ADAMW = Exercise(
     slips=(
         Slip(
             "the means are used as they are; they began at 0, and are too small at first unless corrected",
-            _adamw(corrections=(1, 1)),
+            edit("m / (1 - 0.9**t), v / (1 - 0.99**t)", "m, v"),
         ),
         Slip(
             "the decay is added to the slope, so it goes through m and v, as in Adam with a charge for large "
             "weights; here it goes straight to p",
-            _charged,
+            edit("    m, v =", "    slope = slope + decay * p\n    m, v ="),
+            edit(" * (1 - rate * decay)", ""),
         ),
         Slip(
             "the share that the decay takes off p is decay alone; it is rate times decay",
-            _decayed_without_rate,
+            edit("rate * decay", "decay"),
         ),
-        Slip("the decay is taken off p after the step; it is a share of p as it was before", _decayed_after),
+        Slip(
+            "the decay is taken off p after the step; it is a share of p as it was before",
+            edit("p * (1 - rate * decay) - rate * direction", "(p - rate * direction) * (1 - rate * decay)"),
+        ),
         Slip(
             "eps is added under the root, where 1e-8 is as much as a slope of 1e-4; it is added to the root",
-            _adamw(root=lambda square: (square + 1e-8).sqrt()),
+            edit("square.sqrt() + 1e-8", "(square + 1e-8).sqrt()"),
         ),
-        Slip(
-            "there is no eps; where every slope so far was 0, 0 is divided by 0",
-            _adamw(root=lambda square: square.sqrt()),
-        ),
+        Slip("there is no eps; where every slope so far was 0, 0 is divided by 0", edit(" + 1e-8", "")),
         Slip(
             "there is no root: the direction is divided by the mean square, not by its root",
-            _adamw(root=lambda square: square + 1e-8),
+            edit("square.sqrt()", "square"),
         ),
         Slip(
             "v is given the square of the mean; it is a mean of squares of the slope itself",
-            _adamw(squared=lambda slope, m: m**2),
+            edit(
+                "m, v = 0.9 * m + 0.1 * slope, 0.99 * v + 0.01 * slope**2",
+                "m = 0.9 * m + 0.1 * slope\n    v = 0.99 * v + 0.01 * m**2",
+            ),
         ),
         Slip(
             "the corrections count steps from 0; the first one has t = 1, and with 0 they divide by 0",
-            _adamw(late=1),
+            edit("0.9**t", "0.9 ** (t - 1)"),
+            edit("0.99**t", "0.99 ** (t - 1)"),
         ),
         Slip(
             "eps is added to the root of the mean square before that is corrected, which makes it larger; it is "
             "added to the root of the corrected one",
-            _eps_first,
+            edit("mean / (square.sqrt() + 1e-8)", "mean / (v.sqrt() + 1e-8) * math.sqrt(1 - 0.99**t)"),
         ),
-        Slip("only p is returned; the next step needs the new m and v", lambda *args: adamw_step(*args)[0]),
+        Slip("only p is returned; the next step needs the new m and v", edit("direction, m, v", "direction")),
         Slip(
             "m and v are returned as they were; the next step begins from the new ones",
-            lambda p, slope, m, v, t, rate, decay: (adamw_step(p, slope, m, v, t, rate, decay)[0], m, v),
+            edit("    m, v =", "    was = m, v\n    m, v ="),
+            edit("direction, m, v", "direction, *was"),
         ),
         Slip(
             "the corrected means are returned; those are for this step alone, and the next one begins from the "
             "others",
-            _corrected_returned,
+            edit("direction, m, v", "direction, mean, square"),
         ),
         Slip(
             "beta for the squares is 0.999, which is usual elsewhere; it is 0.99 here",
-            _adamw(betas=(0.9, 0.999)),
+            edit("0.99 * v + 0.01", "0.999 * v + 0.001"),
+            edit("0.99**t", "0.999**t"),
         ),
     ),
     drive=_in_a_tuple,
@@ -425,22 +342,6 @@ def _between(args: Sequence[Any], parts: Parts) -> str:
 Draw = Callable[[float, float, int, Generator], Tensor]
 
 
-def _drawn_as(finish: Callable[[Tensor, float, float], Tensor]) -> Draw:
-    """Draw n shares as the task says, and make other numbers of them."""
-    return lambda low, high, n, generator: finish(
-        torch.rand(n, generator=generator, dtype=torch.float64), low, high
-    )
-
-
-def _in_single_precision(low: float, high: float, n: int, generator: Generator) -> Tensor:
-    return low * (high / low) ** torch.rand(n, generator=generator)
-
-
-def _mixed_bases(shares: Tensor, low: float, high: float) -> Tensor:
-    first, last = math.log10(low), math.log10(high)
-    return (first + shares * (last - first)).exp()
-
-
 def _draw_case(low: float, high: float, n: int, seed: int) -> Input:
     shown = f"log_uniform({low}, {high}, {n}, generator)"
     where = f"generator = Generator().manual_seed({seed})"
@@ -450,11 +351,14 @@ def _draw_case(low: float, high: float, n: int, seed: int) -> Input:
 _LOG = Exercise(
     label="training-ex-log",
     reference=log_uniform,
-    task="Good learning rates differ by factors, so they are looked for on a scale of factors. Write "
-    "log_uniform(low, high, n, generator), which returns n random numbers, float64 of shape (n,), from low to "
-    "high, 0 < low < high, such that their logarithms are uniform between the logarithms of low and high. "
-    "So that answers can be compared, all chance comes from one call of torch.rand(n, generator=generator, "
-    "dtype=torch.float64), and a number of 0 there gives low.",
+    task="""
+    Between a thousandth and one, a rate near a hundredth should be tried as often as one near a tenth. Write
+    `log_uniform(low, high, n, generator)`, which draws $n$ numbers from `low` to `high`, both above 0, whose
+    logarithms are spread evenly; the result is float64 of shape $(n,)$. So that answers can be compared, all
+    chance comes from one call of `torch.rand(n, generator=generator, dtype=torch.float64)`, and a number of 0
+    there gives `low`. What share of the numbers would lie below a tenth if they themselves were spread
+    evenly?
+    """,
     hints=(
         "From 0.001 to 0.01, to 0.1, to 1: how many of the numbers should fall into each of the three parts?",
         "Forget low and high for a moment: draw uniform numbers between their two logarithms.",
@@ -469,23 +373,22 @@ _LOG = Exercise(
     slips=(
         Slip(
             "the numbers themselves are uniform, so nearly all have the size of high",
-            _drawn_as(lambda shares, low, high: low + shares * (high - low)),
+            edit("(math.log(low) + shares * math.log(high / low)).exp()", "low + shares * (high - low)"),
         ),
-        Slip(
-            "those are still logarithms; the numbers are asked for",
-            _drawn_as(lambda shares, low, high: math.log(low) + shares * math.log(high / low)),
-        ),
+        Slip("those are still logarithms; the numbers are asked for", edit(".exp()", "")),
         Slip(
             "low and high are exchanged: a share of 0 gives high",
-            _drawn_as(lambda shares, low, high: high * (low / high) ** shares),
+            edit("log(low)", "log(high)"),
+            edit("high / low", "low / high"),
         ),
         Slip(
             "the logarithms are to base 10, and the power that undoes them is one of e",
-            _drawn_as(_mixed_bases),
+            edit("log(low)", "log10(low)"),
+            edit("log(high", "log10(high"),
         ),
         Slip(
             "low and high are taken for logarithms already; they are the limits of the numbers themselves",
-            _drawn_as(lambda shares, low, high: (low + shares * (high - low)).exp()),
+            edit("math.log(low) + shares * math.log(high / low)", "low + shares * (high - low)"),
         ),
         Slip(
             "those are equal factors from low to high, a grid; the numbers are to be random",
@@ -499,11 +402,11 @@ _LOG = Exercise(
         ),
         Slip(
             "the shares were drawn as float32, which gives other numbers; the task says float64",
-            _in_single_precision,
+            edit(", dtype=torch.float64", ""),
         ),
         Slip(
             "the numbers were sorted; leave them in the order in which they were drawn",
-            lambda low, high, n, generator: log_uniform(low, high, n, generator).sort().values,
+            edit(".exp()", ".exp().sort().values"),
         ),
     ),
     drive=_with_generator,
@@ -512,10 +415,6 @@ _LOG = Exercise(
 
 
 Average = Callable[[Sequence[Tensor]], Tensor]
-
-
-def _of_stack(combine: Callable[[Tensor], Tensor]) -> Average:
-    return lambda log_probs: combine(torch.stack(list(log_probs)))
 
 
 def _are_distributions(args: Sequence[Any], parts: Parts) -> str:
@@ -536,14 +435,18 @@ def _logs_case(*tables: list[list[float]]) -> Input:
     return Input((list(torch.tensor(tables)),), text)
 
 
+_LOG_MEAN = "logsumexp(dim=0) - math.log(len(log_probs))"
+
 _AVERAGE = Exercise(
     label="training-ex-average",
     reference=averaged_log_probs,
-    task="Several models together often do better than each of them: average what they say. Write "
-    "averaged_log_probs(log_probs). log_probs is a list of M float tensors of shape (B, V), at least one: what "
-    "M models answered for the same B contexts, as natural logarithms of probabilities, all finite. Return the "
-    "logarithms of the means over the models of their probabilities, float of shape (B, V). They should be "
-    "right where every model has a log-probability such as -1000, too.",
+    task="""
+    Several models together often do better than each of them: average what they say. Write
+    `averaged_log_probs(log_probs)`: from a list of the log-probabilities of at least one model for the same
+    contexts, finite and float of shape $(B, V)$, the logarithm of their average probability, without leaving
+    the logarithms, so that it is right where all of them say $-1000$, too. Why is its loss never above the
+    average of their losses?
+    """,
     hints=(
         "Probabilities are averaged and not their logarithms: what has to be undone before the mean, and done "
         "again after it?",
@@ -566,40 +469,41 @@ _AVERAGE = Exercise(
     slips=(
         Slip(
             "that is the mean of the logarithms; their exponentials sum to less than 1 wherever the models differ",
-            _of_stack(lambda stack: stack.mean(dim=0)),
+            edit(_LOG_MEAN, "mean(dim=0)"),
         ),
         Slip(
             "the mean of the logarithms was made into a distribution again: that is the product of the models, in "
             "which each can forbid what it likes; the mean of the probabilities is asked for",
-            _of_stack(lambda stack: stack.mean(dim=0).log_softmax(dim=1)),
+            edit(_LOG_MEAN, "mean(dim=0).log_softmax(dim=1)"),
         ),
         Slip(
             "that is the logarithm of the sum of the probabilities, not of their mean",
-            _of_stack(lambda stack: stack.logsumexp(dim=0)),
+            edit(" - math.log(len(log_probs))", ""),
         ),
         Slip(
             "the logarithm of the sum was divided by M; the sum itself should be, before its logarithm is taken",
-            _of_stack(lambda stack: stack.logsumexp(dim=0) / len(stack)),
+            edit("- math.log(len(log_probs))", "/ len(log_probs)"),
         ),
         Slip(
             "those are the mean probabilities; their logarithms are asked for",
-            _of_stack(lambda stack: stack.exp().mean(dim=0)),
+            edit(_LOG_MEAN, "exp().mean(dim=0)"),
         ),
         Slip(
             "the exponential of -1000 was rounded to 0, and the logarithm of that is not finite",
-            _of_stack(lambda stack: stack.exp().mean(dim=0).log()),
+            edit(_LOG_MEAN, "exp().mean(dim=0).log()"),
         ),
         Slip(
             "the mean is over the contexts of each model; it should be over the models in each context",
-            _of_stack(lambda stack: stack.logsumexp(dim=1) - math.log(stack.shape[1])),
+            edit("dim=0", "dim=1"),
+            edit("len(log_probs)", "together.shape[1]"),
         ),
         Slip(
             "that is whichever model gives most, character by character; together these are more than 1",
-            _of_stack(lambda stack: stack.amax(dim=0)),
+            edit(_LOG_MEAN, "amax(dim=0)"),
         ),
         Slip(
             "that is what one of the models says; the others count as much",
-            lambda log_probs: log_probs[0].clone(),
+            edit("together." + _LOG_MEAN, "together[0]"),
         ),
     ),
     properties=(_are_distributions,),
@@ -699,35 +603,20 @@ def _beats(args: Sequence[Any], parts: Parts) -> str:
     return "" if judged.verdict == BETTER else judged.says
 
 
-@cache
-def _trained(recipe: Recipe, names: tuple[str, ...], quiet: bool, sizes: tuple[int, int, int]) -> BengioMLP:
-    generator = seeded(1)
-    model = BengioMLP(*sizes, generator=generator)
-    return recipe.fit(model.quieten() if quiet else model, names, generator=generator)
-
-
-def _by(
-    sizes: tuple[int, int, int], *, n: int | None = None, quiet: bool = True, **recipe: Any
-) -> Callable[[list[str]], BengioMLP]:
-    """Train a network of these sizes on the first n names, once for all checks."""
-    return lambda names: _trained(Recipe(**recipe), tuple(names[:n]), quiet, sizes)
-
-
-def _untrained(names: list[str]) -> BengioMLP:
-    return BengioMLP(3, 8, 60, generator=Generator().manual_seed(1)).quieten()
-
-
 _BEAT = Exercise(
     label="training-ex-beat",
     reference=beat_the_table,
-    task="The lecture closes with a challenge: tune the network until it beats the lecture's loss. Here it is in "
-    "a small size. Write beat_the_table(names), which is given a list of 1,500 names to learn from and returns a "
-    "trained model of the contract, whose parameters() are at most 5,000 numbers and whose block_size is at "
-    "most 3. On 500 names set aside its loss, in nats per character, has to be below that of the best add-k "
-    "table: NGramCounts(order, k) of orders 2, 3 and 4, which read three characters at most, with k 0.03, 0.1, "
-    "0.3 or 1, fitted to the same names. The names are train[:1500] and dev[:500] of split_names of those that "
-    "come with nnz, load_names(resource('data', 'names-sample.txt')) with resource from nnz.plumbing.paths. A "
-    "Recipe from nnz.recipe does it in a fraction of a second; give it a generator with a seed.",
+    task="""
+    The lecture's challenge is to tune a network until it beats the lecture's loss; this chapter was an
+    answer. Here is the challenge in a size that can be checked while you wait. Write `beat_the_table(names)`:
+    given $1500$ names it returns a trained model of the contract with at most $5000$ weights, which
+    `parameters()` gives, and a `block_size` of at most 3. On $500$ other names it must have a lower loss than
+    the best of the add-k tables of pairs, threes and fours, `NGramCounts(order, k)`, fitted to the same
+    names, whose $k$ is chosen from $0.03$, $0.1$, $0.3$ and $1$ to their advantage on those $500$. The names
+    are the first of train and dev by `split_names` of those that come with the package,
+    `load_names(resource("data", "names-sample.txt"))`, with `resource` from `nnz.plumbing.paths`. A `Recipe`
+    from `nnz.recipe` does it in a fraction of a second; give it a generator with a seed.
+    """,
     hints=(
         "Count first: with block_size 3, how many hidden units can there be for 5,000 parameters? Most of them "
         "hang on the hidden layer, on both of its sides.",
@@ -747,39 +636,47 @@ _BEAT = Exercise(
         Slip(
             "every character is about as likely as any other, as with quiet weights before training; was the "
             "network trained, with a rate that is not next to nothing?",
-            _untrained,
+            edit("recipe.fit(model, names, generator=generator)", "model"),
         ),
         Slip(
             "the network is sure of itself and wrong, as it is with weights that start as standard normal "
             "numbers and too few steps to unlearn them, or with a rate that is far too high",
-            _by((3, 8, 60), steps=8, quiet=False, rate=0.03, decay=0.15),
+            edit("rate=0.1", "rate=0.03"),
+            edit("steps=60", "steps=8"),
+            edit(".quieten()", ""),
         ),
         Slip(
             "the network has too many hidden units or too long embeddings; smaller ones are enough here",
-            _by((3, 10, 200), steps=3, rate=0.03, decay=0.15),
+            edit("10, 40", "10, 200"),
+            edit("steps=60", "steps=3"),
         ),
         Slip(
             "it has begun to learn and not come far: the rate is far too small, or there are far too few steps",
-            _by((3, 8, 60), rate=0.002, steps=20, decay=0.15),
+            edit("rate=0.1", "rate=0.002"),
+            edit("steps=60", "steps=20"),
         ),
         Slip(
             "it has learned what is common, and not enough: it needs more steps, a higher rate, or more to work "
             "with, such as hidden units or characters of context",
-            _by((3, 8, 60), rate=0.03, steps=10, decay=0.15),
+            edit("rate=0.1", "rate=0.03"),
+            edit("steps=60", "steps=10"),
         ),
         Slip(
             "it beats the table on the names it was given and not on others: it was trained for too long with "
             "too little decay",
-            _by((3, 8, 60), rate=0.15, decay=0, steps=100),
+            edit("10, 40", "10, 60"),
+            edit("rate=0.1, decay=0.5, steps=60", "rate=0.15, decay=0, steps=100"),
         ),
         Slip(
             "it was trained on a few of the names only, and knows those by heart; all of them are to be learned "
             "from",
-            _by((3, 8, 60), rate=0.1, steps=40, decay=0.15, n=10),
+            edit("model, names", "model, names[:10]"),
+            edit("decay=0.5", "decay=0.15"),
         ),
         Slip(
             "it reads more than three characters; block_size is at most 3",
-            _by((4, 4, 40), steps=3, rate=0.03, decay=0.15),
+            edit("3, 10, 40", "4, 4, 40"),
+            edit("steps=60", "steps=3"),
         ),
         Slip(
             "what was returned is no model with parameters, but a table, a recipe or the history of the training",

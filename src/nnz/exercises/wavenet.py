@@ -12,10 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.data import Vocabulary
-from nnz.exercises._observe import RESULT, Parts
-from nnz.exercises.exercise import Exercise, Slip
-from nnz.exercises.inputs import Input, call
-from nnz.layers import FlattenConsecutive
+from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.inputs import Input, call, spelled
+from nnz.exercises.checker.observe import RESULT, Parts
 from nnz.wavenet import WaveNet
 
 
@@ -60,28 +59,6 @@ def joint_importance(
     return (P.exp() * (P - Q)).sum(dim=1).mean().item()
 
 
-Fuse = Callable[[Tensor, int], Tensor]
-
-
-def _pieces(x: Tensor, n: int) -> Tensor:
-    """Return the pieces of T/n neighbours side by side: what stands T/n apart is joined."""
-    return torch.cat(x.chunk(n, dim=1), dim=2)
-
-
-def _mixed_rows(x: Tensor, n: int) -> Tensor:
-    strided = torch.stack([x[:, i::n] for i in range(n)], dim=3)  # (B, T/n, C, n)
-    return strided.flatten(2)
-
-
-def _transposed(x: Tensor, n: int) -> Tensor:
-    B, T, C = x.shape
-    return x.transpose(1, 2).reshape(B, T // n, n * C)
-
-
-def _squeezed(x: Tensor, n: int) -> Tensor:
-    return FlattenConsecutive(n)(x)
-
-
 def _which_pair(args: Sequence[Any], parts: Parts) -> str:
     """Say which position is not where it belongs, if the shape is right."""
     x, n = args
@@ -98,96 +75,83 @@ def _which_pair(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _fuse_case(B: int, T: int, C: int, n: int) -> Input:
-    x = torch.arange(float(B * T * C)).view(B, T, C) / 2
-    text = f"torch.arange({float(B * T * C)}).view({B}, {T}, {C}) / 2"
-    return Input((x, n), f"flatten_by_strides({text}, {n})")
-
-
 _STRIDES = Exercise(
     label="wavenet-ex-strides",
     reference=flatten_by_strides,
-    task="The lecture first joins neighbours without a view, by slices: every second position from the first on, "
-    "every second from the second on, and the two side by side. Write flatten_by_strides(x, n) for groups of any "
-    "size. x is float of shape (B, T, C), and T is a multiple of n, a whole number of at least 2. Return float of "
-    "shape (B, T / n, n * C): group 0 is positions 0 to n - 1 side by side, each with its C numbers in a row, "
-    "group 1 the n positions after them, and so on. Unlike FlattenConsecutive, keep the axis of the groups even "
-    "if there is one group alone.",
+    task="""
+    Before it has a layer for it, the lecture joins neighbors by slices: every second position from the first
+    on, every second from the second on, and the two side by side. Write `flatten_by_strides(x, n)`, which
+    does this for groups of any size $n$ from 2 on: from float of shape $(B, T, C)$, with $T$ a multiple of
+    $n$, to $(B, T/n, nC)$. Each group holds its positions in their order, every one with its $C$ numbers in a
+    row. Unlike `FlattenConsecutive` it keeps the axis of the groups, even if there is only one.
+    """,
     hints=(
         "A slice may have a step: what does x[:, 0::2] hold, and what does x[:, 1::2]?",
         "There are n such slices, each of shape (B, T / n, C), and row g of slice i is position n * g + i.",
         "Row g of all slices together is group g. So along which axis are they put side by side?",
     ),
     inputs=(
-        _fuse_case(1, 4, 1, 2),
-        _fuse_case(2, 4, 3, 2),
-        _fuse_case(2, 6, 2, 3),
-        _fuse_case(3, 2, 4, 2),
-        _fuse_case(2, 12, 3, 4),
+        spelled("torch.arange(4.0).view(1, 4, 1) / 2, 2"),
+        spelled("torch.arange(24.0).view(2, 4, 3) / 2, 2"),
+        spelled("torch.arange(24.0).view(2, 6, 2) / 2, 3"),
+        spelled("torch.arange(24.0).view(3, 2, 4) / 2, 2"),
+        spelled("torch.arange(72.0).view(2, 12, 3) / 2, 4"),
     ),
     slips=(
         Slip(
             "positions that stand T / n apart are joined, the first with the first of the next piece; a group is "
             "n neighbours",
-            _pieces,
+            edit("[x[:, i::n] for i in range(n)]", "x.chunk(n, dim=1)"),
         ),
         Slip(
             "each group is the wrong way round: its last position stands first",
-            lambda x, n: torch.cat([x[:, i::n] for i in reversed(range(n))], 2),
+            edit("range(n)", "reversed(range(n))"),
         ),
         Slip(
             "the rows of a group are mixed together, first the first number of each; every position's numbers "
             "should stay in a row",
-            _mixed_rows,
+            edit("torch.cat(strided, dim=2)", "torch.stack(strided, dim=3).flatten(2)"),
         ),
         Slip(
             "x was transposed before it was reshaped, so a row holds one feature of many positions",
-            _transposed,
+            edit("torch.cat(strided, dim=2)", "x.transpose(1, 2).reshape(len(x), x.shape[1] // n, -1)"),
         ),
-        Slip("with one group left its axis is gone, as in FlattenConsecutive; here it stays", _squeezed),
+        Slip(
+            "with one group left its axis is gone, as in FlattenConsecutive; here it stays",
+            edit("dim=2)", "dim=2).squeeze(1)"),
+        ),
         Slip(
             "the slices are one after another along the axis of positions; put them side by side, along the last",
-            lambda x, n: torch.cat([x[:, i::n] for i in range(n)], 1),
+            edit("dim=2", "dim=1"),
         ),
         Slip(
             "there are two slices, whatever n is; a group has n positions",
-            lambda x, n: torch.cat([x[:, 0::2], x[:, 1::2]], 2),
+            edit("[x[:, i::n] for i in range(n)]", "[x[:, 0::2], x[:, 1::2]]"),
         ),
-        Slip(
-            "all n slices begin at position 0; slice i begins at position i",
-            lambda x, n: torch.cat([x[:, ::n]] * n, 2),
-        ),
+        Slip("all n slices begin at position 0; slice i begins at position i", edit("i::n", "::n")),
         Slip(
             "the groups overlap: each begins one position after the one before, not n",
-            lambda x, n: torch.cat([x[:, i : x.shape[1] - n + 1 + i] for i in range(n)], 2),
+            edit("i::n", "i : x.shape[1] - n + 1 + i"),
         ),
         Slip(
             "the positions of a group were added; set them side by side",
-            lambda x, n: x.unflatten(1, (-1, n)).sum(2),
+            edit("torch.cat(strided, dim=2)", "sum(strided)"),
         ),
         Slip(
             "all positions of an example are side by side; only n of them make a group",
-            lambda x, n: x.flatten(1)[:, None],
+            edit("torch.cat(strided, dim=2)", "x.flatten(1)[:, None]"),
         ),
         Slip(
             "the groups are still on an axis of their own, (B, T / n, n, C); make one axis of the last two",
-            lambda x, n: x.unflatten(1, (-1, n)),
+            edit("torch.cat", "torch.stack"),
         ),
     ),
     properties=(_which_pair,),
 )
 
 
-Count = Callable[[int, int, int, int], int]
-
-
 def _depth(block_size: int) -> int:
     return block_size.bit_length() - 1
-
-
-def _counted_with(extra: Count) -> Count:
-    """Return a count that is off by `extra`."""
-    return lambda *sizes: tree_parameters(*sizes) + extra(*sizes)
 
 
 def _as_built(args: Sequence[Any], parts: Parts) -> str:
@@ -210,12 +174,13 @@ def _as_built(args: Sequence[Any], parts: Parts) -> str:
 _PARAMETERS = Exercise(
     label="wavenet-ex-parameters",
     reference=tree_parameters,
-    task="Write tree_parameters(V, n_embd, n_hidden, block_size), which returns how many weights a WaveNet of "
-    "this chapter has, without building it: what an optimiser changes, so without the running averages. It reads "
-    "block_size characters, a power of two of at least 2, out of V, each as n_embd numbers. It has "
-    "log2(block_size) levels; each joins two neighbours and has a linear layer without a bias to n_hidden "
-    "features, then batch norm. The last layer, from n_hidden to V, has a bias. Four whole numbers go in, and a "
-    "whole number comes out.",
+    task="""
+    Write `tree_parameters(V, n_embd, n_hidden, block_size)`, which counts the weights of a `WaveNet` without
+    making it: what an optimizer changes, so without the running averages. It reads `block_size` characters, a
+    power of two, out of $V$, each as `n_embd` numbers. Each level joins two neighbors and has a linear layer
+    without a bias to `n_hidden` features, then batch norm; the last layer, from `n_hidden` to $V$, has a
+    bias. A second tree reads twice as many characters as the first. How many more weights does it have?
+    """,
     hints=(
         "Go through the layers as WaveNet's __init__ makes them, and write down the shape of each weight.",
         "Two neighbours come into every level. How many numbers is one of them at the first level, and how many "
@@ -234,69 +199,62 @@ _PARAMETERS = Exercise(
     slips=(
         Slip(
             "the levels' linear layers have biases; the shift of batch norm takes their place",
-            _counted_with(lambda V, m, h, T: _depth(T) * h),
+            edit("2 * depth)", "3 * depth)"),
         ),
         Slip(
             "the running averages are counted; they are no weights, since no gradient changes them",
-            _counted_with(lambda V, m, h, T: 2 * _depth(T) * h),
+            edit("2 * depth)", "4 * depth)"),
         ),
         Slip(
             "batch norm is left out; it learns two numbers for each feature of a level",
-            _counted_with(lambda V, m, h, T: -2 * _depth(T) * h),
+            edit(" + 2 * depth)", ")"),
         ),
         Slip(
             "batch norm has one number for each feature; it has a factor and a shift",
-            _counted_with(lambda V, m, h, T: -_depth(T) * h),
+            edit("2 * depth)", "depth)"),
         ),
         Slip(
             "every level reads two embeddings; from the second level on it is two times n_hidden",
-            _counted_with(lambda V, m, h, T: (_depth(T) - 1) * 2 * (m - h) * h),
+            edit("2 * n_hidden", "2 * n_embd"),
         ),
         Slip(
             "every level reads two times n_hidden; the first one reads two embeddings",
-            _counted_with(lambda V, m, h, T: 2 * (h - m) * h),
+            edit("2 * n_embd", "2 * n_hidden"),
         ),
         Slip(
             "each level reads one position; it joins two of them",
-            _counted_with(lambda V, m, h, T: -(m + (_depth(T) - 1) * h) * h),
+            edit("2 * n_embd + (depth - 1) * 2 * n_hidden", "n_embd + (depth - 1) * n_hidden"),
         ),
         Slip(
             "there is one level too few: 8 characters take three levels, until one position is left",
-            lambda V, m, h, T: tree_parameters(V, m, h, T // 2),
+            edit("bit_length() - 1", "bit_length() - 2"),
         ),
         Slip(
             "there is one level too many: 8 characters take three levels, and the last layer joins nothing",
-            lambda V, m, h, T: tree_parameters(V, m, h, 2 * T),
+            edit("bit_length() - 1", "bit_length()"),
         ),
         Slip(
             "each pair of a level has weights of its own; all pairs of a level share theirs",
-            _counted_with(
-                lambda V, m, h, T: (
-                    (T // 2 - 1) * 2 * m * h + sum(T // 2**k - 1 for k in range(2, _depth(T) + 1)) * 2 * h * h
-                )
+            edit(
+                "2 * n_embd + (depth - 1) * 2 * n_hidden",
+                "block_size * n_embd + (block_size // 2 - 1) * 2 * n_hidden",
             ),
         ),
-        Slip(
-            "the table of embeddings is left out; it is learned with the rest",
-            _counted_with(lambda V, m, h, T: -V * m),
-        ),
+        Slip("the table of embeddings is left out; it is learned with the rest", edit("V * n_embd + ", "")),
         Slip(
             "each position has a table of embeddings of its own; all positions share one",
-            _counted_with(lambda V, m, h, T: (T - 1) * V * m),
+            edit("V * n_embd", "block_size * V * n_embd"),
         ),
-        Slip("the bias of the last layer is left out", _counted_with(lambda V, m, h, T: -V)),
+        Slip("the bias of the last layer is left out", edit("(n_hidden + 1) * V", "n_hidden * V")),
         Slip(
             "the first level reads all embeddings at once, and there are no others: that is the network with one "
             "hidden layer",
-            lambda V, m, h, T: V * m + (T * m + 2) * h + (h + 1) * V,
+            edit("inputs + 2 * depth", "block_size * n_embd + 2"),
         ),
     ),
     properties=(_as_built,),
     tolerance=1e-12,
 )
-
-
-Width = Callable[[int, int, int, int], int]
 
 
 def _root(budget: int, V: int, n_embd: int, block_size: int) -> float:
@@ -305,18 +263,6 @@ def _root(budget: int, V: int, n_embd: int, block_size: int) -> float:
     a, b = 2 * (depth - 1), 2 * n_embd + 2 * depth + V  # a h² + b h + c
     c = V * n_embd + V - budget
     return -c / b if a == 0 else (-b + math.sqrt(b * b - 4 * a * c)) / (2 * a)
-
-
-def _by_square(budget: int, V: int, n_embd: int, block_size: int) -> int:
-    depth = _depth(block_size)
-    if depth == 1:
-        return width_for(budget, V, n_embd, block_size)
-    return int(math.sqrt(budget / (2 * (depth - 1))))
-
-
-def _power_of_two(budget: int, V: int, n_embd: int, block_size: int) -> int:
-    width = width_for(budget, V, n_embd, block_size)
-    return 1 << (width.bit_length() - 1)
 
 
 def _affordable(args: Sequence[Any], parts: Parts) -> str:
@@ -337,11 +283,14 @@ def _affordable(args: Sequence[Any], parts: Parts) -> str:
 _WIDTH = Exercise(
     label="wavenet-ex-width",
     reference=width_for,
-    task="Two networks are fairly compared if they have about as many weights. Write width_for(budget, V, n_embd, "
-    "block_size): the largest n_hidden with which a WaveNet has at most budget weights, a whole number. V, "
-    "n_embd and block_size are as in tree_parameters, the exercise before, which counts the weights, and "
-    "budget is enough for an n_hidden of 1. With 76,579 weights, 27 characters, 24 numbers for each, and a "
-    "context of 8 the answer is 128.",
+    task="""
+    Networks are fairly compared if they have about as many weights. Write
+    `width_for(budget, V, n_embd, block_size)`, the largest `n_hidden` with which a `WaveNet` has at most that
+    many, a whole number of at least 1. For the lecture's tree, with $76{,}579$ weights, 24 numbers for each
+    of 27 characters and a context of 8, it is $128$. How wide a tree can be had for the weights of our flat
+    network of eight characters, whose $200$ hidden units read ten numbers for each? The lecture's tree, with
+    $68$, has a few more than it.
+    """,
     hints=(
         "More features are always more weights. So the widths that can be afforded are 1, 2, 3 and so on up to "
         "some largest one.",
@@ -361,40 +310,33 @@ _WIDTH = Exercise(
     slips=(
         Slip(
             "that is the first width that is too large; the one before it is the largest that is not",
-            lambda *sizes: width_for(*sizes) + 1,
+            edit("return n_hidden", "return n_hidden + 1"),
         ),
-        Slip(
-            "a width with exactly that many weights is allowed: at most, not fewer",
-            lambda budget, *sizes: width_for(budget - 1, *sizes),
-        ),
+        Slip("a width with exactly that many weights is allowed: at most, not fewer", edit("<=", "<")),
         Slip(
             "the width was rounded to the nearest whole number, which may be too large; round down",
-            lambda *sizes: round(_root(*sizes)),
+            edit("return n_hidden", "return round(_root(budget, V, n_embd, block_size))"),
         ),
-        Slip("the width is not a whole number; round down", lambda *sizes: _root(*sizes)),
+        Slip(
+            "the width is not a whole number; round down",
+            edit("return n_hidden", "return _root(budget, V, n_embd, block_size)"),
+        ),
         Slip(
             "only the squares of n_hidden were counted; the first level, batch norm, the last layer and the "
             "embeddings cost something too",
-            _by_square,
+            edit("return V", "return 2 * (depth - 1) * n_hidden**2 or V", of=tree_parameters),
         ),
-        Slip("only powers of two were tried", _power_of_two),
+        Slip("only powers of two were tried", edit("n_hidden + 1", "2 * n_hidden"), edit("+= 1", "*= 2")),
         Slip(
             "the levels' linear layers were counted with biases, which they do not have",
-            lambda budget, V, n_embd, block_size: max(
-                h
-                for h in range(1, 400)
-                if tree_parameters(V, n_embd, h, block_size) + _depth(block_size) * h <= budget
-            ),
+            edit("2 * depth)", "3 * depth)", of=tree_parameters),
         ),
         Slip(
-            "the table of embeddings was left out of the count",
-            lambda budget, V, n_embd, block_size: width_for(budget + V * n_embd, V, n_embd, block_size),
+            "the table of embeddings was left out of the count", edit("V * n_embd + ", "", of=tree_parameters)
         ),
         Slip(
             "that is how many weights there are, not how many features",
-            lambda budget, V, n_embd, block_size: tree_parameters(
-                V, n_embd, width_for(budget, V, n_embd, block_size), block_size
-            ),
+            edit("return n_hidden", "return tree_parameters(V, n_embd, n_hidden, block_size)"),
         ),
     ),
     properties=(_affordable,),
@@ -402,27 +344,15 @@ _WIDTH = Exercise(
 )
 
 
-def _padded(losses: Tensor, size: int) -> Tensor:
-    return F.pad(losses, (0, -len(losses) % size)).view(-1, size).mean(dim=1)
-
-
-def _running(losses: Tensor, size: int) -> Tensor:
-    return losses.unfold(0, min(size, len(losses)), 1).mean(dim=1)
-
-
-def _shrinking(losses: Tensor, size: int) -> Tensor:
-    parts = [losses[max(0, i + 1 - size) : i + 1] for i in range(len(losses))]
-    return torch.stack([part.mean() for part in parts])
-
-
 _SMOOTHED = Exercise(
     label="wavenet-ex-smoothed",
     reference=smoothed,
-    task="The losses of single batches jump so much that nothing can be seen in them. Write smoothed(losses, "
-    "size), which returns the means of groups: of the first size losses, of the next size losses, and so on. "
-    "losses is float of shape (N,), N at least 1, and size a whole number of at least 1. If N is no multiple of "
-    "size, the last group has fewer losses, and its mean is the mean of those. Return float of shape (G,), G "
-    "being the number of groups.",
+    task="""
+    The losses of single batches jump so much that nothing can be seen in them, and the lecture's rows of
+    equal length leave out what does not fill a row. Write `smoothed(losses, size)`, the means of groups of
+    `size` losses, float of shape $(N,)$, in which the last group may be shorter and is averaged too. How much
+    less does such a mean jump than a loss?
+    """,
     hints=(
         "The lecture uses view(-1, size).mean(1). For which N does that work?",
         "Tensors can be cut into parts of equal length, of which the last may be shorter: look at split.",
@@ -434,47 +364,47 @@ _SMOOTHED = Exercise(
         call(torch.tensor([3.25, 3.0, 2.0, 2.25, 1.0, 1.5, 0.5, 0.25]), 3),
         call(torch.tensor([2.0, 1.0]), 5),
         call(torch.tensor([2.5, 0.5, 1.0]), 1),
-        Input((torch.arange(103.0) ** 2 % 17, 10), "smoothed(torch.arange(103.0) ** 2 % 17, 10)"),
+        spelled("torch.arange(103.0) ** 2 % 17, 10"),
     ),
     slips=(
         Slip(
             "the losses are arranged in rows of size, which works only if none is left over; the last group may "
             "be shorter",
-            lambda losses, size: losses.view(-1, size).mean(dim=1),
+            edit("torch.stack([group.mean() for group in groups])", "losses.view(-1, size).mean(dim=1)"),
         ),
         Slip(
             "the last group, which is shorter, was dropped; it is averaged too",
-            lambda losses, size: losses[: len(losses) // size * size].view(-1, size).mean(dim=1),
+            edit("in groups", "in groups if len(group) == size"),
         ),
-        Slip("the sum of the last group was divided by size; it has fewer losses", _padded),
-        Slip("that is a running mean, with groups that overlap; each loss belongs to one group", _running),
+        Slip(
+            "the sum of the last group was divided by size; it has fewer losses",
+            edit("group.mean()", "group.sum() / size"),
+        ),
+        Slip(
+            "that is a running mean, with groups that overlap; each loss belongs to one group",
+            edit("losses.split(size)", "losses.unfold(0, min(size, len(losses)), 1)"),
+        ),
         Slip(
             "that is a running mean over the last size losses at each step; each loss belongs to one group",
-            _shrinking,
+            edit("losses.split(size)", "[losses[max(0, i + 1 - size) : i + 1] for i in range(len(losses))]"),
         ),
-        Slip(
-            "those are sums; divide each by how many losses are in it",
-            lambda losses, size: torch.stack([g.sum() for g in losses.split(size)]),
-        ),
+        Slip("those are sums; divide each by how many losses are in it", edit("group.mean()", "group.sum()")),
         Slip(
             "every loss of that number was picked and the others were thrown away; average them",
-            lambda losses, size: losses[::size].clone(),
+            edit("group.mean()", "group[0]"),
         ),
         Slip(
             "there are size groups; there should be size losses in each group",
-            lambda losses, size: torch.stack([g.mean() for g in losses.chunk(size)]),
+            edit("split(size)", "chunk(size)"),
         ),
-        Slip(
-            "those are medians; the means are asked for",
-            lambda losses, size: torch.stack([g.median() for g in losses.split(size)]),
-        ),
+        Slip("those are medians; the means are asked for", edit("group.mean()", "group.median()")),
         Slip(
             "losses that stand size apart were averaged; a group is size losses in a row",
-            lambda losses, size: torch.stack([losses[i::size].mean() for i in range(min(size, len(losses)))]),
+            edit("losses.split(size)", "[losses[i::size] for i in range(min(size, len(losses)))]"),
         ),
         Slip(
             "each mean is repeated for every loss of its group; there is one number for each group",
-            lambda losses, size: torch.cat([g.mean().expand(len(g)) for g in losses.split(size)]),
+            edit("torch.stack([group.mean()", "torch.cat([group.mean().expand(len(group))"),
         ),
     ),
     tolerance=1e-5,
@@ -482,71 +412,10 @@ _SMOOTHED = Exercise(
 
 
 Question = Callable[[Tensor], Tensor]
-Importance = Callable[[Question, Tensor, Sequence[int], Tensor], float]
-Replace = Callable[[Tensor, Sequence[int], Tensor], Tensor]
-
-
-def _replaced(contexts: Tensor, positions: Sequence[int], order: Tensor) -> Tensor:
-    changed = contexts.clone()
-    changed[:, list(positions)] = contexts[order][:, list(positions)]
-    return changed
-
-
-def _divergence(P: Tensor, Q: Tensor) -> Tensor:
-    return (P.exp() * (P - Q)).sum(dim=1).mean()
-
-
-def _measured(
-    measure: Callable[[Tensor, Tensor], Tensor] = _divergence, replace: Replace = _replaced
-) -> Importance:
-    """Return an answer that compares P and Q, or replaces, otherwise."""
-
-    def importance(log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor) -> float:
-        P = log_probs(contexts)
-        return measure(P, log_probs(replace(contexts, positions, order))).item()
-
-    return importance
-
-
-def _in_place(log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor) -> float:
-    P = log_probs(contexts)
-    contexts.copy_(_replaced(contexts, positions, order))
-    return _divergence(P, log_probs(contexts)).item()
-
-
-def _both_changed(log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor) -> float:
-    changed = _replaced(contexts, positions, order)
-    return _divergence(log_probs(changed), log_probs(changed)).item()
 
 
 def _one_by_one(log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor) -> float:
     return sum(joint_importance(log_probs, contexts, [position], order) for position in positions)
-
-
-def _from_right(contexts: Tensor, positions: Sequence[int], order: Tensor) -> Tensor:
-    last = contexts.shape[1] - 1
-    return _replaced(contexts, [last - position for position in positions], order)
-
-
-def _others(contexts: Tensor, positions: Sequence[int], order: Tensor) -> Tensor:
-    rest = [i for i in range(contexts.shape[1]) if i not in positions]
-    return _replaced(contexts, rest, order)
-
-
-def _blanked(contexts: Tensor, positions: Sequence[int], order: Tensor) -> Tensor:
-    blank = contexts.clone()
-    blank[:, list(positions)] = 0
-    return blank
-
-
-def _scattered(contexts: Tensor, positions: Sequence[int], order: Tensor) -> Tensor:
-    return _replaced(contexts, positions, order.argsort())
-
-
-def _paired_indices(contexts: Tensor, positions: Sequence[int], order: Tensor) -> Tensor:
-    changed = contexts.clone()
-    changed[:, list(positions)] = contexts[order, list(positions)]
-    return changed
 
 
 def _weighted(weights: list[float], V: int) -> Question:
@@ -584,15 +453,18 @@ _CONTEXTS = [[0, 1, 2, 1], [3, 2, 1, 0], [1, 1, 3, 2], [2, 0, 0, 3], [3, 3, 2, 2
 _IMPORTANCE = Exercise(
     label="wavenet-ex-importance",
     reference=joint_importance,
-    task="How much does a model make of what it reads at several positions together? Put there what stands at "
-    "these positions of other contexts, and see how far its predictions move. Write joint_importance(log_probs, "
-    "contexts, positions, order). log_probs is a function, such as a model's log_probs: int64 of shape (B, T) to "
-    "log-probabilities, float of shape (B, V), all finite. contexts is int64 of shape (B, T), which stays as it "
-    "is; positions is a list of at least one whole number from 0 to T - 1, each once; order is int64 of shape "
-    "(B,), each index once. In context i the characters at all these positions are replaced by those of context "
-    "order[i] at the same positions, and the others stay. P being the distribution for a context as it is and Q "
-    "that for the changed one, return the mean over the contexts of the Kullback-Leibler divergence, that is of "
-    "the sum over characters of P (log P - log Q), in nats, as a float.",
+    task=r"""
+    We put a foreign character in one place. Write `joint_importance(log_probs, contexts, positions, order)`,
+    which does so at several places at once, all of them from the same other context: how far, in nats, does
+    the prediction move on average? `log_probs` is a function such as a model's, from contexts, int64 of shape
+    $(B, T)$, to finite log-probabilities of shape $(B, V)$; `positions` is a list of at least one place from
+    0 to $T - 1$; and `order`, int64 of shape $(B,)$, says for each context from which other one the
+    characters come. With $P$ the distribution for a context as it is and $Q$ that for the changed one, return
+    the mean over the contexts of $\sum P (\log P - \log Q)$, the Kullback–Leibler divergence, as a float.
+    (Here all contexts count, also those with padding and those in which nothing changes; so the numbers for
+    the oldest places are smaller than those of the chapter.) Is what the four oldest characters do together
+    the sum of what each of them does alone?
+    """,
     hints=(
         "Make a copy of the contexts and change some columns of it. What is contexts[order], and what are its "
         "columns?",
@@ -610,71 +482,71 @@ _IMPORTANCE = Exercise(
     slips=(
         Slip(
             "the divergence is the wrong way round: the weights are the probabilities for the true contexts",
-            _measured(lambda P, Q: _divergence(Q, P)),
+            edit("P, Q =", "Q, P ="),
         ),
         Slip(
-            "the divergences of the contexts were added; average them",
-            _measured(lambda P, Q: (P.exp() * (P - Q)).sum()),
+            "the divergences of the contexts were added; average them", edit(".sum(dim=1).mean()", ".sum()")
         ),
         Slip(
             "the mean was taken over the characters as well; over those it is a sum",
-            _measured(lambda P, Q: (P.exp() * (P - Q)).mean()),
+            edit(".sum(dim=1).mean()", ".mean()"),
         ),
         Slip(
             "the positions were changed one at a time and what came of it was added; change them all at once",
             _one_by_one,
         ),
-        Slip(
-            "only the first of the positions was changed",
-            _measured(replace=lambda contexts, positions, order: _replaced(contexts, positions[:1], order)),
-        ),
+        Slip("only the first of the positions was changed", edit("in positions:", "in positions[:1]:")),
         Slip(
             "whole contexts were exchanged; the other positions stay as they are",
-            _measured(replace=lambda contexts, positions, order: contexts[order]),
+            edit("log_probs(changed)", "log_probs(contexts[order])"),
         ),
-        Slip("all other positions were changed, and those that are given stayed", _measured(replace=_others)),
+        Slip(
+            "all other positions were changed, and those that are given stayed",
+            edit("in positions:", "in set(range(contexts.shape[1])) - set(positions):"),
+        ),
         Slip(
             "the positions were counted from the right; 0 is the first column, the oldest character",
-            _measured(replace=_from_right),
+            edit("in positions:", "in [-1 - i for i in positions]:"),
         ),
         Slip(
             "the positions were blanked with the full stop; put there what stands in the other context",
-            _measured(replace=_blanked),
+            edit("contexts[order, position]", "0"),
         ),
         Slip(
             "the permutation was used the other way: context i gets the characters of context order[i], and does "
             "not give its own to it",
-            _measured(replace=_scattered),
+            edit("contexts[order, position]", "contexts[order.argsort(), position]"),
         ),
         Slip(
             "contexts[order, positions] takes one index from each, pair by pair; take the rows first, then the "
             "columns",
-            _measured(replace=_paired_indices),
+            edit(
+                "    for position in positions:\n        changed[:, position] = contexts[order, position]",
+                "    changed[:, positions] = contexts[order, positions]",
+            ),
         ),
         Slip(
             "P and Q are for the same contexts, the changed ones, so nothing differs; take P before, or a copy",
-            _both_changed,
+            edit("log_probs(contexts)", "log_probs(changed)"),
         ),
-        Slip("the argument contexts was changed; work on a copy", _in_place),
         Slip(
-            "the probabilities that weigh the terms are missing",
-            _measured(lambda P, Q: (P - Q).sum(dim=1).mean()),
+            "the argument contexts was changed; work on a copy",
+            edit("changed = contexts.clone()", "P, changed = log_probs(contexts), contexts"),
+            edit("P, Q = log_probs(contexts), ", "Q = "),
         ),
+        Slip("the probabilities that weigh the terms are missing", edit("P.exp() * (P - Q)", "P - Q")),
         Slip(
             "that is the cross-entropy; the entropy of P is not taken off",
-            _measured(lambda P, Q: -(P.exp() * Q).sum(dim=1).mean()),
+            edit("P.exp() * (P - Q)", "P.exp() * -Q"),
         ),
         Slip(
             "the terms are weighed with the logarithms; the probabilities are their exponentials",
-            _measured(lambda P, Q: (P * (P - Q)).sum(dim=1).mean()),
+            edit("P.exp()", "P"),
         ),
-        Slip(
-            "those are bits; the natural logarithm gives nats",
-            _measured(lambda P, Q: _divergence(P, Q) / math.log(2)),
-        ),
+        Slip("those are bits; the natural logarithm gives nats", edit(".item()", ".item() / math.log(2)")),
         Slip(
             "that is how far the probabilities are apart, not the divergence",
-            _measured(lambda P, Q: (P.exp() - Q.exp()).abs().sum(dim=1).mean()),
+            edit("P.exp() * (P - Q)", "(P.exp() - Q.exp()).abs()"),
         ),
     ),
     properties=(_not_negative,),

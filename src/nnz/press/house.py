@@ -141,6 +141,13 @@ def _close(page: Page, fence: tuple[str, str, int], body: list[str], end: int) -
         members = next((line.split(":", 2)[2] for line in body if line.startswith(":members:")), None)
         chosen = None if members is None else [name.strip() for name in members.split(",") if name.strip()]
         page.listings.append((fence[2], argument.split(), chosen))
+    elif kind == "exercise":
+        from nnz import exercises  # and torch with it, which other pages do not need
+
+        if exercise := getattr(exercises, argument, None):
+            page.prose += [(fence[2], line) for line in exercise.task.splitlines()]
+            answer = f"{exercise.reference.__module__}.{argument}"
+            page.listings.append((fence[2], [answer], None))
 
 
 # Of code, in a taught module; and one that is read from beginning to end as a single class.

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from nnz.exercises._calling import random_state_kept
-from nnz.exercises._examine import examine
-from nnz.exercises._observe import Answer, Drive, Outcome, Parts, observe, returned
+from nnz.exercises.checker.calling import random_state_kept
+from nnz.exercises.checker.examine import examine
+from nnz.exercises.checker.inputs import Input
+from nnz.exercises.checker.observe import Answer, Drive, Outcome, Property, observe, returned
+from nnz.exercises.checker.plain import plain
+from nnz.exercises.checker.result import Result, Text
+from nnz.exercises.checker.slips import EditError, Slip, edit
 from nnz.exercises.contents import CONTENTS
-from nnz.exercises.inputs import Input
-from nnz.exercises.result import Result, Text
 
-Property = Callable[[Sequence[object], Parts], str]
-
-
-@dataclass(frozen=True)
-class Slip:
-    """A known wrong turn: what is said of it, and an answer that takes it."""
-
-    cause: str
-    answer: Answer
+__all__ = ["Exercise", "Slip", "edit"]
 
 
 @dataclass(eq=False, repr=False)
@@ -32,7 +25,7 @@ class Exercise:
     Attributes:
         label: the chapter's name, `-ex-`, and a word; the exercise's label in the book.
         reference: an answer that is right. Its name is the exercise's.
-        task: what is asked for.
+        task: what is asked for, in Markdown, which the book shows as it is.
         hints: from a nudge to nearly there.
         inputs: what an answer is tried on, from the smallest to the largest.
         slips: known wrong answers.
@@ -55,6 +48,9 @@ class Exercise:
     tolerance: float = 1e-6
     _hints_shown: int = field(default=0, init=False)
     _known: dict[tuple[int, int], Outcome] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.task = inspect.cleandoc(self.task)
 
     @property
     def name(self) -> str:
@@ -98,6 +94,8 @@ class Exercise:
         with random_state_kept():
             try:
                 return examine(self, answer)
+            except EditError:
+                raise  # the package does not fit itself
             except Exception as error:  # a result that cannot even be compared
                 text = f"error: {self.title}\nthe result could not be examined: "
                 return Result("error", text + type(error).__name__)
@@ -140,7 +138,11 @@ class Exercise:
             self._known[place] = outcome
         return self._known[place]
 
+    def wrong(self, slip: Slip) -> Answer:
+        """Return the wrong answer that a slip comes to."""
+        return slip.answer(self.reference)
+
     def __repr__(self) -> str:
         verbs = " ".join(f"ex.{self.name}.{verb}" for verb in ("check(answer)", "hint()"))
-        head = f"{self.title} (chapter {self.chapter})\n\n{textwrap.fill(self.task)}"
+        head = f"{self.title} (chapter {self.chapter})\n\n{plain(self.task)}"
         return f"{head}\n\n{self.stub}\n{verbs} ex.{self.name}.solution()"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-from nnz.exercises._compare import describe
+from nnz.exercises.checker.compare import describe
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Input:
 
     Attributes:
         args: the arguments; every call gets copies.
-        text: the call as it is shown to the reader; made from the arguments where it is empty.
+        text: the arguments as they are shown to the reader, in brackets, or the whole call; made from the
+            arguments where it is empty.
     """
 
     args: tuple[object, ...]
@@ -49,7 +52,7 @@ class Input:
         'slope(f, [3.0], 0.5) where f(x) = x * x'
         """
         if self.text:
-            return self.text
+            return name + self.text if self.text.startswith("(") else self.text
         shown, formulas = [], []
         for arg in self.args:
             if isinstance(arg, Formula):
@@ -68,3 +71,42 @@ def call(*args: object) -> Input:
     'f(2.0, [1, 2])'
     """
     return Input(args)
+
+
+_MODULES = {"math.": "math", "torch.": "torch", "np.": "numpy"}
+
+
+def spelled(text: str, **names: object) -> Input:
+    """Return the input whose arguments are written in the text, which is shown to the reader.
+
+    Args:
+        text: the arguments, in which `math`, `torch` and `np` are known; after " where " names are set, with
+            " and " between them, and each may use those that come after it.
+        names: what other names in it stand for.
+
+    >>> given = spelled("math.sqrt(n), [n] where n = m * m and m = 2")
+    >>> given.args
+    (2.0, [4])
+    >>> given.show("f")
+    'f(math.sqrt(n), [n]) where n = m * m and m = 2'
+    """
+    space: dict[str, Any] = dict(names)
+    for start, module in _MODULES.items():
+        if start in text:  # those of Part I need no torch
+            space[start.removesuffix(".")] = import_module(module)
+    arguments, where, clauses = text.partition(" where ")
+    for clause in reversed(clauses.split(" and ")):
+        exec(clause, space)
+    return Input(eval(f"({arguments},)", space), f"({arguments}){where}{clauses}")
+
+
+def tensors(*args: object, dtype: object = None) -> Input:
+    """Return the input in which each of the lists is a tensor, of the dtype if one is given.
+
+    >>> tensors([1.0, 2.0], 0.5).show("f")
+    'f(torch.tensor([1.0, 2.0]), 0.5)'
+    """
+    how = f", dtype={dtype}" if dtype else ""
+    return spelled(
+        ", ".join(f"torch.tensor({arg}{how})" if isinstance(arg, list) else repr(arg) for arg in args)
+    )

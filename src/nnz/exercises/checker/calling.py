@@ -12,7 +12,7 @@ from random import getstate, setstate
 
 LONGEST = 6  # frames of a traceback that are shown
 
-_OURS = str(Path(__file__).resolve().parents[1])
+_OURS = str(Path(__file__).resolve().parents[2])
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nnz.engine import Value
-from nnz.exercises._compare import describe, freeze, has_shape, same
-from nnz.exercises.inputs import Input
+from nnz.exercises.checker.compare import describe, freeze, has_shape, same
+from nnz.exercises.checker.inputs import Input
 
 Answer = Callable[..., object]
 Parts = Mapping[str, object]  # what is compared, by the words it is spoken of with
 Drive = Callable[[Answer, Sequence[object]], Parts]
+Property = Callable[[Sequence[object], Parts], str]  # what does not hold of arguments and parts, or nothing
 
 RESULT = "the result"
 GRADIENTS = "the gradients of the inputs"
@@ -48,6 +49,12 @@ class Outcome:
 def returned(answer: Answer, args: Sequence[object]) -> Parts:
     """Call the answer; what counts is the result."""
     return {RESULT: answer(*args)}
+
+
+def in_a_tuple(answer: Answer, args: Sequence[object]) -> Parts:
+    """Call the answer; a tensor or array alone counts as a tuple of one, to say how many there should be."""
+    result = answer(*args)
+    return {RESULT: (result,) if has_shape(result) else result}
 
 
 def with_gradients(answer: Answer, args: Sequence[object]) -> Parts:

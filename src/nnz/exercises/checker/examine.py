@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from nnz.exercises._calling import exception_text, reader_lines
-from nnz.exercises._compare import describe, difference, dtype_name, has_shape, kind, mismatch
-from nnz.exercises._observe import GRADIENTS, RESULT, Outcome
-from nnz.exercises.result import Result
+from nnz.exercises.checker.calling import exception_text, reader_lines
+from nnz.exercises.checker.compare import describe, difference, dtype_name, has_shape, kind, mismatch
+from nnz.exercises.checker.inputs import Input
+from nnz.exercises.checker.observe import GRADIENTS, RESULT, Answer, Outcome, Property
+from nnz.exercises.checker.result import Result
+from nnz.exercises.checker.slips import Slip
 
-if TYPE_CHECKING:
-    from nnz.exercises.exercise import Exercise, Slip
+
+class Examined(Protocol):
+    """What of an exercise is looked at here; see `Exercise`."""
+
+    inputs: tuple[Input, ...]
+    slips: tuple[Slip, ...]
+    properties: tuple[Property, ...]
+    tolerance: float
+
+    @property
+    def reference(self) -> Answer: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def parameters(self) -> list[str]: ...  # noqa: D102
+
+    def observe(self, answer: Answer, index: int) -> Outcome: ...  # noqa: D102
+    def known(self, answer: Answer, index: int) -> Outcome: ...  # noqa: D102
 
 
-def examine(exercise: Exercise, answer: Any) -> Result:
+def examine(exercise: Examined, answer: Any) -> Result:
     """Return what comes of checking `answer`; see `Exercise.check`."""
     if answer is None or answer is ...:
         return _not_attempted(exercise)
@@ -38,7 +58,7 @@ def examine(exercise: Exercise, answer: Any) -> Result:
     return Result("right", f"✓ {exercise.title}: {checks} checks")
 
 
-def _not_attempted(exercise: Exercise) -> Result:
+def _not_attempted(exercise: Examined) -> Result:
     start = f"{exercise.title}; ex.{exercise.name}.hint() gives a hint"
     return Result("not attempted", f"not attempted: {start}")
 
@@ -50,7 +70,7 @@ def _is_blank(yours: Outcome, index: int) -> bool:
     return index == 0 and (result is None or result is ...)
 
 
-def _report(exercise: Exercise, answer: Any, outcomes: list[Outcome], state: str, lines: list[str]) -> Result:
+def _report(exercise: Examined, answer: Any, outcomes: list[Outcome], state: str, lines: list[str]) -> Result:
     given = exercise.inputs[len(outcomes) - 1]
     head = [f"{state}: {exercise.title}", f"tried: {given.show(exercise.name)}"]
     slip = probable_slip(exercise, answer, outcomes)
@@ -59,7 +79,7 @@ def _report(exercise: Exercise, answer: Any, outcomes: list[Outcome], state: str
     return Result("error" if state == "error" else "wrong", text)
 
 
-def _uncallable(exercise: Exercise, answer: Any) -> str:
+def _uncallable(exercise: Examined, answer: Any) -> str:
     """Say why the answer cannot be called as the exercise asks, or nothing."""
     form = f"{exercise.name}({', '.join(exercise.parameters)})"
     if not callable(answer):
@@ -75,7 +95,7 @@ def _uncallable(exercise: Exercise, answer: Any) -> str:
     return ""
 
 
-def _fault(exercise: Exercise, index: int, yours: Outcome, expected: Outcome) -> list[str]:
+def _fault(exercise: Examined, index: int, yours: Outcome, expected: Outcome) -> list[str]:
     """Say what is wrong with an outcome, or nothing if nothing is."""
     for name, (was, is_) in yours.changed.items():
         change = f"it was {was}, and after the call it is {is_}; work on a copy"
@@ -114,7 +134,7 @@ def _cut(part: str, yours: Any, expected: Any) -> str:
     return "the result is not connected to its inputs: after backward() each of their gradients is 0"
 
 
-def probable_slip(exercise: Exercise, answer: Any, outcomes: Sequence[Outcome]) -> Slip | None:
+def probable_slip(exercise: Examined, answer: Any, outcomes: Sequence[Outcome]) -> Slip | None:
     """Return the known slip of which the same came as of the answer on all inputs tried, the failing one last.
 
     Where several fit, the inputs that were not tried yet decide; None if they cannot.
@@ -125,7 +145,9 @@ def probable_slip(exercise: Exercise, answer: Any, outcomes: Sequence[Outcome]) 
             break
         yours = outcomes[index] if index < len(outcomes) else exercise.observe(answer, index)
         agreeing = [
-            slip for slip in fitting if yours.agrees(exercise.known(slip.answer, index), exercise.tolerance)
+            slip
+            for slip in fitting
+            if yours.agrees(exercise.known(slip.answer(exercise.reference), index), exercise.tolerance)
         ]
         if index < len(outcomes) or agreeing:
             fitting = agreeing

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 
-from nnz.exercises._calling import exception_text, random_state_kept, reader_lines
+from nnz.exercises.checker.calling import exception_text, random_state_kept, reader_lines
 
 
 class AnswersError(Exception):
