@@ -111,19 +111,12 @@ def adam_by_hand(
     return weight
 
 
-def _network(seed: int, B: int, dtype: torch.dtype) -> tuple[Values, Tensor, Tensor]:
-    """Return parameters, X and Y of a small network whose sizes all differ."""
-    g = torch.Generator().manual_seed(seed)
-    params = first_params(3, 2, 4, 8, generator=g)
-    X = torch.randint(8, (B, 3), generator=g)
-    Y = torch.randint(8, (B,), generator=g)
-    return {name: p.to(dtype) for name, p in params.items()}, X, Y
-
-
 def _values_case(seed: int, B: int, dtype: torch.dtype) -> Input:
-    params, X, Y = _network(seed, B, dtype)
-    which = seed - 1 or ""
-    text = f"all_gradients(*ex.all_gradients.given({which})), a batch of {B} in {dtype}"
+    """Return the values of a small network whose sizes all differ."""
+    g = torch.Generator().manual_seed(seed)
+    params = {name: p.to(dtype) for name, p in first_params(3, 2, 4, 8, generator=g).items()}
+    X, Y = torch.randint(8, (B, 3), generator=g), torch.randint(8, (B,), generator=g)
+    text = f"all_gradients(*ex.all_gradients.given({seed - 1 or ''})), a batch of {B} in {dtype}"
     return Input((forward(params, X, Y), X, Y), text)
 
 
