@@ -92,7 +92,7 @@ def _network_case(batch: str, params: str, sizes: str = "2, 2, 3", letters: str 
     model = (
         f"BengioMLP({sizes}, generator=torch.Generator().manual_seed(1), vocabulary=Vocabulary({letters!r}))"
     )
-    text = f"params, {batch} where params = {params} and model = {model}"
+    text = f"params, {batch} where model = {model} and params = {params}"
     return spelled(text, BengioMLP=BengioMLP, Vocabulary=Vocabulary)
 
 

@@ -150,10 +150,6 @@ _STRIDES = Exercise(
 )
 
 
-def _depth(block_size: int) -> int:
-    return block_size.bit_length() - 1
-
-
 def _as_built(args: Sequence[Any], parts: Parts) -> str:
     V, n_embd, n_hidden, block_size = args
     if V > 27:
@@ -258,7 +254,7 @@ _PARAMETERS = Exercise(
 
 def _root(budget: int, V: int, n_embd: int, block_size: int) -> float:
     """Return the width, not rounded, of exactly `budget` weights."""
-    depth = _depth(block_size)
+    depth = block_size.bit_length() - 1
     a, b = 2 * (depth - 1), 2 * n_embd + 2 * depth + V  # a h² + b h + c
     c = V * n_embd + V - budget
     return -c / b if a == 0 else (-b + math.sqrt(b * b - 4 * a * c)) / (2 * a)
