@@ -370,7 +370,7 @@ def test_an_error_shows_the_reader_s_lines_and_no_others() -> None:
     frames = [line for line in lines if ", line " in line]
     assert all("test_exercises.py, line " in line for line in frames)
     assert "watched" not in result.text
-    assert "_observe" not in result.text
+    assert "observe.py" not in result.text
 
 
 def test_an_error_inside_the_package_or_torch_points_at_the_reader_s_call() -> None:

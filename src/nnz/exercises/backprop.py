@@ -104,19 +104,12 @@ def adam_by_hand(
     return weight
 
 
-def _network(seed: int, B: int, dtype: torch.dtype) -> tuple[Values, Tensor, Tensor]:
-    """Return parameters, X and Y of a small network whose sizes all differ."""
-    g = torch.Generator().manual_seed(seed)
-    params = first_params(3, 2, 4, 8, generator=g)
-    X = torch.randint(8, (B, 3), generator=g)
-    Y = torch.randint(8, (B,), generator=g)
-    return {name: p.to(dtype) for name, p in params.items()}, X, Y
-
-
 def _values_case(seed: int, B: int, dtype: torch.dtype) -> Input:
-    params, X, Y = _network(seed, B, dtype)
-    which = seed - 1 or ""
-    text = f"all_gradients(*ex.all_gradients.given({which})), a batch of {B} in {dtype}"
+    """Return the values of a small network whose sizes all differ."""
+    g = torch.Generator().manual_seed(seed)
+    params = {name: p.to(dtype) for name, p in first_params(3, 2, 4, 8, generator=g).items()}
+    X, Y = torch.randint(8, (B, 3), generator=g), torch.randint(8, (B,), generator=g)
+    text = f"all_gradients(*ex.all_gradients.given({seed - 1 or ''})), a batch of {B} in {dtype}"
     return Input((forward(params, X, Y), X, Y), text)
 
 
@@ -276,17 +269,16 @@ _DLOGITS = Exercise(
 )
 
 
-def _norm_case(dhpreact: str, bngain: str, hprebn: str) -> Input:
-    norm = f"bnraw = (x - x.mean(0)) * bnvar_inv and bnvar_inv = (x.var(0, keepdim=True) + {EPS}) ** -0.5"
-    return spelled(f"{dhpreact}, bnraw, bnvar_inv, {bngain} where {norm} and x = {hprebn}")
+def _norm_case(dhpreact: str, bngain: str, x: str) -> Input:
+    norm = f"bnvar_inv = (x.var(0, keepdim=True) + {EPS}) ** -0.5 and bnraw = (x - x.mean(0)) * bnvar_inv"
+    return spelled(f"{dhpreact}, bnraw, bnvar_inv, {bngain} where {x} and {norm}")
 
 
 def _drawn_norm_case(seed: int, n: int, h: int) -> Input:
     """Return a larger case, in float64."""
     how = f"generator=torch.Generator().manual_seed({seed}), dtype=torch.float64"
-    return _norm_case(
-        f"rows[:{n}]", "rows[-1:]", f"rows[{n}:-1] and rows = torch.randn({2 * n + 1}, {h}, {how})"
-    )
+    x = f"rows = torch.randn({2 * n + 1}, {h}, {how}) and x = rows[{n}:-1]"
+    return _norm_case(f"rows[:{n}]", "rows[-1:]", x)
 
 
 _DHPREBN = Exercise(
@@ -313,12 +305,12 @@ _DHPREBN = Exercise(
         _norm_case(
             "torch.tensor([[0.5, -1.0, 0.25], [2.0, 0.75, -1.5], [-0.25, 1.25, 0.5]])",
             "torch.tensor([[1.5, 0.75, -2.0]])",
-            "torch.tensor([[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]])",
+            "x = torch.tensor([[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]])",
         ),
         _norm_case(
             "torch.tensor([[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25], [1.5, -0.5]])",
             "torch.tensor([[0.5, 1.25]])",
-            "torch.tensor([[1.0, 2.5], [3.5, 0.5], [0.25, -1.5], [-2.0, 0.75]])",
+            "x = torch.tensor([[1.0, 2.5], [3.5, 0.5], [0.25, -1.5], [-2.0, 0.75]])",
         ),
         _drawn_norm_case(1, 7, 5),
         _drawn_norm_case(2, 32, 4),
@@ -389,9 +381,9 @@ def _new_params(answer: Answer, args: Sequence[Any]) -> Parts:
 
 
 def _step_case(seed: int, B: int, rate: float, dtype: torch.dtype) -> Input:
-    drawn = f"Y = torch.randint(8, ({B},), generator=g) and X = torch.randint(8, ({B}, 3), generator=g)"
     params = f"{{name: p.to({dtype}) for name, p in first_params(3, 2, 4, 8, generator=g).items()}}"
-    where = f"{drawn} and params = {params} and g = torch.Generator().manual_seed({seed})"
+    drawn = f"X = torch.randint(8, ({B}, 3), generator=g) and Y = torch.randint(8, ({B},), generator=g)"
+    where = f"g = torch.Generator().manual_seed({seed}) and params = {params} and {drawn}"
     return spelled(f"params, X, Y, {rate} where {where}", first_params=first_params)
 
 

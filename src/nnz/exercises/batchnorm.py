@@ -11,7 +11,7 @@ from torch import Tensor
 from nnz.exercises.checker.compare import is_tensor
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call, spelled
-from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_a_tuple
+from nnz.exercises.checker.observe import RESULT, Parts, in_a_tuple, in_words
 from nnz.exercises.checker.properties import which_are_off
 from nnz.exercises.checker.slips import Edit
 from nnz.norms import LayerNorm
@@ -376,14 +376,6 @@ _FOLD = Exercise(
 )
 
 
-Layer = Callable[[Tensor], Tensor]
-
-
-def _slopes(f: Layer, x: Tensor) -> Tensor:
-    slopes: Tensor = torch.autograd.functional.jacobian(f, x)
-    return slopes
-
-
 def _table(result: Any) -> str:
     """Put a table in words: 0 at 0; 1 at 0, 1."""
     if not is_tensor(result) or result.ndim != 2:
@@ -392,19 +384,14 @@ def _table(result: Any) -> str:
     return "; ".join(f"{i} at {seen}" for i, seen in enumerate(rows))
 
 
-def _with_words(answer: Answer, args: Sequence[object]) -> Parts:
-    """Call the answer; the words are what tells two tables apart."""
-    result = answer(*args)
-    return {RESULT: result, LOOKS: _table(result)}
-
-
 def _evidence(args: Sequence[Any], parts: Parts) -> str:
     yours: Any = parts[RESULT]
     wrong = (yours != coupling(*args)).nonzero().tolist()
     if not wrong:
         return ""
     i, j = wrong[0]
-    block = _slopes(*args)[i, :, j]
+    slopes: Tensor = torch.autograd.functional.jacobian(*args)
+    block = slopes[i, :, j]  # (C', C)
     if yours[i, j]:
         return (
             f"entry [{i}, {j}] is True, but every derivative of an output of example {i} by an input of example "
@@ -497,16 +484,14 @@ _COUPLING = Exercise(
             edit("any(dim=3).any(dim=1)", "all(dim=3).all(dim=1)"),
         ),
     ),
-    drive=_with_words,
+    drive=in_words(LOOKS, _table),
     properties=(_evidence,),
 )
 
 
-def _over(axes: str) -> tuple[Edit, Edit]:
+def _over(axes: str) -> tuple[Edit, ...]:
     """Return the edits that take mean and variance over these axes."""
-    return edit("x.mean(dim=-1", f"x.mean(dim={axes}"), edit(
-        "square().mean(dim=-1", f"square().mean(dim={axes}"
-    )
+    return tuple(edit(f"{what}.mean(dim=-1", f"{what}.mean(dim={axes}") for what in ("x", "square()"))
 
 
 def _rows_are_centred(args: Sequence[Any], parts: Parts) -> str:

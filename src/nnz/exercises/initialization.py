@@ -14,7 +14,7 @@ from nnz.data import Vocabulary
 from nnz.exercises.checker.compare import freeze, is_tensor, same
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call, spelled
-from nnz.exercises.checker.observe import RESULT, Answer, Parts
+from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_words
 from nnz.init import second_moment
 from nnz.mlp import BengioMLP, scores
 
@@ -92,7 +92,7 @@ def _network_case(batch: str, params: str, sizes: str = "2, 2, 3", letters: str 
     model = (
         f"BengioMLP({sizes}, generator=torch.Generator().manual_seed(1), vocabulary=Vocabulary({letters!r}))"
     )
-    text = f"params, {batch} where params = {params} and model = {model}"
+    text = f"params, {batch} where model = {model} and params = {params}"
     return spelled(text, BengioMLP=BengioMLP, Vocabulary=Vocabulary)
 
 
@@ -474,13 +474,11 @@ _UNIFORM = Exercise(
 )
 
 
-def _with_names(answer: Answer, args: Sequence[Any]) -> Parts:
-    """Call the answer; the units that it calls dead are also given by number."""
-    result = answer(*args)
-    if not isinstance(result, Tensor) or result.ndim != 1:
-        return {RESULT: result, DEAD: "none"}
-    dead = result.nonzero().flatten().tolist()
-    return {RESULT: result, DEAD: ", ".join(map(str, dead)) or "none"}
+def _dead_ones(result: Any) -> str:
+    """Name the units that are called dead by their numbers."""
+    if not is_tensor(result) or result.ndim != 1:
+        return "none"
+    return ", ".join(map(str, result.nonzero().flatten().tolist())) or "none"
 
 
 def _truth_values(args: Sequence[Any], parts: Parts) -> str:
@@ -555,7 +553,7 @@ _DEAD = Exercise(
             edit(".all(dim=0)", ""),
         ),
     ),
-    drive=_with_names,
+    drive=in_words(DEAD, _dead_ones),
     properties=(_truth_values,),
 )
 

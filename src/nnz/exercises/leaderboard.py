@@ -14,8 +14,9 @@ from nnz.bigram_net import BigramNet
 from nnz.contract import LanguageModel
 from nnz.exercises.checker.compare import describe
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.inputs import Input, call, spelled
 from nnz.exercises.checker.observe import RESULT, Parts
+from nnz.exercises.checker.properties import never_negative
 from nnz.exercises.scoreboard import FEW, SET_ASIDE, Scoreboard, beats, with_verdict
 from nnz.layers import Embedding, Flatten, LayeredModel, Sequential
 from nnz.ngram import KneserNey, NGramCounts
@@ -498,16 +499,9 @@ _FRONT = Exercise(
 )
 
 
-def _bound(args: Sequence[Any], parts: Parts) -> str:
-    yours: Any = parts[RESULT]
-    return "" if yours >= 0 else f"an error is never negative; yours is {yours:.6g}"
-
-
 def _pair_case(a: list[float], b: list[float], lengths: list[int]) -> Input:
-    totals = [torch.tensor(t, dtype=torch.float64) for t in (a, b)]
-    first, second = (f"torch.tensor({t}, dtype=torch.float64)" for t in (a, b))
-    text = f"paired_error({first}, {second}, torch.tensor({lengths}))"
-    return Input((*totals, torch.tensor(lengths)), text)
+    totals = [f"torch.tensor({total}, dtype=torch.float64)" for total in (a, b)]
+    return spelled(f"{', '.join(totals)}, torch.tensor({lengths})")
 
 
 _PAIRED = Exercise(
@@ -600,7 +594,7 @@ _PAIRED = Exercise(
         ),
         Slip("those are two standard errors; one is asked for", edit("math.sqrt", "2 * math.sqrt")),
     ),
-    properties=(_bound,),
+    properties=(never_negative("an error"),),
 )
 
 EXERCISES = [_BEAT, _GRU, _FRONT, _PAIRED]

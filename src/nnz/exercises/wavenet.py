@@ -15,6 +15,7 @@ from nnz.data import Vocabulary
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call, spelled
 from nnz.exercises.checker.observe import RESULT, Parts
+from nnz.exercises.checker.properties import never_negative
 from nnz.wavenet import WaveNet
 
 
@@ -150,10 +151,6 @@ _STRIDES = Exercise(
 )
 
 
-def _depth(block_size: int) -> int:
-    return block_size.bit_length() - 1
-
-
 def _as_built(args: Sequence[Any], parts: Parts) -> str:
     V, n_embd, n_hidden, block_size = args
     if V > 27:
@@ -259,7 +256,7 @@ _PARAMETERS = Exercise(
 
 def _root(budget: int, V: int, n_embd: int, block_size: int) -> float:
     """Return the width, not rounded, of exactly `budget` weights."""
-    depth = _depth(block_size)
+    depth = block_size.bit_length() - 1
     a, b = 2 * (depth - 1), 2 * n_embd + 2 * depth + V  # a h² + b h + c
     c = V * n_embd + V - budget
     return -c / b if a == 0 else (-b + math.sqrt(b * b - 4 * a * c)) / (2 * a)
@@ -414,10 +411,6 @@ _SMOOTHED = Exercise(
 Question = Callable[[Tensor], Tensor]
 
 
-def _one_by_one(log_probs: Question, contexts: Tensor, positions: Sequence[int], order: Tensor) -> float:
-    return sum(joint_importance(log_probs, contexts, [position], order) for position in positions)
-
-
 def _weighted(weights: list[float], V: int) -> Question:
     """Return a small model: a mixture of the letters it reads, each position with its weight."""
 
@@ -439,13 +432,6 @@ def _importance_case(
         (_weighted(weights, V), torch.tensor(contexts), positions, torch.tensor(order)),
         f"{text} where {model}",
     )
-
-
-def _not_negative(args: Sequence[Any], parts: Parts) -> str:
-    yours: Any = parts[RESULT]
-    if yours < -1e-9:
-        return f"a divergence is never negative; yours is {yours:.6g}"
-    return ""
 
 
 _CONTEXTS = [[0, 1, 2, 1], [3, 2, 1, 0], [1, 1, 3, 2], [2, 0, 0, 3], [3, 3, 2, 2]]
@@ -493,7 +479,9 @@ _IMPORTANCE = Exercise(
         ),
         Slip(
             "the positions were changed one at a time and what came of it was added; change them all at once",
-            _one_by_one,
+            lambda log_probs, contexts, positions, order: sum(
+                joint_importance(log_probs, contexts, [position], order) for position in positions
+            ),
         ),
         Slip("only the first of the positions was changed", edit("in positions:", "in positions[:1]:")),
         Slip(
@@ -549,7 +537,7 @@ _IMPORTANCE = Exercise(
             edit("P.exp() * (P - Q)", "(P.exp() - Q.exp()).abs()"),
         ),
     ),
-    properties=(_not_negative,),
+    properties=(never_negative("a divergence"),),
 )
 
 EXERCISES = [_STRIDES, _PARAMETERS, _WIDTH, _SMOOTHED, _IMPORTANCE]

@@ -80,22 +80,22 @@ def spelled(text: str, **names: object) -> Input:
     """Return the input whose arguments are written in the text, which is shown to the reader.
 
     Args:
-        text: the arguments, in which `math`, `torch` and `np` are known; after " where " names are set, with
-            " and " between them, and each may use those that come after it.
+        text: the arguments, in which `math`, `torch` and `np` are known; after " where " names are set, in
+            their order, with " and " between them.
         names: what other names in it stand for.
 
-    >>> given = spelled("math.sqrt(n), [n] where n = m * m and m = 2")
+    >>> given = spelled("math.sqrt(n), [n] where m = 2 and n = m * m")
     >>> given.args
     (2.0, [4])
     >>> given.show("f")
-    'f(math.sqrt(n), [n]) where n = m * m and m = 2'
+    'f(math.sqrt(n), [n]) where m = 2 and n = m * m'
     """
     space: dict[str, Any] = dict(names)
     for start, module in _MODULES.items():
         if start in text:  # those of Part I need no torch
             space[start.removesuffix(".")] = import_module(module)
     arguments, where, clauses = text.partition(" where ")
-    for clause in reversed(clauses.split(" and ")):
+    for clause in clauses.split(" and "):
         exec(clause, space)
     return Input(eval(f"({arguments},)", space), f"({arguments}){where}{clauses}")
 

@@ -57,6 +57,16 @@ def in_a_tuple(answer: Answer, args: Sequence[object]) -> Parts:
     return {RESULT: (result,) if has_shape(result) else result}
 
 
+def in_words(part: str, words: Callable[[object], str]) -> Drive:
+    """Return the drive that compares the result and what the words say of it, as a part of that name."""
+
+    def drive(answer: Answer, args: Sequence[object]) -> Parts:
+        result = answer(*args)
+        return {RESULT: result, part: words(result)}
+
+    return drive
+
+
 def with_gradients(answer: Answer, args: Sequence[object]) -> Parts:
     """Call the answer; what counts is the result and, if it is a Value, the gradient of every Value given."""
     result = answer(*args)

@@ -29,3 +29,13 @@ def which_are_off(*names: str, right: Callable[..., Sequence[Any]]) -> Property:
         return f"off: {', '.join(wrong)}{tail}" if wrong else ""
 
     return says
+
+
+def never_negative(what: str) -> Property:
+    """Return a property that says of a number below 0 that what it should be cannot be negative."""
+
+    def says(args: Sequence[Any], parts: Parts) -> str:
+        yours: Any = parts[RESULT]
+        return f"{what} is never negative; yours is {yours:.6g}" if yours < -1e-9 else ""
+
+    return says
