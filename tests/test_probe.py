@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import math
+import operator
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from nnz.bigram_net import BigramNet
+from nnz.checkpoint import Checkpoint
 from nnz.data import LETTERS, windows
 from nnz.evaluate import nll
 from nnz.layers import Embedding, Flatten, LayeredModel, Linear, ReLU, Sequential, Tanh, TensorModule
@@ -73,7 +76,7 @@ def read(model: Trainable, steps: int = 1, every: int = 1, lr: float = 0.1) -> P
     """Train with a probe, all windows at once."""
     optimizer = SGD(model.parameters(), lr=lr)
     with Probe(model, optimizer, every=every) as probe:
-        train(model, batches(model, NAMES), optimizer, steps=steps)
+        train(probe, batches(probe, NAMES), optimizer, steps=steps)
     return probe
 
 
@@ -108,7 +111,7 @@ def test_training_is_the_same_to_the_last_bit(name: str, optimizer: str, every: 
     ours, theirs = OPTIMIZERS[optimizer](model), OPTIMIZERS[optimizer](twin)
     state = torch.get_rng_state()
     with Probe(model, ours, every=every) as probe:
-        history = drawn(model, ours, 20)
+        history = drawn(probe, ours, 20)
     assert len(probe.readings) == math.ceil(20 / every)
     assert history == drawn(twin, theirs, 20)
     assert same(copied(model), copied(twin))
@@ -128,13 +131,15 @@ def test_nothing_is_left_after_the_block(name: str) -> None:
     optimizer = OPTIMIZERS["AdamW"](model)
     with Probe(model, optimizer, every=2) as probe:
         assert not is_clean(model, optimizer)
-        drawn(model, optimizer, 5)
+        assert "logits" not in vars(model)  # in the block either
+        drawn(probe, optimizer, 5)
     assert is_clean(model, optimizer)
     kept = [*probe.values.values(), *probe.slopes.values()]
     assert kept
     assert not any(tensor.requires_grad or tensor.grad_fn for tensor in kept)
     values = dict(probe.values)
     drawn(model, optimizer, 5)
+    drawn(probe, optimizer, 5)
     assert len(probe.readings) == 3
     assert same(values, probe.values)
 
@@ -168,18 +173,21 @@ def test_no_graph_outlives_its_step_or_the_block_and_none_is_kept_if_none_is_due
     model = Watched(3, 4, 8, generator=seeded()).quieten()
     optimizer = SGD(model.parameters(), lr=0.1)
     with Probe(model, optimizer, every=2) as probe:
-        source = batches(model, NAMES)
-        train(model, source, optimizer, steps=4, then=none_is_alive, every=1)
-        model.logits(next(source)[0])  # due to be read, and no step is taken
-        model.logits(next(source)[0])
+        source = batches(probe, NAMES)
+        train(probe, source, optimizer, steps=4, then=none_is_alive, every=1)
+        probe.logits(next(source)[0])  # due to be read, and no step is taken
+        probe.logits(next(source)[0])
         assert alive() == [4, 5]
-        train(model, source, optimizer, steps=1, then=none_is_alive, every=1)
-        model.logits(next(source)[0])  # not due
+        train(probe, source, optimizer, steps=1, then=none_is_alive, every=1)
+        probe.logits(next(source)[0])  # not due
         assert alive() == []
-        train(model, source, optimizer, steps=1, then=none_is_alive, every=1)
-        model.logits(next(source)[0])  # due again
+        train(probe, source, optimizer, steps=1, then=none_is_alive, every=1)
+        probe.logits(next(source)[0])  # due again
         assert alive() == [9]
     assert len(refs) == 10
+    assert alive() == []
+    probe.logits(next(source)[0])  # due, but outside the block
+    assert len(refs) == 11
     assert alive() == []
     assert [r.step for r in probe.readings] == [0, 2, 4]  # it is there still
 
@@ -189,7 +197,7 @@ def test_nothing_is_left_if_the_loss_explodes() -> None:
     optimizer = SGD(model.parameters(), lr=1e5)
     probe = Probe(model, optimizer, every=1)
     with pytest.raises(LossError) as e, probe:
-        train(model, batches(model, NAMES), optimizer, steps=100)
+        train(probe, batches(probe, NAMES), optimizer, steps=100)
     assert is_clean(model, optimizer)
     taken = len(e.value.history)
     assert [r.step for r in probe.readings] == list(range(taken))
@@ -203,7 +211,7 @@ def test_nothing_is_left_if_the_model_raises() -> None:
     model = layered(Tanh(), Apply(fail))
     optimizer = SGD(model.parameters(), lr=0.1)
     with pytest.raises(OSError, match="no power"), Probe(model, optimizer, every=1) as probe:
-        drawn(model, optimizer, 3)
+        drawn(probe, optimizer, 3)
     assert is_clean(model, optimizer)
     assert probe.readings == []
 
@@ -213,37 +221,194 @@ def test_nothing_is_left_if_entering_fails() -> None:
     nothing: Any = None  # in place of an optimizer
     with pytest.raises(AttributeError), Probe(model, nothing):
         pass
-    assert "logits" not in vars(model)
     optimizer = SGD(model.parameters(), lr=0.1)
     with Probe(model, optimizer) as probe:  # it takes another
-        drawn(model, optimizer, 1)
+        drawn(probe, optimizer, 1)
     assert len(probe.readings) == 1
     assert is_clean(model, optimizer)
 
 
-def test_a_model_without_logits_is_refused_and_no_hooks_are_left() -> None:
+def test_what_is_no_model_is_refused_and_no_hooks_are_left() -> None:
     model: Any = Linear(3, 3, generator=seeded())
     optimizer = SGD(model.parameters(), lr=0.1)
-    with pytest.raises(AttributeError, match="logits"), Probe(model, optimizer):
+    with pytest.raises(AttributeError, match="vocabulary"), Probe(model, optimizer):
         pass
     assert is_clean(model, optimizer)
 
 
-def test_a_second_probe_is_refused_and_the_first_goes_on() -> None:
+def test_a_model_without_logits_cannot_be_trained_and_no_hooks_are_left() -> None:
+    class Counts(LayeredModel):
+        @property
+        def logits(self) -> Any:
+            raise AttributeError("no logits")
+
+    model = Counts(layered(Tanh()).net, 3)
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with pytest.raises(AttributeError, match="no logits"), Probe(model, optimizer) as probe:
+        drawn(probe, optimizer, 1)
+    assert is_clean(model, optimizer)
+    assert probe.readings == []
+
+
+def test_a_probe_is_a_model_whose_weights_are_those_of_the_model() -> None:
+    model, other = (layered(Tanh(), norm=True, gain=gain) for gain in (1.0, 2.0))
+    probe = Probe(model, SGD(model.parameters(), lr=0.1))
+    X, _ = windows(NAMES, 3)
+    assert probe.vocabulary is model.vocabulary
+    assert probe.block_size == model.block_size
+    assert all(map(operator.is_, probe.parameters(), model.parameters()))
+    state, own = probe.state_dict(), model.state_dict()
+    assert {k: v.data_ptr() for k, v in state.items()} == {k: v.data_ptr() for k, v in own.items()}
+    assert torch.equal(probe.log_probs(X), model.log_probs(X))
+    assert nll(probe, NAMES) == nll(model, NAMES) != nll(other, NAMES)
+    model.eval()
+    assert torch.equal(probe.logits(X), model.logits(X))
+    probe.load_state_dict(other.state_dict())
+    assert same(copied(model), copied(other))
+
+
+def test_a_probe_is_saved_and_loaded_as_the_model_would_be(tmp_path: Path) -> None:
+    model, twin = MODELS["batch norm"](), MODELS["batch norm"]()
+    ours, theirs = (OPTIMIZERS["AdamW"](m) for m in (model, twin))
+    with Probe(model, ours) as probe:
+        history = drawn(probe, ours, 3)
+        Checkpoint(tmp_path / "kept", probe, ours).save(history)
+    assert Checkpoint(tmp_path / "kept", twin, theirs).load() == history
+    assert same(copied(twin), copied(model))
+
+
+# Whoever trains the model, and not the probe, is told so
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_leaving_raises_if_steps_were_taken_past_the_probe(asks: bool) -> None:
+    model = MODELS["BengioMLP"]()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    probe = Probe(model, optimizer, every=2)
+
+    def past_it() -> None:
+        drawn(model, optimizer, 1)
+        if asks:  # which is no training
+            nll(probe, NAMES)
+            with torch.no_grad():
+                probe.logits(windows(NAMES, 3)[0])
+
+    with pytest.raises(RuntimeError, match="train the probe, not the model"), probe:
+        past_it()
+    assert is_clean(model, optimizer)
+    assert probe.readings == []
+    with probe:  # steps and forward passes count by the block
+        drawn(probe, optimizer, 2)
+    with pytest.raises(RuntimeError, match="train the probe"), probe:
+        drawn(model, optimizer, 1)
+    assert [r.step for r in probe.readings] == [2]
+
+
+def test_leaving_does_not_hide_an_exception_that_is_on_its_way() -> None:
+    model = MODELS["BengioMLP"]()
+    optimizer = SGD(model.parameters(), lr=0.1)
+
+    def stop(history: History) -> None:
+        raise error
+
+    for error in (OSError("no power"), KeyboardInterrupt()):
+        with pytest.raises(type(error)) as e, Probe(model, optimizer):
+            train(model, batches(model, NAMES), optimizer, steps=1, then=stop)
+        assert e.value is error
+        assert is_clean(model, optimizer)
+
+
+def test_leaving_raises_nothing_if_no_steps_were_taken_or_none_was_due() -> None:
     model = MODELS["BengioMLP"]()
     optimizer = SGD(model.parameters(), lr=0.1)
     with Probe(model, optimizer, every=2) as probe:
-        drawn(model, optimizer, 1)
-        with (
-            pytest.raises(ValueError, match="the model has a probe already"),
-            Probe(model, SGD(model.parameters(), lr=0.1)),
-        ):
+        pass
+    with probe:
+        nll(model, NAMES)
+    with probe:
+        drawn(probe, optimizer, 1)
+    with probe:
+        drawn(probe, optimizer, 1)
+    with probe:  # those steps were taken before
+        pass
+    assert [r.step for r in probe.readings] == [0]
+
+
+# Two probes
+
+
+@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("name", MODELS)
+def test_of_two_probes_that_wrap_each_other_both_read(name: str, every: int) -> None:
+    model, twin, plain = (MODELS[name]() for _ in range(3))
+    ours, theirs, others = (OPTIMIZERS["AdamW"](m) for m in (model, twin, plain))
+    with Probe(model, ours, every=2) as inner, Probe(inner, ours, every=every) as outer:
+        history = drawn(outer, ours, 5)
+    assert is_clean(model, ours)
+    with Probe(twin, theirs, every=2) as alone:
+        drawn(alone, theirs, 5)
+    assert [r.step for r in inner.readings] == [0, 2, 4]
+    assert inner.readings == alone.readings == outer.readings[:: 2 // every]
+    assert same(inner.values, alone.values)
+    assert same(outer.values, alone.values)
+    assert same(inner.slopes, alone.slopes)
+    assert same(outer.slopes, alone.slopes)
+    assert history == drawn(plain, others, 5)  # and training is the same to the last bit
+    assert same(copied(model), copied(plain))
+
+
+def test_a_probe_around_another_is_passed_by_if_that_one_is_trained() -> None:
+    model = MODELS["BengioMLP"]()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with Probe(model, optimizer) as inner:
+        with pytest.raises(RuntimeError, match="train the probe"), Probe(inner, optimizer) as outer:
+            drawn(inner, optimizer, 1)
+        drawn(inner, optimizer, 1)
+    assert len(inner.readings) == 1
+    assert outer.readings == []
+    assert is_clean(model, optimizer)
+
+
+def test_two_probes_side_by_side_count_all_steps_and_read_their_own() -> None:
+    model, twin = MODELS["BengioMLP"](), MODELS["BengioMLP"]()
+    ours, theirs = (SGD(m.parameters(), lr=0.1) for m in (model, twin))
+    with Probe(model, ours, every=2) as one, Probe(model, ours, every=1) as other:
+        drawn(one, ours, 3)
+        drawn(other, ours, 2)
+    assert is_clean(model, ours)
+    assert [r.step for r in one.readings] == [0, 2]
+    assert [r.step for r in other.readings] == [3, 4]
+    with Probe(twin, theirs, every=1) as alone:
+        drawn(alone, theirs, 3)
+        drawn(alone, theirs, 2)
+    assert one.readings + other.readings == [alone.readings[i] for i in (0, 2, 3, 4)]
+
+
+def test_two_probes_side_by_side_read_the_weights_of_their_own_optimizers() -> None:
+    model = MODELS["BengioMLP"]()
+    assert isinstance(model, BengioMLP)
+    early, late = (SGD([model.params[name]], lr=0.1) for name in ("C", "W2"))
+    with Probe(model, early, every=2) as one, Probe(model, late, every=1) as other:
+        drawn(one, early, 3)
+        drawn(other, late, 2)
+    assert [r.step for r in one.readings] == [0, 2]
+    assert [r.step for r in other.readings] == [0, 1]
+    assert [list(r.flows) for r in one.readings] == [["C"]] * 2
+    assert [list(r.flows) for r in other.readings] == [["W2"]] * 2
+
+
+def test_a_probe_in_its_block_cannot_be_entered_again_and_goes_on() -> None:
+    model = MODELS["BengioMLP"]()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with Probe(model, optimizer, every=2) as probe:
+        drawn(probe, optimizer, 1)
+        with pytest.raises(ValueError, match="the probe is in its block already"), probe:
             pass
-        drawn(model, optimizer, 4)
+        drawn(probe, optimizer, 4)
     assert [r.step for r in probe.readings] == [0, 2, 4]
     assert is_clean(model, optimizer)
     with Probe(model, optimizer) as second:
-        drawn(model, optimizer, 1)
+        drawn(second, optimizer, 1)
     assert len(second.readings) == 1
 
 
@@ -272,8 +437,8 @@ def test_by_default_every_hundredth_step_is_read() -> None:
     model = BigramNet(generator=seeded())
     optimizer = SGD(model.parameters(), lr=0.1)
     with Probe(model, optimizer) as probe:
-        drawn(model, optimizer, 199)
-        drawn(model, optimizer, 2)  # steps are counted through the block
+        drawn(probe, optimizer, 199)
+        drawn(probe, optimizer, 2)  # steps are counted through the block
     assert [r.step for r in probe.readings] == [0, 100, 200]
 
 
@@ -284,12 +449,12 @@ def test_questions_between_the_steps_are_not_read() -> None:
 
         def ask(history: History) -> None:
             if asked is not None:
-                asked.append(nll(model, NAMES))
+                asked.append(nll(probe, NAMES))
 
         with Probe(model, optimizer, every=3) as probe:
             ask(History())
-            source = batches(model, NAMES, 8, seeded(3))
-            train(model, source, optimizer, steps=8, then=ask, every=1)
+            source = batches(probe, NAMES, 8, seeded(3))
+            train(probe, source, optimizer, steps=8, then=ask, every=1)
         return probe
 
     asked: list[float] = []
@@ -306,9 +471,9 @@ def test_a_loop_by_hand_is_read_as_well() -> None:
     X, Y = windows(NAMES, 3)
     optimizer = SGD(model.parameters(), lr=0.1)
     with Probe(model, optimizer, every=1) as probe:
-        loss = F.cross_entropy(model.logits(X), Y)
+        loss = F.cross_entropy(probe.logits(X), Y)
         loss.backward()
-        model.log_probs(X[:2])  # a question just before the step
+        probe.log_probs(X[:2])  # a question just before the step
         optimizer.step()
     loss = F.cross_entropy(twin.logits(X), Y)
     loss.backward()
@@ -332,12 +497,12 @@ def test_questions_with_gradients_in_a_step_are_not_read(name: str, when: str) -
 
         def ask(now: str) -> None:
             if now == asks:
-                assert model.logits(X[:2]).requires_grad
+                assert probe.logits(X[:2]).requires_grad
 
         with Probe(model, optimizer, every=1) as probe:
             for _ in range(2):
                 ask("first")
-                loss = F.cross_entropy(model.logits(X), Y)
+                loss = F.cross_entropy(probe.logits(X), Y)
                 ask("before backward")
                 optimizer.zero_grad()
                 loss.backward()
@@ -360,7 +525,7 @@ def test_of_several_batches_in_a_step_the_last_is_read() -> None:
     optimizer = SGD(model.parameters(), lr=0.1)
     with Probe(model, optimizer) as probe:
         for part in (slice(0, 5), slice(5, 12)):
-            F.cross_entropy(model.logits(X[part]), Y[part]).backward()
+            F.cross_entropy(probe.logits(X[part]), Y[part]).backward()
         optimizer.step()
     assert len(probe.readings) == 1
     logits = twin.logits(X[5:12])
@@ -377,7 +542,7 @@ def test_there_is_no_reading_if_no_logits_received_a_gradient() -> None:
     def step(net: Callable[[Tensor], Tensor]) -> None:
         optimizer.zero_grad()
         loss = F.cross_entropy(net(X), Y)
-        model.logits(X[:2])
+        probe.logits(X[:2])
         loss.backward()
         optimizer.step()
 
@@ -386,7 +551,7 @@ def test_there_is_no_reading_if_no_logits_received_a_gradient() -> None:
         assert probe.readings == []
         assert probe.values == probe.slopes == {}
         for _ in range(2):  # that step was counted
-            step(model.logits)
+            step(probe.logits)
         values, slopes = dict(probe.values), dict(probe.slopes)
         step(model.net)
         step(model.net)
@@ -409,15 +574,15 @@ def test_logits_without_gradients_are_returned_as_they_are() -> None:
     for p in model.parameters():
         p.requires_grad_(False)
     with Probe(model, optimizer, every=1) as probe:
-        out = model.logits(X)
+        out = probe.logits(X)
         assert out is given[-1]
         assert not out.requires_grad
         optimizer.step()
         assert probe.readings == []
         model.params["W2"].requires_grad_()
-        F.cross_entropy(model.logits(X), Y).backward()
+        F.cross_entropy(probe.logits(X), Y).backward()
         model.params["W2"].requires_grad_(False)
-        assert model.logits(X) is given[-1]  # no obstacle to the reading
+        assert probe.logits(X) is given[-1]  # no obstacle to the reading
         optimizer.step()
     assert [r.step for r in probe.readings] == [1]
     assert list(probe.readings[0].flows) == ["W2"]
@@ -444,7 +609,7 @@ class Hidden:
         source = iter([(self.X, self.Y)])
         optimizer = SGD(self.model.parameters(), lr=0.1)
         with Probe(self.model, optimizer) as self.probe:
-            train(self.model, source, optimizer, steps=1)
+            train(self.probe, source, optimizer, steps=1)
 
 
 @pytest.mark.parametrize(
@@ -497,7 +662,7 @@ def test_one_unit_and_one_example_have_no_spread() -> None:
     model = layered(Tanh(), n=1)
     optimizer = SGD(model.parameters(), lr=0.1)
     with Probe(model, optimizer) as probe:
-        train(model, batches(model, NAMES, 1, seeded()), optimizer, steps=1)
+        train(probe, batches(probe, NAMES, 1, seeded()), optimizer, steps=1)
     assert probe.values["tanh 1"].shape == (1, 1)
     signal = probe.readings[0].signals["tanh 1"]
     assert signal.mean == probe.values["tanh 1"].item()
@@ -538,7 +703,7 @@ def test_a_unit_is_stuck_if_it_is_flat_at_every_position_of_every_example() -> N
     assert off.all(0).sum() > 3  # at one position more units seem stuck
     optimizer = SGD(model.parameters(), lr=0.1)
     with Probe(model, optimizer) as probe:
-        train(model, iter([(X, Y)]), optimizer, steps=1)
+        train(probe, iter([(X, Y)]), optimizer, steps=1)
     signal = probe.readings[0].signals["relu 1"]
     assert signal.stuck == pytest.approx(1 / 8)
     assert signal.saturated == pytest.approx(off.double().mean().item())
@@ -564,7 +729,7 @@ def test_a_flow_is_what_can_be_computed_by_hand(optimizer: str, name: str) -> No
     drawn(model, steps, 3)
     before = copied(model)
     with Probe(model, steps, every=1) as probe:
-        drawn(model, steps, 1)
+        drawn(probe, steps, 1)
     flows = probe.readings[0].flows
     learned = [k for k, v in before.items() if "running" not in k]
     assert list(flows) == learned
@@ -617,13 +782,13 @@ def test_what_the_optimizer_does_not_own_is_left_out() -> None:
     assert isinstance(model, BengioMLP)
     optimizer = SGD([model.params["W2"]], lr=0.1)
     with Probe(model, optimizer) as probe:
-        drawn(model, optimizer, 1)
+        drawn(probe, optimizer, 1)
     assert list(probe.readings[0].flows) == ["W2"]
     assert list(probe.readings[0].signals) == ["tanh 1"]
     assert set(probe.slopes) == {"tanh 1", "logits", "W2"}
     whole = SGD(twin.parameters(), lr=0.1)
     with Probe(twin, whole) as other:
-        drawn(twin, whole, 1)
+        drawn(other, whole, 1)
     assert probe.readings[0].flows["W2"] == other.readings[0].flows["W2"]
     assert probe.readings[0].signals == other.readings[0].signals
 
@@ -633,7 +798,7 @@ def test_slopes_that_nobody_sets_to_zero_do_not_pile_up_in_the_readings() -> Non
     out = model.parameters()[-1]
     optimizer = SGD([out], lr=1e-9)  # the others keep the slopes of all steps
     with Probe(model, optimizer, every=1) as probe:
-        train(model, batches(model, NAMES), optimizer, steps=4)
+        train(probe, batches(probe, NAMES), optimizer, steps=4)
     assert [list(r.flows) for r in probe.readings] == [["net.4.bias"]] * 4
     first = probe.readings[0]
     for reading in probe.readings:
@@ -653,7 +818,7 @@ def test_weights_of_all_groups_of_the_optimizer_are_read() -> None:
     groups = [{"params": [params["W2"]]}, second]
     optimizer = SGD(groups, lr=0.1)
     with Probe(model, optimizer) as probe:
-        drawn(model, optimizer, 1)
+        drawn(probe, optimizer, 1)
     flows = probe.readings[0].flows
     assert list(flows) == ["C", "W2"]  # in the order of the model
     for name, rate in [("C", 0.5), ("W2", 0.1)]:
@@ -701,13 +866,13 @@ def test_activations_keep_their_numbers_behind_frozen_weights() -> None:
         p.requires_grad_(False)
     optimizer = SGD(model.parameters(), lr=0.1)
     with Probe(model, optimizer) as probe:
-        drawn(model, optimizer, 1)
+        drawn(probe, optimizer, 1)
     assert list(probe.readings[0].signals) == ["tanh 2", "tanh 3"]
     assert list(probe.values) == ["tanh 2", "tanh 3", "logits"]
     whole = layered(Tanh(), Tanh(), Tanh())
     optimizer = SGD(whole.parameters(), lr=0.1)
     with Probe(whole, optimizer) as other:
-        drawn(whole, optimizer, 1)
+        drawn(other, optimizer, 1)
     assert list(other.readings[0].signals) == ["tanh 1", "tanh 2", "tanh 3"]
     for name, signal in probe.readings[0].signals.items():
         assert signal == other.readings[0].signals[name]
@@ -865,9 +1030,10 @@ def test_a_probe_at_every_hundredth_step_costs_less_than_a_tenth(monkeypatch: py
         model = layered(*[Tanh()] * 6, n=100)
         optimizer = SGD(model.parameters(), lr=0.1)
         probe = Probe(model, optimizer, every=100)
-        source = batches(model, names, 32, seeded(3))
+        trained: Trainable = probe if probed else model
+        source = batches(trained, names, 32, seeded(3))
         with Work() as work, probe if probed else nullcontext():
-            train(model, source, optimizer, steps=steps)
+            train(trained, source, optimizer, steps=steps)
         return work
 
     plain, probed = work(False, 100), work(True, 100)

@@ -1,4 +1,4 @@
-"""A network's vital signs: what its activations, slopes and updates look like while it is trained.
+"""A network's vital signs: what its activations, gradients and updates look like while it is trained.
 
 Chapter: diagnostics.
 """
@@ -6,9 +6,8 @@ Chapter: diagnostics.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -21,16 +20,12 @@ from nnz.train import Trainable
 
 # A slope below this share of the largest is called flat: for a tanh, at outputs beyond 0.99.
 LEAST_SLOPE = 1 - 0.99**2
-_NO_SLOPES = torch.tensor([torch.nan])
+_NO_GRADIENT = torch.tensor([torch.nan])
 
 ACTIVATIONS: dict[Callable[..., Any], str] = {
-    torch.tanh: "tanh",
-    torch.Tensor.tanh: "tanh",
-    torch.sigmoid: "sigmoid",
-    torch.Tensor.sigmoid: "sigmoid",
-    torch.relu: "relu",
-    torch.Tensor.relu: "relu",
-    torch.nn.functional.relu: "relu",
+    getattr(place, kind): kind
+    for kind in ("tanh", "sigmoid", "relu")
+    for place in (torch, Tensor, torch.nn.functional)
 }
 
 
@@ -70,7 +65,7 @@ class Signal:
         spread: their standard deviation over the examples, the mean of all units: what tells examples apart.
         saturated: the share of them where it is flat.
         stuck: the share of units that are flat for every example of the batch; such a unit may be dead.
-        slope: the standard deviation of the loss's derivatives with respect to them; NaN if the loss does not
+        slope: the standard deviation of the gradient of the loss with respect to them; NaN if the loss does not
             use them.
     """
 
@@ -84,7 +79,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Flow:
-    """The sizes of one weight, of its slopes, and of its change in one step, as root mean squares."""
+    """The sizes of one weight, of its gradient, and of its change in one step, as root mean squares."""
 
     data: float
     grad: float
@@ -92,7 +87,7 @@ class Flow:
 
     @property
     def grad_to_data(self) -> float:
-        """Return the size of the slopes over that of the weights."""
+        """Return the size of the gradient over that of the weights."""
         return self.grad / self.data if self.data else float("inf")
 
     @property
@@ -119,32 +114,31 @@ class Recorder(TorchFunctionMode):
         self.counts: Counter[str] = Counter()
 
     def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[Any],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Call the function, and keep what comes out if it is an activation."""
-        out = func(*args, **(kwargs or {}))
-        if func in ACTIVATIONS:
-            self.keep(ACTIVATIONS[func], out)
-        return out
+        """Call the function; if it is an activation, keep what comes out, and ask autograd for its gradient.
 
-    def keep(self, kind: str, out: Tensor) -> None:
-        """Keep an output as the next of its kind, such as "tanh 3", and ask autograd for its slopes."""
-        self.counts[kind] += 1
-        if out.requires_grad:  # not so behind weights that are frozen
-            self.seen[f"{kind} {self.counts[kind]}"] = out
-            out.retain_grad()
+        The key is the kind and a number, such as "tanh 3", in the order of use.
+        """
+        out = func(*args, **(kwargs or {}))
+        if kind := ACTIVATIONS.get(func):
+            self.counts[kind] += 1
+            if out.requires_grad:  # not so behind weights that are frozen
+                self.seen[f"{kind} {self.counts[kind]}"] = out
+                out.retain_grad()
+        return out
 
 
 class Probe:
     """Reads a model's vital signs at every so many steps of its training, and leaves it as it was.
 
-    `with Probe(model, optimizer, every=100) as probe: train(model, ..., optimizer, ...)`. It works by replacing
-    `model.logits` for as long as the block lasts and by the hooks of the optimizer, so no model needs to know of
-    it, and outside the block there is nothing of it. Training comes out the same to the last bit.
+    It wraps the model, and is trained in its place: `with Probe(model, optimizer, every=100) as probe:
+    train(probe, batches(probe, ...), optimizer, ...)`. Training comes out the same to the last bit.
+
+    The optimizer has hooks, and a forward pass is recorded, within the block alone; outside of it the probe hands
+    on and does nothing else. A model can have several probes. If one wraps another, both read what is trained
+    through the outer one. If they stand side by side, both count the steps of an optimizer that they share, and
+    each reads those whose loss came through it.
 
     Args:
         model: any that can be trained by `nnz.train.train`. Other activations than ACTIVATIONS, and those that
@@ -155,10 +149,12 @@ class Probe:
     Attributes:
         readings: one after another.
         values: the outputs of each activation in the last reading, and the "logits".
-        slopes: the loss's derivatives with respect to these, and to each parameter, by name.
+        slopes: the gradients of the loss with respect to these, and to each parameter, by name.
 
     Raises:
-        ValueError: every is below 1. On entering, if the model has a probe already.
+        ValueError: every is below 1. On entering, if it is in its block already.
+        RuntimeError: on leaving, if steps were taken in the block, but no forward pass with gradients went through
+            the probe.
     """
 
     def __init__(
@@ -167,39 +163,44 @@ class Probe:
         if every < 1:
             raise ValueError(f"every is {every}; it must be at least 1.")
         self.model, self.optimizer, self.every = model, optimizer, every
+        self.vocabulary, self.block_size = model.vocabulary, model.block_size
+        self.log_probs, self.parameters = model.log_probs, model.parameters
+        self.state_dict = model.state_dict
+        self.load_state_dict = model.load_state_dict
         self.readings: list[Reading] = []
         self.values: dict[str, Tensor] = {}
         self.slopes: dict[str, Tensor] = {}
-        self._steps, self._before = 0, dict[str, Tensor]()
+        self._hooks: list[Any] = []  # in the optimizer; none outside the block
+        self._steps, self._passed, self._before = 0, False, dict[str, Tensor]()
         self._seen: list[dict[str, Tensor]] = []  # of each forward pass
 
     def __enter__(self) -> Probe:
-        if "logits" in vars(self.model):
-            raise ValueError(
-                "the model has a probe already; leave its block first."
-            )
-        plain = self.model.logits
-        self._hooks = (
+        if self._hooks:
+            raise ValueError("the probe is in its block already.")
+        self._hooks = [
             self.optimizer.register_step_pre_hook(lambda *_: self.before_step()),
             self.optimizer.register_step_post_hook(lambda *_: self.after_step()),
-        )
-        vars(self.model)["logits"] = partial(self.forward, plain)
+        ]
+        self._first, self._passed = self._steps, False
         return self
 
-    def __exit__(self, *error: object) -> None:
-        del vars(self.model)["logits"]
-        for hook in self._hooks:
-            hook.remove()
+    def __exit__(self, kind: object, *error: object) -> None:
+        while self._hooks:
+            self._hooks.pop().remove()
         self._seen, self._before = [], {}
+        if self._steps > self._first and not self._passed and kind is None:
+            raise RuntimeError(
+                "train the probe, not the model: no forward pass went through it."
+            )
 
-    def forward(
-        self, plain: Callable[[Tensor], Tensor], contexts: Tensor
-    ) -> Tensor:
+    def logits(self, contexts: Tensor) -> Tensor:
         """Return the model's logits, and keep what is seen on the way if a reading is due."""
-        if self._steps % self.every or not torch.is_grad_enabled():
-            return plain(contexts)
+        self._passed |= torch.is_grad_enabled()
+        due = self._hooks and self._steps % self.every == 0
+        if not (due and torch.is_grad_enabled()):
+            return self.model.logits(contexts)
         with Recorder() as recorder:
-            logits = plain(contexts)
+            logits = self.model.logits(contexts)
         if logits.requires_grad:
             logits.retain_grad()
             self._seen.append(recorder.seen | {"logits": logits})
@@ -207,17 +208,15 @@ class Probe:
 
     @torch.no_grad()
     def before_step(self) -> None:
-        """Keep values, slopes and weights as they are before the optimizer changes them."""
+        """Keep values, gradients and weights as they are before the optimizer changes them."""
         learned = [s for s in self._seen if s["logits"].grad is not None]
         if not learned:
             return  # no reading is due, or the loss came from elsewhere
         named = self._named = self.named()
         self._before = {name: p.detach().clone() for name, p in named.items()}
         self.values = {name: v.detach() for name, v in learned[-1].items()}
-        both = learned[-1] | named
-        self.slopes = {
-            k: v.grad.clone() for k, v in both.items() if v.grad is not None
-        }
+        grads = ((k, v.grad) for k, v in (learned[-1] | named).items())
+        self.slopes = {k: grad.clone() for k, grad in grads if grad is not None}
 
     @torch.no_grad()
     def after_step(self) -> None:
@@ -230,7 +229,7 @@ class Probe:
         self._seen, self._before = [], {}
 
     def named(self) -> dict[str, Tensor]:
-        """Return what the optimizer changes and has slopes, by its names in the model's state_dict."""
+        """Return what the optimizer changes and has a gradient, by its names in the model's state_dict."""
         groups = self.optimizer.param_groups
         weights = [p for group in groups for p in group["params"]]
         found = {p.data_ptr(): p for p in weights if p.grad is not None}
@@ -247,11 +246,11 @@ class Probe:
             spread=h.flatten(0, -2).std(dim=0, correction=0).mean().item(),
             saturated=still.float().mean().item(),
             stuck=still.all(dim=0).float().mean().item(),
-            slope=self.slopes.get(name, _NO_SLOPES).std(correction=0).item(),
+            slope=self.slopes.get(name, _NO_GRADIENT).std(correction=0).item(),
         )
 
     def flow(self, name: str, p: Tensor) -> Flow:
-        """Return the sizes of a parameter before the step, of its slopes and of its change."""
+        """Return the sizes of a parameter before the step, of its gradient and of its change."""
         before = self._before[name]
         sizes = (norm(x).item() for x in (before, self.slopes[name], p - before))
         return Flow(*(size / p.numel() ** 0.5 for size in sizes))

@@ -206,8 +206,8 @@ def probed() -> Found:
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         source = batches(model, names, 32, seeded(3))
         if watch:
-            with Probe(model, optimizer, every=100):
-                train(model, source, optimizer, steps=100, show=False)
+            with Probe(model, optimizer, every=100) as probe:
+                train(probe, source, optimizer, steps=100, show=False)
         else:
             train(model, source, optimizer, steps=100, show=False)
 
