@@ -34,7 +34,7 @@ class Run:
     """A model with all that a checkpoint keeps."""
 
     def __init__(self, optimizer: str = "AdamW", seed: int = 1) -> None:
-        self.model = BengioMLP(3, 4, 8, generator=seeded(seed)).quieten()
+        self.model = BengioMLP(3, 4, 8, generator=seeded(seed)).scale_init()
         self.optimizer: Optimizer = OPTIMIZERS[optimizer](self.model.parameters())
         self.generator = seeded(seed + 100)
 

@@ -22,7 +22,7 @@ from nnz.evaluate import (
     paired_difference,
     perplexity,
     resample,
-    surprises,
+    surprisals,
     unseen,
 )
 from nnz.ngram import KneserNey, NGramCounts
@@ -73,11 +73,11 @@ def test_names_that_cannot_be_judged_are_refused() -> None:
         nll(Uniform(), "emma")
 
 
-def test_the_surprises_are_those_of_the_windows_in_order() -> None:
+def test_the_surprisals_are_those_of_the_windows_in_order() -> None:
     model = BigramCounts().fit(["ab", "a"])
     log2 = math.log(2)
-    assert surprises(model, ["a", "ab"]).tolist() == pytest.approx([0, log2, 0, log2, 0])
-    assert surprises(model, ["ab"]).dtype == torch.float64
+    assert surprisals(model, ["a", "ab"]).tolist() == pytest.approx([0, log2, 0, log2, 0])
+    assert surprisals(model, ["ab"]).dtype == torch.float64
 
 
 def test_the_units_are_conversions_of_the_nll(sample: list[str]) -> None:

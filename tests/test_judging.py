@@ -32,14 +32,14 @@ def test_surprises_from_whole_names_are_those_from_contexts(
     models: list[LanguageModel] = [network(), table]
     models.append(Mixture(models[:2], [0.3, 0.7]))
     for model in models:
-        wanted = evaluate.surprises(model, NAMES)
-        torch.testing.assert_close(judging.surprises(model, NAMES), wanted, rtol=0, atol=1e-5)
+        wanted = evaluate.surprisals(model, NAMES)
+        torch.testing.assert_close(judging.surprisals(model, NAMES), wanted, rtol=0, atol=1e-5)
 
 
 def test_judging_records_no_gradient_and_leaves_the_mode_as_it_was() -> None:
     model = network()
     model.train()
-    found = judging.surprises(model, NAMES)
+    found = judging.surprisals(model, NAMES)
     assert not found.requires_grad
     assert model.training
 

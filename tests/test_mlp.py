@@ -55,7 +55,7 @@ class Restated(nn.Module):
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("block_size", [1, 3, 8])
 def test_outputs_and_gradients_are_those_of_torch_nn(direct: bool, block_size: int) -> None:
-    model = BengioMLP(block_size, 7, 31, direct, generator=seeded()).quieten()
+    model = BengioMLP(block_size, 7, 31, direct, generator=seeded()).scale_init()
     with torch.no_grad():
         for p in model.params.values():  # not the zeros that quieten leaves
             p += 0.1 * torch.randn(p.shape, generator=seeded(2))
@@ -138,7 +138,7 @@ def test_it_reads_any_alphabet() -> None:
 
 def test_quieten_leaves_no_saturated_unit_and_an_even_guess() -> None:
     loud = BengioMLP(3, 10, 200, generator=seeded())
-    quiet = BengioMLP(3, 10, 200, generator=seeded()).quieten()
+    quiet = BengioMLP(3, 10, 200, generator=seeded()).scale_init()
     X, Y = windows(["emma", "olivia", "ava", "isabella", "sophia"], 3)
 
     def saturated(model: BengioMLP) -> float:
@@ -154,7 +154,7 @@ def test_quieten_leaves_no_saturated_unit_and_an_even_guess() -> None:
 
 
 def test_quieten_starts_direct_connections_at_zero() -> None:
-    model = BengioMLP(3, 10, 20, direct=True, generator=seeded()).quieten()
+    model = BengioMLP(3, 10, 20, direct=True, generator=seeded()).scale_init()
     assert not model.params["W"].any()
     assert all(p.requires_grad and p.is_leaf for p in model.parameters())
 

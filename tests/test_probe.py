@@ -59,7 +59,7 @@ def layered(*activations: TensorModule, norm: bool = False, n: int = 8, gain: fl
 
 
 MODELS: dict[str, Callable[[], BengioMLP | LayeredModel]] = {
-    "BengioMLP": lambda: BengioMLP(3, 4, 8, generator=seeded()).quieten(),
+    "BengioMLP": lambda: BengioMLP(3, 4, 8, generator=seeded()).scale_init(),
     "batch norm": lambda: layered(Tanh(), Tanh(), norm=True),
 }
 OPTIMIZERS: dict[str, Callable[[Trainable], Optimizer]] = {
@@ -134,7 +134,7 @@ def test_nothing_is_left_after_the_block(name: str) -> None:
         assert "logits" not in vars(model)  # in the block either
         drawn(probe, optimizer, 5)
     assert is_clean(model, optimizer)
-    kept = [*probe.values.values(), *probe.slopes.values()]
+    kept = [*probe.values.values(), *probe.gradients.values()]
     assert kept
     assert not any(tensor.requires_grad or tensor.grad_fn for tensor in kept)
     values = dict(probe.values)
@@ -170,18 +170,18 @@ def test_no_graph_outlives_its_step_or_the_block_and_none_is_kept_if_none_is_due
     def none_is_alive(history: History) -> None:
         assert alive() == []
 
-    model = Watched(3, 4, 8, generator=seeded()).quieten()
+    model = Watched(3, 4, 8, generator=seeded()).scale_init()
     optimizer = SGD(model.parameters(), lr=0.1)
     with Probe(model, optimizer, every=2) as probe:
         source = batches(probe, NAMES)
-        train(probe, source, optimizer, steps=4, then=none_is_alive, every=1)
+        train(probe, source, optimizer, steps=4, callback=none_is_alive, every=1)
         probe.logits(next(source)[0])  # due to be read, and no step is taken
         probe.logits(next(source)[0])
         assert alive() == [4, 5]
-        train(probe, source, optimizer, steps=1, then=none_is_alive, every=1)
+        train(probe, source, optimizer, steps=1, callback=none_is_alive, every=1)
         probe.logits(next(source)[0])  # not due
         assert alive() == []
-        train(probe, source, optimizer, steps=1, then=none_is_alive, every=1)
+        train(probe, source, optimizer, steps=1, callback=none_is_alive, every=1)
         probe.logits(next(source)[0])  # due again
         assert alive() == [9]
     assert len(refs) == 10
@@ -313,7 +313,7 @@ def test_leaving_does_not_hide_an_exception_that_is_on_its_way() -> None:
 
     for error in (OSError("no power"), KeyboardInterrupt()):
         with pytest.raises(type(error)) as e, Probe(model, optimizer):
-            train(model, batches(model, NAMES), optimizer, steps=1, then=stop)
+            train(model, batches(model, NAMES), optimizer, steps=1, callback=stop)
         assert e.value is error
         assert is_clean(model, optimizer)
 
@@ -351,8 +351,8 @@ def test_of_two_probes_that_wrap_each_other_both_read(name: str, every: int) -> 
     assert inner.readings == alone.readings == outer.readings[:: 2 // every]
     assert same(inner.values, alone.values)
     assert same(outer.values, alone.values)
-    assert same(inner.slopes, alone.slopes)
-    assert same(outer.slopes, alone.slopes)
+    assert same(inner.gradients, alone.gradients)
+    assert same(outer.gradients, alone.gradients)
     assert history == drawn(plain, others, 5)  # and training is the same to the last bit
     assert same(copied(model), copied(plain))
 
@@ -454,7 +454,7 @@ def test_questions_between_the_steps_are_not_read() -> None:
         with Probe(model, optimizer, every=3) as probe:
             ask(History())
             source = batches(probe, NAMES, 8, seeded(3))
-            train(probe, source, optimizer, steps=8, then=ask, every=1)
+            train(probe, source, optimizer, steps=8, callback=ask, every=1)
         return probe
 
     asked: list[float] = []
@@ -463,7 +463,7 @@ def test_questions_between_the_steps_are_not_read() -> None:
     assert [r.step for r in quiet.readings] == [0, 3, 6]
     assert noisy.readings == quiet.readings
     assert same(noisy.values, quiet.values)
-    assert same(noisy.slopes, quiet.slopes)
+    assert same(noisy.gradients, quiet.gradients)
 
 
 def test_a_loop_by_hand_is_read_as_well() -> None:
@@ -483,7 +483,7 @@ def test_a_loop_by_hand_is_read_as_well() -> None:
     optimizer.zero_grad(set_to_none=False)  # in the memory they are in
     for name, slope in zip(probe.readings[0].flows, slopes, strict=True):
         assert slope is not None
-        assert torch.equal(probe.slopes[name], slope)
+        assert torch.equal(probe.gradients[name], slope)
 
 
 @pytest.mark.parametrize("when", ["first", "before backward", "before the step"])
@@ -513,10 +513,10 @@ def test_questions_with_gradients_in_a_step_are_not_read(name: str, when: str) -
     asked, quiet = run(when), run("never")
     assert asked.readings == quiet.readings
     assert [r.step for r in asked.readings] == [0, 1]
-    assert all(s.slope > 0 for r in asked.readings for s in r.signals.values())
+    assert all(s.gradient > 0 for r in asked.readings for s in r.signals.values())
     assert len(asked.values["logits"]) == len(X)
     assert same(asked.values, quiet.values)
-    assert same(asked.slopes, quiet.slopes)
+    assert same(asked.gradients, quiet.gradients)
 
 
 def test_of_several_batches_in_a_step_the_last_is_read() -> None:
@@ -531,7 +531,7 @@ def test_of_several_batches_in_a_step_the_last_is_read() -> None:
     logits = twin.logits(X[5:12])
     assert torch.equal(probe.values["logits"], logits)
     (slopes,) = torch.autograd.grad(F.cross_entropy(logits, Y[5:12]), logits)
-    torch.testing.assert_close(probe.slopes["logits"], slopes)
+    torch.testing.assert_close(probe.gradients["logits"], slopes)
 
 
 def test_there_is_no_reading_if_no_logits_received_a_gradient() -> None:
@@ -549,15 +549,15 @@ def test_there_is_no_reading_if_no_logits_received_a_gradient() -> None:
     with Probe(model, optimizer, every=2) as probe:
         step(model.net)  # past the probe
         assert probe.readings == []
-        assert probe.values == probe.slopes == {}
+        assert probe.values == probe.gradients == {}
         for _ in range(2):  # that step was counted
             step(probe.logits)
-        values, slopes = dict(probe.values), dict(probe.slopes)
+        values, slopes = dict(probe.values), dict(probe.gradients)
         step(model.net)
         step(model.net)
     assert [r.step for r in probe.readings] == [2]
     assert same(values, probe.values)
-    assert same(slopes, probe.slopes)
+    assert same(slopes, probe.gradients)
 
 
 def test_logits_without_gradients_are_returned_as_they_are() -> None:
@@ -605,7 +605,7 @@ class Hidden:
         self.h = activation(z)
         self.logits = self.h @ W2 + b2
         loss = F.cross_entropy(self.logits, self.Y)
-        self.slopes = torch.autograd.grad(loss, [self.h, self.logits, z])
+        self.gradients = torch.autograd.grad(loss, [self.h, self.logits, z])
         source = iter([(self.X, self.Y)])
         optimizer = SGD(self.model.parameters(), lr=0.1)
         with Probe(self.model, optimizer) as self.probe:
@@ -634,8 +634,8 @@ def test_a_signal_is_what_can_be_computed_by_hand(
     units = [unit for unit in range(12) if still[:, unit].all()]
     assert signal.stuck == pytest.approx(len(units) / 12, abs=1e-6)
     assert 0 < signal.stuck < signal.saturated < 1
-    slope = known.slopes[0].std(correction=0).item()
-    assert signal.slope == pytest.approx(slope, rel=1e-4)
+    slope = known.gradients[0].std(correction=0).item()
+    assert signal.gradient == pytest.approx(slope, rel=1e-4)
     assert slope > 1e-4
 
 
@@ -666,21 +666,21 @@ def test_one_unit_and_one_example_have_no_spread() -> None:
     assert probe.values["tanh 1"].shape == (1, 1)
     signal = probe.readings[0].signals["tanh 1"]
     assert signal.mean == probe.values["tanh 1"].item()
-    assert signal.std == signal.spread == signal.slope == 0  # and torch has nothing to warn of
-    assert probe.slopes["tanh 1"].item() != 0
+    assert signal.std == signal.spread == signal.gradient == 0  # and torch has nothing to warn of
+    assert probe.gradients["tanh 1"].item() != 0
 
 
 @pytest.mark.parametrize("activation", [torch.tanh, torch.relu])
 def test_values_and_slopes_are_those_of_autograd(activation: Callable[[Tensor], Tensor]) -> None:
     known = Hidden(activation)
-    values, slopes = known.probe.values, known.probe.slopes
+    values, slopes = known.probe.values, known.probe.gradients
     hidden = f"{activation.__name__} 1"
     assert list(values) == [hidden, "logits"]
     torch.testing.assert_close(values[hidden], known.h.detach())
     torch.testing.assert_close(values["logits"], known.logits.detach())
-    torch.testing.assert_close(slopes[hidden], known.slopes[0])
-    torch.testing.assert_close(slopes["logits"], known.slopes[1])
-    torch.testing.assert_close(slopes["net.2.bias"], known.slopes[2].sum(0))
+    torch.testing.assert_close(slopes[hidden], known.gradients[0])
+    torch.testing.assert_close(slopes["logits"], known.gradients[1])
+    torch.testing.assert_close(slopes["net.2.bias"], known.gradients[2].sum(0))
     P = known.logits.detach().softmax(1)
     onehot = F.one_hot(known.Y, len(LETTERS))
     torch.testing.assert_close(slopes["logits"], (P - onehot) / len(known.Y))
@@ -785,7 +785,7 @@ def test_what_the_optimizer_does_not_own_is_left_out() -> None:
         drawn(probe, optimizer, 1)
     assert list(probe.readings[0].flows) == ["W2"]
     assert list(probe.readings[0].signals) == ["tanh 1"]
-    assert set(probe.slopes) == {"tanh 1", "logits", "W2"}
+    assert set(probe.gradients) == {"tanh 1", "logits", "W2"}
     whole = SGD(twin.parameters(), lr=0.1)
     with Probe(twin, whole) as other:
         drawn(other, whole, 1)
@@ -805,8 +805,8 @@ def test_slopes_that_nobody_sets_to_zero_do_not_pile_up_in_the_readings() -> Non
         flow, signal = reading.flows["net.4.bias"], reading.signals["tanh 1"]
         grad = first.flows["net.4.bias"].grad
         assert flow.grad == pytest.approx(grad, rel=1e-3)
-        slope = first.signals["tanh 1"].slope
-        assert signal.slope == pytest.approx(slope, rel=1e-3)
+        slope = first.signals["tanh 1"].gradient
+        assert signal.gradient == pytest.approx(slope, rel=1e-3)
     assert first.flows["net.4.bias"].grad > 0
 
 
@@ -886,11 +886,11 @@ def test_an_activation_that_the_loss_does_not_use_has_slope_nan() -> None:
     probe = read(layered(Tanh(), Apply(unused), Tanh()))
     signals = probe.readings[0].signals
     assert list(signals) == ["tanh 1", "tanh 2", "tanh 3"]
-    assert [k for k, s in signals.items() if math.isnan(s.slope)] == ["tanh 2"]
-    assert all(signals[k].slope > 0 for k in ("tanh 1", "tanh 3"))
+    assert [k for k, s in signals.items() if math.isnan(s.gradient)] == ["tanh 2"]
+    assert all(signals[k].gradient > 0 for k in ("tanh 1", "tanh 3"))
     assert signals["tanh 2"].std > 0
     assert "tanh 2" in probe.values
-    assert "tanh 2" not in probe.slopes
+    assert "tanh 2" not in probe.gradients
 
 
 def test_an_activation_through_which_no_slopes_flow_is_left_out() -> None:
@@ -909,7 +909,7 @@ def test_a_deep_network_is_read_layer_by_layer() -> None:
     names = [f"tanh {i}" for i in range(1, 7)]
     assert [list(r.signals) for r in probe.readings] == [names] * 3
     assert list(probe.values) == [*names, "logits"]
-    assert set(probe.slopes) == {*names, "logits", *probe.readings[0].flows}
+    assert set(probe.gradients) == {*names, "logits", *probe.readings[0].flows}
     x = next(batches(twin, NAMES))[0]
     assert isinstance(twin.net, Sequential)
     seen = []
@@ -928,7 +928,7 @@ def test_a_model_without_activations_has_weights_and_logits() -> None:
     assert first.signals == second.signals == {}
     assert list(first.flows) == ["W"]
     assert list(probe.values) == ["logits"]
-    assert set(probe.slopes) == {"logits", "W"}
+    assert set(probe.gradients) == {"logits", "W"}
 
 
 def test_direct_connections_are_read() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from nnz.bigram import BigramCounts, Uniform, UnigramCounts
 from nnz.data import LETTERS, Vocabulary
 from nnz.ngram import NGramCounts
-from nnz.sample import MAX_LENGTH, adjust, draw, sample_names
+from nnz.sample import MAX_LENGTH, draw, sample_names, sampling_probs
 
 WEIGHTS = st.lists(st.floats(0, 10), min_size=2, max_size=9).filter(lambda row: sum(row) > 1e-6)
 
@@ -80,7 +80,7 @@ def test_adjusting_keeps_the_order_and_the_sum(row: list[float], temperature: fl
     probs = torch.tensor([row], dtype=torch.float64)
     probs /= probs.sum()
     k = min(k, len(row))
-    changed = adjust(probs.log(), temperature, top_k=k)
+    changed = sampling_probs(probs.log(), temperature, top_k=k)
     torch.testing.assert_close(changed.sum(1), torch.ones(1, dtype=torch.float64))
     kept = changed[0] > 0
     assert 1 <= int(kept.sum()) <= k
@@ -93,22 +93,22 @@ def test_adjusting_keeps_the_order_and_the_sum(row: list[float], temperature: fl
 def test_temperature_is_a_power_of_the_probabilities() -> None:
     probs = torch.tensor([[0.7, 0.2, 0.1]], dtype=torch.float64)
     power = probs ** (1 / 0.4)
-    torch.testing.assert_close(adjust(probs.log(), 0.4), power / power.sum())
-    torch.testing.assert_close(adjust(probs.log()), probs)
-    assert adjust(probs.log(), top_k=1).tolist() == [[1, 0, 0]]
+    torch.testing.assert_close(sampling_probs(probs.log(), 0.4), power / power.sum())
+    torch.testing.assert_close(sampling_probs(probs.log()), probs)
+    assert sampling_probs(probs.log(), top_k=1).tolist() == [[1, 0, 0]]
 
 
 @pytest.mark.parametrize("temperature", [1e-320, 1e-9, 1e9])
 def test_extreme_temperatures_stay_distributions(temperature: float) -> None:
     probs = torch.tensor([[0.7, 0.3, 0.0]], dtype=torch.float64)
-    changed = adjust(probs.log(), temperature)
+    changed = sampling_probs(probs.log(), temperature)
     assert changed[0].tolist() == pytest.approx([1, 0, 0] if temperature < 1 else [0.5, 0.5, 0], abs=1e-8)
 
 
 @pytest.mark.parametrize("temperature", [0, -1, math.inf, math.nan])
 def test_a_temperature_that_means_nothing_is_refused(temperature: float) -> None:
     with pytest.raises(ValueError, match="temperature is"):
-        adjust(torch.zeros(1, 3), temperature)
+        sampling_probs(torch.zeros(1, 3), temperature)
 
 
 @pytest.mark.parametrize("top_k", [0, -1, 28])

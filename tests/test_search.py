@@ -33,7 +33,7 @@ SPACE: dict[str, BaseDistribution] = {
 
 
 def models(n: int, n_hidden: int = 6) -> list[BengioMLP]:
-    return [BengioMLP(3, 4, n_hidden, generator=seeded(seed)).quieten() for seed in range(n)]
+    return [BengioMLP(3, 4, n_hidden, generator=seeded(seed)).scale_init() for seed in range(n)]
 
 
 def bowl(settings: dict[str, float]) -> float:
@@ -101,7 +101,7 @@ def test_rates_that_are_none_are_refused_for_many_too(rate: float) -> None:
 
 
 def network(n_hidden: int, **how: Any) -> BengioMLP:
-    return BengioMLP(3, 4, n_hidden, generator=seeded(), **how).quieten()
+    return BengioMLP(3, 4, n_hidden, generator=seeded(), **how).scale_init()
 
 
 def test_a_recipe_takes_any_alphabet() -> None:

@@ -24,7 +24,7 @@ NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "emma", "zoe", "mia"]
 
 
 def small(seed: int = 1) -> BengioMLP:
-    return BengioMLP(3, 4, 8, generator=seeded(seed)).quieten()
+    return BengioMLP(3, 4, 8, generator=seeded(seed)).scale_init()
 
 
 def copies(model: BengioMLP) -> list[Tensor]:
@@ -146,14 +146,14 @@ def test_no_steps_change_nothing() -> None:
     assert all(map(torch.equal, before, copies(model)))
 
 
-def test_it_calls_then_every_so_often_and_at_the_end() -> None:
+def test_it_calls_back_every_so_often_and_at_the_end() -> None:
     model, seen = small(), []
     train(
         model,
         batches(model, NAMES),
         SGD(model.parameters(), lr=0.1),
         steps=10,
-        then=lambda history: seen.append(len(history)),
+        callback=lambda history: seen.append(len(history)),
         every=4,
     )
     assert seen == [4, 8, 10]
@@ -177,7 +177,7 @@ def test_ctrl_c_ends_it_after_a_whole_step() -> None:
     optimizer = SGD(model.parameters(), lr=0.1)
     history = History()
     with pytest.raises(KeyboardInterrupt):
-        train(model, batches(model, NAMES), optimizer, steps=50, then=press, every=1, history=history)
+        train(model, batches(model, NAMES), optimizer, steps=50, callback=press, every=1, history=history)
     assert len(history) in (6, 7)
     assert signal.getsignal(signal.SIGINT) is before
     steps = len(history)
@@ -188,7 +188,7 @@ def test_ctrl_c_ends_it_after_a_whole_step() -> None:
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_the_last_then_comes_after_ctrl_c_as_well() -> None:
+def test_the_last_callback_comes_after_ctrl_c_as_well() -> None:
     model, calls = small(), []
 
     class Pressing(SGD):
@@ -203,7 +203,7 @@ def test_the_last_then_comes_after_ctrl_c_as_well() -> None:
             batches(model, NAMES),
             Pressing(model.parameters(), lr=0.1),
             steps=50,
-            then=lambda h: calls.append(len(h)),
+            callback=lambda h: calls.append(len(h)),
             every=1000,
         )
     assert calls == [1]
@@ -218,7 +218,7 @@ def test_where_ctrl_c_is_ignored_training_goes_on() -> None:
         batches(model, NAMES),
         SGD(model.parameters(), lr=0.1),
         steps=5,
-        then=lambda history: signal.raise_signal(signal.SIGINT),
+        callback=lambda history: signal.raise_signal(signal.SIGINT),
         every=1,
     )
     assert len(history) == 5
@@ -234,7 +234,7 @@ def test_a_second_ctrl_c_ends_it_at_once() -> None:
         signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        train(model, batches(model, NAMES), SGD(model.parameters(), lr=0.1), steps=5, then=press, every=1)
+        train(model, batches(model, NAMES), SGD(model.parameters(), lr=0.1), steps=5, callback=press, every=1)
 
 
 def test_it_can_run_outside_the_main_thread() -> None:
@@ -354,7 +354,7 @@ def test_weights_that_a_last_step_has_ruined_are_found() -> None:
                 batches(model, NAMES),
                 optimizer,
                 steps=steps,
-                then=lambda history, seen=seen: seen.append(len(history)),
+                callback=lambda history, seen=seen: seen.append(len(history)),
             )
         assert len(e.value.history) == 1
         assert seen == []  # nothing was saved

@@ -19,7 +19,7 @@ from nnz.sample import sample_names
 CHUNK = 8192  # contexts asked for at once
 
 
-def surprises(model: LanguageModel, names: Sequence[str]) -> Tensor:
+def surprisals(model: LanguageModel, names: Sequence[str]) -> Tensor:
     """Return -log P(character | context) for every character of every name, end tokens included, in nats.
 
     Args:
@@ -58,7 +58,7 @@ def nll(model: LanguageModel, names: Sequence[str]) -> float:
         >>> round(nll(Uniform(), ["emma"]), 4)  # log 27
         3.2958
     """
-    return surprises(model, names).mean().item()
+    return surprisals(model, names).mean().item()
 
 
 def bits_per_character(model: LanguageModel, names: Sequence[str]) -> float:
@@ -91,7 +91,7 @@ def unseen(names: Iterable[str], known: Iterable[str]) -> list[str]:
 def by_position(
     model: LanguageModel, names: Sequence[str]
 ) -> tuple[Tensor, Tensor]:
-    """Return the average surprise at each position of a name, and how many names have that position.
+    """Return the average surprisal at each position of a name, and how many names have that position.
 
     Position 0 is the first character. A name of l letters has positions 0 to l, the last being its end token.
 
@@ -105,7 +105,7 @@ def by_position(
     Raises:
         ValueError: names is empty or has a character that the model does not know.
     """
-    costs = surprises(model, names)
+    costs = surprisals(model, names)
     place = torch.cat([torch.arange(len(name) + 1) for name in names])  # (N,)
     counts = place.bincount()
     return place.bincount(weights=costs) / counts, counts
@@ -144,7 +144,7 @@ class Estimate:
 
 
 def by_name(model: LanguageModel, names: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Return the surprise of each whole name, and how many characters it has.
+    """Return the surprisal of each whole name, and how many characters it has.
 
     Args:
         model: any model of the contract.
@@ -157,7 +157,7 @@ def by_name(model: LanguageModel, names: Sequence[str]) -> tuple[Tensor, Tensor]
         ValueError: names is empty or has an unknown character, or the model thinks one of them impossible.
     """
     lengths = torch.tensor([len(name) + 1 for name in names])
-    costs = surprises(model, names)
+    costs = surprisals(model, names)
     totals = torch.stack([part.sum() for part in costs.split(lengths.tolist())])
     if impossible := [n for n, t in zip(names, totals, strict=True) if t.isinf()]:
         shown = f"the model gives {impossible[0]!r} probability zero"

@@ -40,7 +40,7 @@ def scores(params: Mapping[str, Tensor], contexts: Tensor) -> Tensor:
 class BengioMLP(TakesState):
     """An embedding for each character, a hidden layer of tanh, a softmax: Bengio et al. (2003), section 2.
 
-    The weights start as standard normal numbers, which is a bad start: see `quieten`.
+    The weights start as standard normal numbers, which is a bad start: see `scale_init`.
 
     Args:
         block_size: how many characters of context; the paper's n - 1.
@@ -105,7 +105,7 @@ class BengioMLP(TakesState):
         return log_softmax(self.logits(contexts))
 
     @torch.no_grad()
-    def quieten(self) -> BengioMLP:
+    def scale_init(self) -> BengioMLP:
         """Scale the first weights so that few hidden units are saturated and all characters about equally likely.
 
         Sums of n standard normal numbers spread like √n. So what enters the hidden layer is divided by √fan_in

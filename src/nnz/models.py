@@ -30,7 +30,7 @@ from nnz.wavenet import WaveNet
 
 def quiet_mlp(**given: Any) -> BengioMLP:
     """Return a network of Bengio's kind that begins nearly indifferent."""
-    return BengioMLP(**given).quieten()
+    return BengioMLP(**given).scale_init()
 
 
 def normed_mlp(

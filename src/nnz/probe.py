@@ -65,7 +65,7 @@ class Signal:
         spread: their standard deviation over the examples, the mean of all units: what tells examples apart.
         saturated: the share of them where it is flat.
         stuck: the share of units that are flat for every example of the batch; such a unit may be dead.
-        slope: the standard deviation of the gradient of the loss with respect to them; NaN if the loss does not
+        gradient: the standard deviation of the gradient of the loss with respect to them; NaN if the loss does not
             use them.
     """
 
@@ -74,7 +74,7 @@ class Signal:
     spread: float
     saturated: float
     stuck: float
-    slope: float
+    gradient: float
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Probe:
     Attributes:
         readings: one after another.
         values: the outputs of each activation in the last reading, and the "logits".
-        slopes: the gradients of the loss with respect to these, and to each parameter, by name.
+        gradients: those of the loss with respect to these, and to each parameter, by name.
 
     Raises:
         ValueError: every is below 1. On entering, if it is in its block already.
@@ -169,7 +169,7 @@ class Probe:
         self.load_state_dict = model.load_state_dict
         self.readings: list[Reading] = []
         self.values: dict[str, Tensor] = {}
-        self.slopes: dict[str, Tensor] = {}
+        self.gradients: dict[str, Tensor] = {}
         self._hooks: list[Any] = []  # in the optimizer; none outside the block
         self._steps, self._passed, self._before = 0, False, dict[str, Tensor]()
         self._seen: list[dict[str, Tensor]] = []  # of each forward pass
@@ -216,7 +216,7 @@ class Probe:
         self._before = {name: p.detach().clone() for name, p in named.items()}
         self.values = {name: v.detach() for name, v in learned[-1].items()}
         grads = ((k, v.grad) for k, v in (learned[-1] | named).items())
-        self.slopes = {k: grad.clone() for k, grad in grads if grad is not None}
+        self.gradients = {k: grad.clone() for k, grad in grads if grad is not None}
 
     @torch.no_grad()
     def after_step(self) -> None:
@@ -238,7 +238,7 @@ class Probe:
 
     def signal(self, name: str) -> Signal:
         """Return what was seen of an activation."""
-        h = self.values[name]
+        h, g = self.values[name], self.gradients.get(name, _NO_GRADIENT)
         still = flat(name.split()[0], h).flatten(0, -2)  # (examples, units)
         return Signal(
             mean=h.mean().item(),
@@ -246,11 +246,11 @@ class Probe:
             spread=h.flatten(0, -2).std(dim=0, correction=0).mean().item(),
             saturated=still.float().mean().item(),
             stuck=still.all(dim=0).float().mean().item(),
-            slope=self.slopes.get(name, _NO_GRADIENT).std(correction=0).item(),
+            gradient=g.std(correction=0).item(),
         )
 
     def flow(self, name: str, p: Tensor) -> Flow:
         """Return the sizes of a parameter before the step, of its gradient and of its change."""
         before = self._before[name]
-        sizes = (norm(x).item() for x in (before, self.slopes[name], p - before))
+        sizes = (norm(x).item() for x in (before, self.gradients[name], p - before))
         return Flow(*(size / p.numel() ** 0.5 for size in sizes))

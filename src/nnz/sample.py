@@ -51,7 +51,7 @@ def draw(probs: Tensor, generator: torch.Generator) -> Tensor:
     return (edges <= darts).sum(dim=1)
 
 
-def adjust(
+def sampling_probs(
     log_probs: Tensor, temperature: float = 1.0, top_k: int | None = None
 ) -> Tensor:
     """Return probabilities made bolder or tamer: P^(1/temperature), kept for the top_k likeliest characters.
@@ -124,20 +124,22 @@ def go_on(
         text: int64 of shape (n, T).
         answer: is given the text so far and returns the log-probabilities (n, V) of what follows.
         generator: the source of randomness.
-        temperature: see `adjust`.
-        top_k: see `adjust`.
+        temperature: see `sampling_probs`.
+        top_k: see `sampling_probs`.
 
     Returns:
         int64 of shape (n, T + characters drawn); 0 from where a row has ended.
 
     Raises:
-        ValueError: as `adjust`, or as `draw` for an answer that is no distribution. The generator is then as it
-            was.
+        ValueError: as `sampling_probs`, or as `draw` for an answer that is no distribution. The generator is then
+            as it was.
     """
     alive = torch.ones(len(text), dtype=torch.bool)
     with unmoved(generator):
         for _ in range(MAX_LENGTH):
-            chars = draw(adjust(answer(text), temperature, top_k), generator)
+            chars = draw(
+                sampling_probs(answer(text), temperature, top_k), generator
+            )
             alive &= chars != 0
             text = torch.cat([text, (chars * alive)[:, None]], dim=1)
             if not alive.any():
@@ -177,8 +179,8 @@ def sample_names(
         model: any model of the contract.
         n: how many names; they are drawn side by side, so another n gives other names.
         generator: the source of randomness; the same state gives the same names.
-        temperature: see `adjust`.
-        top_k: see `adjust`.
+        temperature: see `sampling_probs`.
+        top_k: see `sampling_probs`.
         prompt: what every name begins with; nothing by default.
 
     Returns:

@@ -145,7 +145,7 @@ def train(
     steps: int,
     schedule: Schedule | None = None,
     history: History | None = None,
-    then: Callable[[History], object] = lambda history: None,
+    callback: Callable[[History], object] = lambda history: None,
     every: int = 1000,
     show: bool | None = None,
 ) -> History:
@@ -158,8 +158,8 @@ def train(
         steps: how many steps there are to be in all.
         schedule: gives each step its learning rate; without one the optimizer keeps its own.
         history: of the steps already taken; it is added to.
-        then: called with the history every `every` steps and at the end: to measure, or to save a checkpoint.
-        every: see `then`.
+        callback: called with the history every `every` steps and at the end: to measure, or to save a checkpoint.
+        every: see `callback`.
         show: whether to show progress; by default, if somebody is looking.
 
     Returns:
@@ -170,7 +170,7 @@ def train(
             taken; but the weights are those that had this loss. Or the last step left weights that are not finite.
             The history is in the error.
         ValueError: steps is negative, every is below 1, or a learning rate is not finite and above 0.
-        KeyboardInterrupt: Ctrl-C, after a whole step and a last call of `then`; give a `history` to go on with.
+        KeyboardInterrupt: Ctrl-C, after a whole step and a last call of the callback; give a `history` to go on with.
     """
     _check_counts(steps, every)
     history = History() if history is None else history
@@ -182,7 +182,7 @@ def train(
             bar.advance(loss=loss, rate=rate)
             if stop or len(history) % every == 0 or len(history) == steps:
                 _check_weights(model, optimizer, history)
-                then(history)
+                callback(history)
     return history
 
 

@@ -144,7 +144,7 @@ def together() -> Found:
 
 def recipes() -> Found:
     """The recipes of the chapter on training, whole, each between two pieces of the lecture's loop."""
-    loop, model = PlainLoop(), BengioMLP(3, 10, 200, generator=seeded(1)).quieten()
+    loop, model = PlainLoop(), BengioMLP(3, 10, 200, generator=seeded(1)).scale_init()
     pieces = [seconds(lambda: loop(model, 1000))]
     taken: Found = {}
     for name in RUN:
@@ -161,7 +161,7 @@ def work_on_study(path: str, seed: str) -> None:
 
     def objective(settings: dict[str, Any]) -> float:
         g = seeded(1)
-        model = BengioMLP(3, 10, 30, generator=g).quieten()
+        model = BengioMLP(3, 10, 30, generator=g).scale_init()
         recipe = Recipe(settings["rate"], decay=0.1, steps=30, batch_size=512)
         return nll(recipe.fit(model, names, generator=g), dev)
 

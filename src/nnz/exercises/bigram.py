@@ -197,13 +197,13 @@ _LIKELIEST = Exercise(
     With `top_k=1` the sampler takes the likeliest character each time. Is what it writes the most probable
     word of all? Answer by a search: write `likeliest(model, n)` for a fitted `BigramCounts`, which returns
     the `n` most probable words of at least one letter, not only those in the list, as pairs of word and
-    probability, the most probable first. If there are fewer than `n`, return those. Surprises are never
+    probability, the most probable first. If there are fewer than `n`, return those. Surprisals are never
     negative, so this is a shortest path from `.` to `.`.
     """,
     hints=(
-        "The surprise of a name is a sum of surprises, one for each character and one for the end, and none "
+        "The surprisal of a name is a sum of surprisals, one for each character and one for the end, and none "
         "of them is negative. So this is a search for the shortest paths from the start to the end.",
-        "Keep unfinished names in a queue from heapq, ordered by their surprise so far, and always go on "
+        "Keep unfinished names in a queue from heapq, ordered by their surprisal so far, and always go on "
         "with the least surprising.",
         "A name is found when it comes out of the queue with its end, not when it goes in: something less "
         "surprising may still be waiting.",
@@ -225,7 +225,7 @@ _LIKELIEST = Exercise(
             edit("cost + more", 'cost + more * (char != ".")'),
         ),
         Slip("the empty name is among them; one letter is the least", edit(' and word + char != ".."', "")),
-        Slip("those are surprises, not probabilities", edit("math.exp(-cost)", "cost")),
+        Slip("those are surprisals, not probabilities", edit("math.exp(-cost)", "cost")),
         Slip(
             "shorter names come first, whatever their probability",
             edit("cost + more", "cost + more + 99"),

@@ -395,8 +395,8 @@ _CHARGE = Exercise(
         "Add-k smoothing is counting, on a list in which each pair stands k more times than in the names. "
         "What would the pairs that were put in add to the loss?",
         "The average cross-entropy is a sum over all pairs of characters: the count of the pair times its "
-        "surprise, over n. Raise each count by k, but leave n as it is.",
-        "What was added is one term for each entry of the table, all with the same factor; the surprise "
+        "surprisal, over n. Raise each count by k, but leave n as it is.",
+        "What was added is one term for each entry of the table, all with the same factor; the surprisal "
         "is that of the entry in its row.",
     ),
     inputs=(
@@ -430,7 +430,7 @@ _CHARGE = Exercise(
             "that is the mean over the rows, as if each row were one example; all of them add up",
             edit("sum()", "sum() / len(W)"),
         ),
-        Slip("the sign: surprises are positive, and so is the charge", edit("-(k / n)", "(k / n)")),
+        Slip("the sign: surprisals are positive, and so is the charge", edit("-(k / n)", "(k / n)")),
         Slip(
             "the softmax goes down the columns; each row is a distribution of its own",
             edit("log_softmax(W)", "log_softmax(W.T)"),

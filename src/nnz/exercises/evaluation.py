@@ -12,7 +12,7 @@ from torch import Tensor
 from nnz.bigram import BigramCounts, Uniform, UnigramCounts
 from nnz.contract import LanguageModel
 from nnz.data import Vocabulary, split_names, windows
-from nnz.evaluate import by_name, by_position, nll, surprises
+from nnz.evaluate import by_name, by_position, nll, surprisals
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call
 from nnz.exercises.checker.observe import RESULT, Parts
@@ -20,15 +20,15 @@ from nnz.ngram import NGramCounts
 
 
 def loss_without_first(model: LanguageModel, names: Sequence[str]) -> float:
-    """Return the mean surprise, in nats, of all but each name's first character."""
-    costs = surprises(model, names)
+    """Return the mean surprisal, in nats, of all but each name's first character."""
+    costs = surprisals(model, names)
     places = torch.cat([torch.arange(len(name) + 1) for name in names])
     return costs[places > 0].mean().item()
 
 
 def bits_for_name(model: LanguageModel, name: str) -> float:
-    """Return the total surprise of a name, its end included, in bits."""
-    return surprises(model, [name]).sum().item() / math.log(2)
+    """Return the total surprisal of a name, its end included, in bits."""
+    return surprisals(model, [name]).sum().item() / math.log(2)
 
 
 def standard_error(totals: Tensor, lengths: Tensor) -> float:
@@ -68,11 +68,11 @@ def _judging(name: str, model: tuple[str, LanguageModel], given: str | list[str]
 
 
 def _where_context(told: Callable[[Tensor], Tensor]) -> Callable[[LanguageModel, list[str]], float]:
-    """Average the surprises of the characters whose contexts are told not to be a beginning."""
+    """Average the surprisals of the characters whose contexts are told not to be a beginning."""
 
     def loss(model: LanguageModel, names: list[str]) -> float:
         X, _ = windows(names, model.block_size, model.vocabulary)
-        return surprises(model, names)[told(X)].mean().item()
+        return surprisals(model, names)[told(X)].mean().item()
 
     return loss
 
@@ -82,17 +82,17 @@ _FIRST = Exercise(
     reference=loss_without_first,
     task="""
     Some programs never score the first character of a name. Write `loss_without_first(model, names)` for any
-    model of the contract: the average surprise, in nats and as a float, of all characters, the end tokens
-    included, but the first of each name. `surprises(model, names)` from `nnz.evaluate` gives the surprises of
+    model of the contract: the average surprisal, in nats and as a float, of all characters, the end tokens
+    included, but the first of each name. `surprisals(model, names)` from `nnz.evaluate` gives the surprisals of
     all $N$ characters, float64 of shape $(N,)$, name after name. Whose loss falls more by it, the bigram's or
     the 6-gram's?
     """,
     hints=(
-        "A name of l letters has l + 1 surprises, and the first of them is left out. At which index does the "
+        "A name of l letters has l + 1 surprisals, and the first of them is left out. At which index does the "
         "next name begin?",
         "Number the characters of each name from 0, its end included, and lay these numbers end to end in a "
         "tensor of shape (N,).",
-        "Pick the surprises whose number is not 0, of all names together, and average those.",
+        "Pick the surprisals whose number is not 0, of all names together, and average those.",
     ),
     inputs=(
         _judging("loss_without_first", _BIGRAM, ["jo"]),
@@ -153,13 +153,13 @@ _BITS = Exercise(
     reference=bits_for_name,
     task="""
     Write `bits_for_name(model, name)`, the bits that an ideal code made from the model needs for one name:
-    its total surprise, the end token included, in bits, as a float and not rounded. Which of the first
+    its total surprisal, the end token included, in bits, as a float and not rounded. Which of the first
     hundred dev names is the dearest?
     """,
     hints=(
-        "surprises from nnz.evaluate takes a list of names and gives nats. The list may have one name.",
-        "A code has to send every character of the name and that it ends there, so the surprises are added.",
-        "A bit is the surprise of one of two equally likely outcomes. How many nats is that?",
+        "surprisals from nnz.evaluate takes a list of names and gives nats. The list may have one name.",
+        "A code has to send every character of the name and that it ends there, so the surprisals are added.",
+        "A bit is the surprisal of one of two equally likely outcomes. How many nats is that?",
     ),
     inputs=(
         _judging("bits_for_name", _UNIFORM, "noa"),
@@ -189,7 +189,7 @@ _BITS = Exercise(
         Slip("the first character was left out; it has to be sent too", edit(".sum()", "[1:].sum()")),
         Slip(
             "that is rounded up to whole bits; leave the fraction, which an ideal code does not waste",
-            edit("surprises(", "math.ceil(surprises("),
+            edit("surprisals(", "math.ceil(surprisals("),
             edit("math.log(2)", "math.log(2))"),
         ),
         Slip(
@@ -215,7 +215,7 @@ _ERROR = Exercise(
     label="evaluation-ex-error",
     reference=standard_error,
     task=r"""
-    The loss is a ratio, $r = \sum_i t_i / \sum_i \ell_i$, of the surprises in nats and the lengths of $n$
+    The loss is a ratio, $r = \sum_i t_i / \sum_i \ell_i$, of the surprisals in nats and the lengths of $n$
     names, ends included. Let $\rho$ be the true loss. Then
     $r - \rho = \sum_i (t_i - \rho \ell_i) / \sum_i \ell_i$, as multiplying out shows, and the terms above the
     line are independent with mean zero. The standard deviation of such a sum is that of one term times

@@ -510,7 +510,7 @@ _PAIRED = Exercise(
     task=r"""
     In [](evaluation.md) an exercise found the standard error of a loss without drawing. Write
     `paired_error(a, b, lengths)`, the same for the difference of two models on the same names, from the
-    surprise of each whole name under the one and the other: $a$ and $b$ are float64 of shape $(n,)$, in nats,
+    surprisal of each whole name under the one and the other: $a$ and $b$ are float64 of shape $(n,)$, in nats,
     and `lengths`, int64, has the characters of each name, its end included. The difference per character is
     $r = \sum_i (a_i - b_i) / \sum_i \ell_i$, and the variance of its rests, $a_i - b_i - r \ell_i$, has the
     divisor $n - 1$; the result is a float. Compare it with the bootstrap, and with what comes out if the two

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nnz.bigram import BigramCounts, Uniform
 from nnz.data import LETTERS, Vocabulary
-from nnz.evaluate import surprises
+from nnz.evaluate import surprisals
 from nnz.exercises.checker.compare import freeze, is_tensor, mismatch, same
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call
@@ -366,7 +366,7 @@ _QUIET = Exercise(
     reference=quiet_start,
     task=r"""
     This is an exercise of the lecture: what loss has a network for which all characters are equally likely,
-    and how must its first weights be scaled to begin there? `quieten` is one answer, with reasons that were
+    and how must its first weights be scaled to begin there? `scale_init` is one answer, with reasons that were
     only sketched. Write your own `quiet_start(params)`, which takes the weights of a new network, by name,
     and returns a new dict of them, scaled. All are standard normal numbers at first: `C` of shape (V,
     n_embd), `W1` (n_in, n_hidden), `b1` (n_hidden,), `W2` (n_hidden, V) and `b2` (V,), where n_in is
@@ -562,8 +562,8 @@ def _chances_case(first: list[float], second: list[float]) -> Input:
 def _models_case(read: list[str], names: list[str]) -> Input:
     models = BigramCounts(k=0.01).fit(read), Uniform()
     shown = f"a = BigramCounts(k=0.01).fit({read}) and b = Uniform() and names = {names}"
-    text = f"best_mixture(-surprises(a, names), -surprises(b, names)) where {shown}"
-    return Input(tuple(-surprises(model, names) for model in models), text)
+    text = f"best_mixture(-surprisals(a, names), -surprisals(b, names)) where {shown}"
+    return Input(tuple(-surprisals(model, names) for model in models), text)
 
 
 _MIXTURE = Exercise(
@@ -574,14 +574,14 @@ _MIXTURE = Exercise(
     better when its probabilities were mixed with those of a smoothed trigram. A mixture gives a character the
     probability $a P_1 + (1 - a) P_2$, with $a$ the share of the first model. Write
     `best_mixture(first, second)`, which takes the log-probabilities that two models gave to the characters
-    that came (`-surprises(model, names)`), finite and float64 of shape $(N,)$. Of all hundredths from 0 to 1
-    it finds the share with the least mean surprise, and returns that share and that mean in nats, two floats.
+    that came (`-surprisals(model, names)`), finite and float64 of shape $(N,)$. Of all hundredths from 0 to 1
+    it finds the share with the least mean surprisal, and returns that share and that mean in nats, two floats.
     Log-probabilities such as $-800$ must do no harm; `torch.logaddexp(a, b)` is $\log(e^a + e^b)$ without
     overflow. Then mix the lecture's network with the Kneser–Ney table.
     """,
     hints=(
         "There are 101 shares, few enough to try them all. For each of them every character has a mixed "
-        "probability, its surprise, and then there is one mean.",
+        "probability, its surprisal, and then there is one mean.",
         "The exponential of -800 is 0 in floating point, so stay with logarithms: a factor on a probability is a "
         "term added to its logarithm.",
         "torch has a function for the logarithm of a sum of two exponentials, which minds neither -800 nor the "
@@ -612,7 +612,7 @@ _MIXTURE = Exercise(
         ),
         Slip(
             "the probabilities are averaged over the characters before the logarithm is taken; each character "
-            "has a surprise of its own, and those are averaged",
+            "has a surprisal of its own, and those are averaged",
             edit(".mean(dim=1)", ".exp().mean(dim=1).log()"),
         ),
         Slip(
@@ -621,7 +621,7 @@ _MIXTURE = Exercise(
         ),
         Slip("that is the share with the largest loss, not the least", edit("argmin", "argmax")),
         Slip(
-            "a probability below the smallest float became 0, and its surprise infinite; stay with logarithms",
+            "a probability below the smallest float became 0, and its surprisal infinite; stay with logarithms",
             edit("torch.logaddexp(a, b)", "(a.exp() + b.exp()).log()"),
         ),
         Slip(
@@ -629,7 +629,7 @@ _MIXTURE = Exercise(
             edit("torch.logaddexp(a, b)", "(a.exp() + b.exp()).apply_(math.log)"),
         ),
         Slip(
-            "that is the sum of the surprises; their mean is asked for",
+            "that is the sum of the surprisals; their mean is asked for",
             edit("losses[best].item()", "losses[best].item() * len(first)"),
         ),
         Slip(
@@ -637,7 +637,7 @@ _MIXTURE = Exercise(
             edit("losses[best].item()", "losses[best].item() / math.log(2)"),
         ),
         Slip(
-            "that is the mean log-probability, which is negative; the surprise has the opposite sign",
+            "that is the mean log-probability, which is negative; the surprisal has the opposite sign",
             edit("losses[best].item()", "-losses[best].item()"),
         ),
         Slip("the share is in per cent; give it as a number from 0 to 1", edit("best / 100", "best")),

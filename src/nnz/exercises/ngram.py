@@ -25,8 +25,8 @@ def trigram_loss(names: Sequence[str]) -> float:
     texts = [f"..{name}." for name in names]
     grams = Counter(t[i : i + 3] for t in texts for i in range(len(t) - 2))
     contexts = Counter(gram[:2] for gram in grams.elements())
-    surprises = [n * math.log(contexts[gram[:2]] / n) for gram, n in grams.items()]
-    return sum(surprises) / grams.total()
+    surprisals = [n * math.log(contexts[gram[:2]] / n) for gram, n in grams.items()]
+    return sum(surprisals) / grams.total()
 
 
 def best_k(
@@ -85,7 +85,7 @@ _TRIGRAM = Exercise(
         "letters has five of them.",
         "The probability of a trigram's last character is the count of the trigram as a share of all the "
         "trigrams that begin with the same two. A second Counter can hold those sums.",
-        "A trigram that occurs n times is predicted n times, so its surprise enters n times. At the end divide "
+        "A trigram that occurs n times is predicted n times, so its surprisal enters n times. At the end divide "
         "by the number of predictions.",
     ),
     inputs=(call(["ab", "ac"]), call(["an", "ana", "nan"]), call(["emma", "ava", "eva", "mia", "ave"])),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nnz.data import load_names, split_names, windows
-from nnz.evaluate import Estimate, by_name, nll, resample, surprises
+from nnz.evaluate import Estimate, by_name, nll, resample, surprisals
 from nnz.exercises.checker.calling import exception_text, random_state_kept, reader_lines
 from nnz.exercises.checker.compare import describe, is_tensor, kind
 from nnz.exercises.checker.exercise import Exercise
@@ -86,7 +86,7 @@ def table_of(names: tuple[str, ...]) -> KneserNey:
 
 @cache
 def table_totals(train: tuple[str, ...], dev: tuple[str, ...]) -> Tensor:
-    """Return the surprise of each name of `dev` under the table that was fitted to `train`."""
+    """Return the surprisal of each name of `dev` under the table that was fitted to `train`."""
     totals, _ = by_name(table_of(train), dev)
     return totals
 
@@ -214,7 +214,7 @@ def judge(model: Any, train: Sequence[str], dev: Sequence[str]) -> Judged:
         check_contract(model, dev)
     except Breach as breach:
         return Judged(shown, breach.verdict, (breach.says,))
-    costs = surprises(model, dev)
+    costs = surprisals(model, dev)
     if not bool(costs.isfinite().all()):
         says = "it gives a name of the dev set probability zero, so its loss is infinite"
         return Judged(shown, IMPOSSIBLE, (says,))
@@ -228,10 +228,10 @@ def judge(model: Any, train: Sequence[str], dev: Sequence[str]) -> Judged:
 
 
 def difference(costs: Tensor, train: Sequence[str], dev: Sequence[str]) -> Estimate:
-    """Return the loss that these surprises make, less that of the table, as `paired_difference` would have it.
+    """Return the loss that these surprisals make, less that of the table, as `paired_difference` would have it.
 
     Args:
-        costs: the surprise of each character of `dev` under the model, float64 of shape (N,).
+        costs: the surprisal of each character of `dev` under the model, float64 of shape (N,).
         train: what the table is fitted to.
         dev: the names, at least 2.
     """

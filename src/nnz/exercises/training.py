@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from nnz.bigram import UnigramCounts
 from nnz.data import load_names, split_names, windows
-from nnz.evaluate import nll, surprises
+from nnz.evaluate import nll, surprisals
 from nnz.exercises.checker.compare import describe
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call
@@ -67,7 +67,7 @@ def averaged_log_probs(log_probs: Sequence[Tensor]) -> Tensor:
 def beat_the_table(names: Sequence[str]) -> BengioMLP:
     """Return a small model that beats every add-k table fitted to the same names."""
     generator = seeded(1)
-    model = BengioMLP(3, 10, 40, generator=generator).quieten()
+    model = BengioMLP(3, 10, 40, generator=generator).scale_init()
     recipe = Recipe(rate=0.1, decay=0.5, steps=60)
     return recipe.fit(model, names, generator=generator)
 
@@ -572,7 +572,7 @@ def _verdict(model: Any, names: Sequence[str], count: int, loss: float) -> str:
     nothing = math.log(len(model.vocabulary))
     contexts, _ = windows(_SET_ASIDE, model.block_size, model.vocabulary)
     totals = model.log_probs(contexts).exp().sum(dim=1)
-    costs = surprises(model, names)
+    costs = surprisals(model, names)
     lengths = torch.tensor([len(name) + 1 for name in names])
     by_name = torch.repeat_interleave(lengths).bincount(weights=costs) / lengths
     cases = {
@@ -643,7 +643,7 @@ _BEAT = Exercise(
             "numbers and too few steps to unlearn them, or with a rate that is far too high",
             edit("rate=0.1", "rate=0.03"),
             edit("steps=60", "steps=8"),
-            edit(".quieten()", ""),
+            edit(".scale_init()", ""),
         ),
         Slip(
             "the network has too many hidden units or too long embeddings; smaller ones are enough here",

@@ -11,7 +11,7 @@ from nnz.contract import LanguageModel
 from nnz.data import load_names, split_names
 from nnz.dilated import CausalStack, DilatedWaveNet
 from nnz.experiments import scaled
-from nnz.experiments.judging import judged, learned, losses, mixed, surprises
+from nnz.experiments.judging import judged, learned, losses, mixed, surprisals
 from nnz.gated import GatedWaveNet
 from nnz.ngram import KneserNey
 from nnz.packed import packed_batches
@@ -77,7 +77,7 @@ def parts(seed: int) -> dict[str, float]:
     for variant in VARIANTS:
         model = small(variant, seed)
         descend(model, seed, epochs=2, rate=0.01)
-        found[variant] = surprises(model, dev).mean().item()
+        found[variant] = surprisals(model, dev).mean().item()
     return found
 
 
@@ -90,9 +90,9 @@ def beside_counts(model: LanguageModel) -> dict[str, float]:
     """Return the losses of a network, of the counts, and of half of each, and how alike they are surprised."""
     names, dev, test = split_names(load_names())
     table = KneserNey(order=6, discount=0.85).fit(names)
-    ours, counts = ([surprises(m, n) for n in (dev, test)] for m in (model, table))
+    ours, counts = ([surprisals(m, n) for n in (dev, test)] for m in (model, table))
     halves = [mixed(pair, [0.5, 0.5]) for pair in zip(ours, counts, strict=True)]
-    found = {"train": surprises(model, names).mean().item(), **losses(*ours)}
+    found = {"train": surprisals(model, names).mean().item(), **losses(*ours)}
     for name, costs in (("counts", counts), ("mixed", halves)):
         found |= {f"{name} {key}": x for key, x in losses(*costs).items()}
     found["correlation"] = torch.corrcoef(torch.stack([ours[0], counts[0]]))[

@@ -1,4 +1,4 @@
-"""How the models of the book are judged: by all their surprises, computed once."""
+"""How the models of the book are judged: by all their surprisals, computed once."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def learned(name: str, seed: int) -> LanguageModel:
     return fit(name, names, generator=g, effort=scaled(1000, names) / 1000)
 
 
-def surprises(model: LanguageModel, names: Sequence[str]) -> Tensor:
-    """Return what `nnz.evaluate.surprises` does, from whole names where a model can read them."""
+def surprisals(model: LanguageModel, names: Sequence[str]) -> Tensor:
+    """Return what `nnz.evaluate.surprisals` does, from whole names where a model can read them."""
     if isinstance(model, Mixture):
         return mixed(
-            [surprises(part, names) for part in model.models], model.shares
+            [surprisals(part, names) for part in model.models], model.shares
         )
     if isinstance(model, CausalStack):
         parts = [names[i : i + AT_ONCE] for i in range(0, len(names), AT_ONCE)]
         return torch.cat([along(model, part) for part in parts])
-    return evaluate.surprises(model, names)
+    return evaluate.surprisals(model, names)
 
 
 @torch.no_grad()
 def along(model: CausalStack, names: Sequence[str]) -> Tensor:
-    """Return the surprises of a stack at each character of packed names, float64."""
+    """Return the surprisals of a stack at each character of packed names, float64."""
     batch, targets = pack(names, model.vocabulary)
     with evaluating(model):
         return F.cross_entropy(
@@ -52,7 +52,7 @@ def along(model: CausalStack, names: Sequence[str]) -> Tensor:
 
 
 def mixed(costs: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
-    """Return the surprises of a mixture from those of its parts: -log Σ share · exp(-cost)."""
+    """Return the surprisals of a mixture from those of its parts: -log Σ share · exp(-cost)."""
     logs = [
         math.log(share) - cost for share, cost in zip(shares, costs, strict=True)
     ]
@@ -82,4 +82,4 @@ def losses(on_dev: Tensor, on_test: Tensor) -> dict[str, float]:
 def judged(model: LanguageModel) -> dict[str, float]:
     """Return the losses of a model."""
     _, dev, test = split_names(load_names())
-    return losses(surprises(model, dev), surprises(model, test))
+    return losses(surprisals(model, dev), surprisals(model, test))

@@ -51,7 +51,7 @@ def pair(n_hidden: int, seed: int, rate: float = 0.5) -> dict[str, float]:
     losses = {}
     for direct in (False, True):
         generator = torch.Generator().manual_seed(seed)
-        model = BengioMLP(3, 10, n_hidden, direct, generator=generator).quieten()
+        model = BengioMLP(3, 10, n_hidden, direct, generator=generator).scale_init()
         batches = torch.Generator().manual_seed(100 + seed)
         descend(
             model,
@@ -84,7 +84,7 @@ def placed(
     """Return the points of a network before and after training, and its dev loss."""
     names, dev, _ = split_names(load_names())
     generator = torch.Generator().manual_seed(seed)
-    model = BengioMLP(3, n_embd, 100, generator=generator).quieten()
+    model = BengioMLP(3, n_embd, 100, generator=generator).scale_init()
     model.params["C"].requires_grad_(not frozen)
     before = model.state_dict()["C"].clone()
     steps = scaled(4000, names)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from nnz.data import load_names, split_names
-from nnz.evaluate import nll, surprises, unseen
+from nnz.evaluate import nll, surprisals, unseen
 from nnz.experiments import scaled
 from nnz.mlp import BengioMLP
 from nnz.ngram import KneserNey
@@ -68,7 +68,7 @@ SPACE = {
 def descended(way: str, rate: float, seed: int) -> float:
     """Return the dev loss of the lecture's network after 1,500 steps of 128 windows, or where it exploded."""
     names, dev, _ = split_names(load_names())
-    model = BengioMLP(3, 10, 200, generator=seeded(seed)).quieten()
+    model = BengioMLP(3, 10, 200, generator=seeded(seed)).scale_init()
     source = batches(model, names, 128, seeded(10 + seed))
     optimizer = OTHERS.get(way, plain)(model.parameters())
     steps = scaled(1500, names)
@@ -98,7 +98,7 @@ def short_run(settings: dict[str, Any]) -> float:
     """Return the dev loss of a network with these settings and all the room there is, after a short run."""
     names, dev, _ = split_names(load_names())
     n_embd, g = settings["n_embd"], seeded(1)
-    model = BengioMLP(3, n_embd, room(n_embd), generator=g).quieten()
+    model = BengioMLP(3, n_embd, room(n_embd), generator=g).scale_init()
     recipe = Recipe(
         settings["rate"], settings["decay"], scaled(300, names), batch_size=512
     )
@@ -145,7 +145,7 @@ def fitted(name: str, seed: int) -> BengioMLP:
     sizes, recipe = RECIPES[name]
     model = BengioMLP(*sizes, generator=g)
     if name != "lecture":
-        model.quieten()
+        model.scale_init()
     effort = scaled(1000, names) / 1000
     return recipe.fit(model, names, generator=g, effort=effort)
 
@@ -169,7 +169,7 @@ def recipes(seed: int) -> dict[str, float]:
 
 
 def averaged(costs: Tensor) -> Tensor:
-    """Return the surprises, (N,), of the average of the probabilities of M models with surprises (M, N)."""
+    """Return the surprisals, (N,), of the average of the probabilities of M models with surprisals (M, N)."""
     return math.log(len(costs)) - (-costs).logsumexp(dim=0)
 
 
@@ -180,8 +180,8 @@ def ensemble(seed: int) -> dict[str, float]:
     table = KneserNey(order=6, discount=0.85).fit(names)
     found: dict[str, float] = {}
     for key, some in {"dev": dev, "test": test}.items():
-        theirs = surprises(table, some)
-        costs = torch.stack([surprises(net, some) for net in nets])  # (3, N)
+        theirs = surprisals(table, some)
+        costs = torch.stack([surprisals(net, some) for net in nets])  # (3, N)
         three, half = averaged(costs), averaged(torch.stack([costs[0], theirs]))
         both = averaged(torch.stack([three, theirs]))
         parts = {"table": theirs, "one": costs[0], "three": three}

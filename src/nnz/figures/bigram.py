@@ -54,17 +54,17 @@ def probability_heat(probs: Tensor, chars: Sequence[str]) -> Figure:
     return figure
 
 
-def surprise_steps(names: Sequence[str], surprises: Sequence[Sequence[float]], uniform: float) -> Figure:
+def surprise_steps(names: Sequence[str], surprisals: Sequence[Sequence[float]], uniform: float) -> Figure:
     """Draw, for each name, what each of its characters cost in nats; the last bar is the end token."""
     figure, row = new_figure(NORMAL, 2.7, ncols=len(names), sharey=True, squeeze=False)
-    for axes, name, surprise in zip(row[0], names, surprises, strict=True):
+    for axes, name, surprisal in zip(row[0], names, surprisals, strict=True):
         labels = [*name, "."]
-        axes.bar(range(len(labels)), surprise, color=PALETTE["blue"], width=0.75)
+        axes.bar(range(len(labels)), surprisal, color=PALETTE["blue"], width=0.75)
         axes.axhline(uniform, color=PALETTE["orange"], linewidth=1.5, linestyle="--")
         axes.set_xticks(range(len(labels)), labels, fontsize=10)
         axes.set_title(name)
         axes.tick_params(length=0)
-    row[0][0].set_ylabel("surprise (nats)")
+    row[0][0].set_ylabel("surprisal (nats)")
     return figure
 
 

@@ -57,7 +57,7 @@ def activations(networks: Mapping[str, Tensors]) -> Figure:
     return _by_layer(plots, np.linspace(-1, 1, 61), "activation", 3)
 
 
-def slopes(networks: Mapping[str, Tensors]) -> Figure:
+def gradients(networks: Mapping[str, Tensors]) -> Figure:
     """Draw how the slopes at the activations are distributed, a plot for each network."""
     plots = {name: _hidden(values) for name, values in networks.items()}
     width = 3 * max(float(layers[-1].std()) for layers in plots.values())
@@ -81,7 +81,7 @@ def by_depth(lines: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def weight_slopes(tensors: Tensors) -> Figure:
+def weight_gradients(tensors: Tensors) -> Figure:
     """Draw how the slopes of each weight matrix are distributed."""
     figure, axes = new_figure(NORMAL, 3.4)
     width = 2 * max(float(values.std()) for values in tensors.values())
@@ -161,8 +161,8 @@ def vitals(probe: Probe, lines: Mapping[str, Sequence[float]]) -> Figure:
     top.plot(layers, shares, "s--", color=PALETTE["orange"], label="saturated, last")
     top.set_ylim(0, 1.05)
     top.set_ylabel("activations")
-    middle.plot(layers, [s.slope for s in first], "^:", color=green, mfc="none", label="first")
-    middle.plot(layers, [s.slope for s in last], "^-", color=green, label="last")
+    middle.plot(layers, [s.gradient for s in first], "^:", color=green, mfc="none", label="first")
+    middle.plot(layers, [s.gradient for s in last], "^-", color=green, label="last")
     middle.set_yscale("log")
     middle.set_ylim(1e-6, 2e-2)
     middle.set_ylabel("spread of\nthe slopes")

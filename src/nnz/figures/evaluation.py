@@ -14,11 +14,11 @@ HATCHES = ["", "////"]
 
 
 def positions(curves: Mapping[str, Sequence[float]], counts: Sequence[int]) -> Figure:
-    """Draw the average surprise at each position of a name, and below it how many names have that position."""
+    """Draw the average surprisal at each position of a name, and below it how many names have that position."""
     figure, (top, bottom) = new_figure(NORMAL, 4.0, nrows=2, sharex=True, height_ratios=[3, 1])
     for (label, values), style in zip(curves.items(), MARKERS, strict=False):
         top.plot(range(1, len(values) + 1), values, style, markersize=5, label=label)
-    top.set_ylabel("surprise (nats)")
+    top.set_ylabel("surprisal (nats)")
     top.set_ylim(bottom=0)
     top.legend()
     bottom.bar(range(1, len(counts) + 1), counts, color=PALETTE["blue"])
