@@ -170,7 +170,7 @@ def train(
             taken; but the weights are those that had this loss. Or the last step left weights that are not finite.
             The history is in the error.
         ValueError: steps is negative, every is below 1, or a learning rate is not finite and above 0.
-        KeyboardInterrupt: Ctrl-C, after a whole step and a last call of the callback; give a `history` to go on with.
+        KeyboardInterrupt: Ctrl-C, after a whole step and a last callback; give a `history` to go on with.
     """
     _check_counts(steps, every)
     history = History() if history is None else history
