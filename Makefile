@@ -44,6 +44,7 @@ record: venv  ## run an experiment for ten seeds: NAME=… (VERIFY=1 runs one, t
 lint: venv  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 
 format: venv  ## put the code in the house's format
