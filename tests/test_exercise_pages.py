@@ -54,6 +54,14 @@ It can be drawn.
 """
 
 
+@pytest.mark.parametrize("chapter", CONTENTS)
+def test_no_cell_checks_an_answer_that_the_tests_check(chapter: str, root: Path) -> None:
+    """But for that of `beat`, whose numbers the text goes on to discuss."""
+    page = (root / "book" / f"{chapter}.md").read_text(encoding="utf-8")
+    checked = re.findall(r"^ex\.(\w+)\.check\(ex\.\1\.reference\)", page, re.MULTILINE)
+    assert set(checked) <= {"beat"}
+
+
 def built(folder: Path, root: Path, page: str) -> tuple[str, str]:
     """Build a page of that text with Sphinx; return its HTML and what was warned of."""
     from io import StringIO

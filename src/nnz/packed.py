@@ -70,9 +70,8 @@ def pack(
         ([0, 0, 1, 2, 2], [0, 1, 2, 3, 0, 1, 2, 4])
     """
     X, Y = windows(names, 1, vocabulary)
-    number: dict[
-        str, int
-    ] = {}  # of each beginning, in the order in which they come
+    # Of each beginning, in the order in which they come.
+    number: dict[str, int] = {}
     rows = torch.tensor(
         [
             number.setdefault(name[:length], len(number))

@@ -21,16 +21,12 @@ from nnz.data import tally, windows
 from nnz.plumbing.progress import Bar, interrupt_kept
 from nnz.plumbing.undo import note, unmoved
 
-EXPLODED = (
-    4.0  # times the first loss, or times that of a blind guess, whichever is larger
-)
-
-Batch = tuple[
-    Any, Tensor
-]  # what the model's logits take; and targets, as F.cross_entropy takes them
-Schedule = Callable[
-    [int], float
-]  # from the number of a step, from 0, to its learning rate
+# Times the first loss, or times that of a blind guess, whichever is larger.
+EXPLODED = 4.0
+# What the model's logits take; and targets, as F.cross_entropy takes them.
+Batch = tuple[Any, Tensor]
+# From the number of a step, counted from 0, to its learning rate.
+Schedule = Callable[[int], float]
 
 
 class Trainable(LanguageModel, Protocol):

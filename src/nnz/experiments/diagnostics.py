@@ -82,9 +82,8 @@ def twenty(seed: int) -> dict[str, float]:
             f"gain {g}{kind}": end for g, end in zip(names, ends, strict=True)
         }
     alone = [deep(3.0, hidden=20, seed=seed)]
-    last = (
-        f"net.{2 + 2 * 20}."  # after the embedding and the flattening, two for each
-    )
+    # After the embedding and the flattening, two for each.
+    last = f"net.{2 + 2 * 20}."
     end = run(alone, descent(rate), steps, seed, learn=lambda name: last in name)
     return found | {"gain 3 last only": end.item()}
 
