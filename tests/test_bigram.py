@@ -18,10 +18,11 @@ from nnz.bigram import BigramCounts, Uniform, UnigramCounts
 from nnz.bigram_net import BigramNet
 from nnz.data import LETTERS, Vocabulary, load_names, tally, windows
 from nnz.evaluate import nll
-from nnz.ngram import AdditiveTrigramNet, NGramCounts, TrigramNet
+from nnz.ngram import NGramCounts
 from nnz.plumbing.datasets import Source
 from nnz.sample import seeded
 from nnz.softmax import cross_entropy, log_softmax
+from nnz.trigram_net import AdditiveTrigramNet, TrigramNet
 
 NAMES = st.lists(st.text(string.ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=8)
 

@@ -17,15 +17,9 @@ from nnz.evaluate import bits_per_character, bootstrap, by_position, novelty
 from nnz.gated import GatedWaveNet
 from nnz.hand_mlp import HandMLP
 from nnz.layers import TensorModule
-from nnz.ngram import (
-    AbsoluteDiscounting,
-    AdditiveTrigramNet,
-    JelinekMercer,
-    KneserNey,
-    NGramCounts,
-    TrigramNet,
-)
+from nnz.ngram import AbsoluteDiscounting, JelinekMercer, KneserNey, NGramCounts
 from nnz.sample import sample_names
+from nnz.trigram_net import AdditiveTrigramNet, TrigramNet
 from nnz.wavenet import WaveNet
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import string
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -20,19 +22,19 @@ from nnz.data import LETTERS, Vocabulary, load_names, split_names, tally, window
 from nnz.evaluate import nll
 from nnz.ngram import (
     AbsoluteDiscounting,
-    AdditiveTrigramNet,
     Interpolated,
     JelinekMercer,
     KneserNey,
     NGramCounts,
     NGramTable,
-    TrigramNet,
+    counted,
     grams_of,
     keys_of,
 )
 from nnz.plumbing.datasets import Source
 from nnz.sample import sample_names, seeded
 from nnz.softmax import log_softmax
+from nnz.trigram_net import AdditiveTrigramNet, TrigramNet
 
 NAMES = st.lists(st.text("abz", min_size=1, max_size=6), min_size=1, max_size=8)
 SMOOTHED: dict[str, Callable[[int], NGramCounts | Interpolated]] = {
@@ -41,6 +43,10 @@ SMOOTHED: dict[str, Callable[[int], NGramCounts | Interpolated]] = {
     "discounting": lambda order: AbsoluteDiscounting(order, 0.8),
     "Kneser-Ney": lambda order: KneserNey(order, 0.85),
 }
+
+
+def table_of(names: list[str], order: int) -> NGramTable:
+    return NGramTable(*counted(grams_of(names, order), 27), 27)
 
 
 def context(text: str, block_size: int) -> Tensor:
@@ -67,7 +73,7 @@ def test_the_table_holds_what_a_counter_counts(names: list[str], order: int) -> 
         text = "." * (order - 1) + name + "."
         for i in range(len(name) + 1):
             counter[text[i : i + order - 1]][text[i + order - 1]] += 1
-    table = NGramTable(grams_of(names, order), 27)
+    table = table_of(names, order)
     assert len(table.keys) == len(counter)
     assert (table.keys.diff() > 0).all()
     for before, after in counter.items():
@@ -76,7 +82,7 @@ def test_the_table_holds_what_a_counter_counts(names: list[str], order: int) -> 
 
 
 def test_a_context_that_never_occurred_has_a_row_of_zeros() -> None:
-    table = NGramTable(grams_of(["ann"], 3), 27)
+    table = table_of(["ann"], 3)
     for text in ("zz", "aa", "nz"):  # after the last key, and between keys
         assert table.rows(context(text, 2)).sum() == 0
     assert table.rows(torch.zeros(0, 2, dtype=torch.int64)).shape == (0, 27)
@@ -167,14 +173,14 @@ def test_kneser_ney_is_what_the_recipe_says(names: list[str], order: int, discou
 def test_shorter_tables_count_contexts_and_not_occurrences() -> None:
     """In san francisco, francisco is frequent and follows one word: here n, always after a, and y after two."""
     names = ["an", "an", "an", "by", "cy"]
-    frequent, counted = AbsoluteDiscounting(2, 0.5), KneserNey(2, 0.5)
-    row = frequent.fit(names).tables[0].counts[0]
+    frequent, continued = AbsoluteDiscounting(2, 0.5), KneserNey(2, 0.5)
+    row = frequent.fit(names).tables[0].rows(torch.zeros(1, 0, dtype=torch.int64))[0]
     assert row[[index("n"), index("y")]].tolist() == [3, 2]
-    row = counted.fit(names).tables[0].counts[0]
+    row = continued.fit(names).tables[0].rows(torch.zeros(1, 0, dtype=torch.int64))[0]
     assert row[[index("n"), index("y")]].tolist() == [1, 2]
     unseen = context("z", 1)
     assert frequent.log_probs(unseen)[0, index("n")] > frequent.log_probs(unseen)[0, index("y")]
-    assert counted.log_probs(unseen)[0, index("n")] < counted.log_probs(unseen)[0, index("y")]
+    assert continued.log_probs(unseen)[0, index("n")] < continued.log_probs(unseen)[0, index("y")]
 
 
 def test_the_continuation_counts_keep_the_marginals(sample: list[str]) -> None:
@@ -290,14 +296,14 @@ def test_order_eight_is_small(sample: list[str]) -> None:
     train, dev, _ = split_names(load_names())
     model = KneserNey(8, 0.85).fit(train)
     assert math.isfinite(nll(model, dev))
-    size = sum(t.keys.nbytes + t.counts.nbytes for t in model.tables)
+    size = sum(t.keys.nbytes + t.starts.nbytes + t.grams.nbytes + t.times.nbytes for t in model.tables)
     assert size < 200e6
 
 
-@pytest.mark.parametrize("order", [0, -1, 14, 100])
+@pytest.mark.parametrize("order", [0, -1])
 def test_an_order_out_of_range_is_refused(order: int) -> None:
     for make in SMOOTHED.values():
-        with pytest.raises(ValueError, match=rf"order is {order}; it counts .* 1 to 13"):
+        with pytest.raises(ValueError, match=rf"order is {order}; it counts .* so 1 or more"):
             make(order)
 
 
@@ -310,20 +316,45 @@ def test_interpolation_gives_the_longer_context_the_weight() -> None:
     assert row[index("n")].item() == pytest.approx(0.9 * 2 / 3 + 0.1 * unigram)
 
 
-def test_an_alphabet_of_two_allows_sixty_three_characters() -> None:
-    vocabulary = Vocabulary(["a"])
-    assert NGramCounts(63, vocabulary=vocabulary).block_size == 62
-    with pytest.raises(ValueError, match=r"order is 64; it counts .* so 1 to 63"):
-        NGramCounts(64, vocabulary=vocabulary)
+@pytest.mark.parametrize("make", SMOOTHED.values(), ids=SMOOTHED)
+def test_contexts_of_any_length_are_told_apart(make: Callable[[int], Any]) -> None:
+    """27^13 is below 2^63, 27^14 is not; the names differ in the first character of a long context."""
+    names = ["a" + "z" * 20 + "b", "c" + "z" * 20 + "d"]
+    for order in (13, 14, 22, 64, 100):
+        model = make(order).fit(names)
+        asked = torch.cat([context(name[:21][1 - order :], order - 1) for name in names])
+        first, second = model.log_probs(asked)
+        if order > 21:  # the context reaches the first character
+            assert first[index("b")] > first[index("d")]
+            assert second[index("b")] < second[index("d")]
+        else:
+            assert torch.equal(first, second)
 
 
-def test_the_largest_order_has_keys_of_its_own() -> None:
-    """27^13 is below 2^63; one more digit would wrap round and mix contexts up."""
-    name = "zzzzzzzzzzzzz"
-    model = NGramCounts(13).fit([name])
-    assert (model.table.keys >= 0).all()
-    assert len(model.table.keys) == 14 - 1
-    assert NGramCounts(20, vocabulary=Vocabulary(["ab"])).block_size == 19
+def test_a_hash_stands_for_the_digits_where_these_do_not_fit() -> None:
+    generator = torch.Generator().manual_seed(1)
+    rows = torch.randint(5000, (200_000, 6), generator=generator).unique(dim=0)  # 5000^6 is above 2^63
+    assert len(keys_of(rows, 5000).unique()) == len(rows)
+    even = torch.randint(
+        4096, (100_000, 8), generator=generator
+    )  # 2^96: a base of 2^12 would forget the first
+    even[1::2] = even[::2]
+    even[1::2, 0] = (even[1::2, 0] + 1) % 4096
+    assert len(keys_of(even, 4096).unique()) == len(even.unique(dim=0))
+
+
+def test_an_alphabet_of_thousands_is_counted_as_one_of_27_is() -> None:
+    """The same names, whose letters have other numbers in a large alphabet: the same losses, but for 1/V."""
+    letters = [chr(0x4E00 + i) for i in range(3000)]
+    names = ["".join(letters[(7 * i + k * k) % 3000] for k in range(2 + i % 3)) for i in range(200)]
+    large = Vocabulary(letters)
+    assert len(large) == 3001
+    six = KneserNey(6, 0.85, large).fit(names)
+    probs = six.log_probs(torch.tensor([large.encode(("." * 5 + names[3][:1])[-5:])])).exp()
+    assert probs.sum().item() == pytest.approx(1)
+    assert nll(six, names) < 0.5 * math.log(3001)
+    held = sum(x.nbytes for table in six.tables for x in table.state_dict().values())
+    assert held < 2**18  # and not hundreds of rows of 3001 numbers for each order
 
 
 @pytest.mark.parametrize("order", [2.0, "3", None, True])
@@ -333,13 +364,25 @@ def test_an_order_that_is_no_whole_number_is_refused(order: object) -> None:
             make(order)
 
 
-def test_grams_that_would_not_fit_their_keys_are_refused() -> None:
-    """Fourteen characters make keys that wrap round, silently; so the function that makes them refuses too."""
-    assert len(grams_of(["emma"], 13)) == 5
-    with pytest.raises(ValueError, match="order is 14; it counts"):
-        grams_of(["emma"], 14)
+def test_grams_are_rows_of_characters() -> None:
+    assert grams_of(["ab"], 3).tolist() == [[0, 0, 1], [0, 1, 2], [1, 2, 0]]
+    assert grams_of(["emma"], 14).shape == (5, 14)
     with pytest.raises(TypeError, match=r"order must be a whole number, got 2\.5"):
         grams_of(["emma"], 2.5)
+
+
+@given(NAMES, st.integers(1, 5), st.sampled_from([27, 10**6]))
+def test_grams_are_counted_and_those_of_a_context_stand_together(
+    names: list[str], order: int, V: int
+) -> None:
+    """With 27 characters by their digits; as if of a million, from order 4 on by their hash."""
+    grams = grams_of(names, order)
+    found, times = counted(grams, V)
+    assert Counter(map(tuple, grams.tolist())) == dict(
+        zip(map(tuple, found.tolist()), times.tolist(), strict=True)
+    )
+    runs = [key for key, _ in itertools.groupby(found[:, :-1].tolist())]
+    assert len(runs) == len({tuple(run) for run in runs})
 
 
 @pytest.mark.parametrize("k", [-1, -1e-9, math.inf, math.nan])

@@ -10,52 +10,121 @@ from collections.abc import Mapping, Sequence
 from typing import Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from nnz.bigram_net import BigramNet
 from nnz.contract import check_contexts
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.plumbing.tensors import check_counts, numbered, parts_of
 
+HASH = 6364136223846793005  # odd; the multiplier of Knuth's MMIX
 
-def keys_of(contexts: Tensor, V: int) -> Tensor:
-    """Return each row of characters as one number, its digits in base V.
+
+def keys_of(rows: Tensor, V: int) -> Tensor:
+    """Return each row of characters as one number: its digits in base V, or a hash where they are too many.
+
+    As long as V^n is below 2^63 different rows have different keys. Beyond that the base is `HASH`, and the number
+    is taken modulo 2^64; then two rows have the same key with a chance of about one in 10^19.
 
     Args:
-        contexts: int64 of shape (B, n) with entries from 0 to V - 1, and V^n below 2^63.
+        rows: int64 of shape (B, n) with entries from 0 to V - 1.
         V: the number of characters.
 
     Returns:
-        int64 of shape (B,); different rows have different keys.
+        int64 of shape (B,).
 
     Example:
         >>> keys_of(torch.tensor([[1, 0, 2]]), 10)
         tensor([102])
     """
-    keys = torch.zeros(len(contexts), dtype=torch.int64)
-    for column in contexts.T:
-        keys = keys * V + column
+    base = V if V ** rows.shape[1] < 2**63 else HASH
+    keys = torch.zeros(len(rows), dtype=torch.int64)
+    for column in rows.T:
+        keys = keys * base + column  # integers of torch wrap round
     return keys
 
 
-class NGramTable:
-    """How often each character follows each context, with a row for those contexts alone that occur.
+def grams_of(
+    names: Sequence[str], order: int, vocabulary: Vocabulary = LETTERS
+) -> Tensor:
+    """Return every n-gram of that order: each character of each name with those before it.
 
     Args:
-        grams: int64 of shape (N,), the keys of n-grams, one for each occurrence; the last digit is what follows.
+        names: non-empty strings.
+        order: n, how many characters an n-gram has, the one that is guessed included.
+        vocabulary: gives each character its index.
+
+    Returns:
+        int64 of shape (N, n), N being the number of letters plus the number of names.
+
+    Raises:
+        TypeError: order is not a whole number, or names is one string.
+        ValueError: order is below 1, or names is empty.
+    """
+    _check_order(order)
+    X, Y = windows(names, order - 1, vocabulary)
+    return torch.cat([X, Y[:, None]], dim=1)
+
+
+def counted(grams: Tensor, V: int) -> tuple[Tensor, Tensor]:
+    """Return each n-gram once, and how often it occurs.
+
+    Args:
+        grams: int64 of shape (N, n).
+        V: the number of characters.
+
+    Returns:
+        The different ones, int64 of shape (G, n), those with one context side by side; and int64 of shape (G,).
+    """
+    _, context = keys_of(grams[:, :-1], V).unique(return_inverse=True)  # (N,)
+    keys, order = (context * V + grams[:, -1]).sort()
+    first = torch.ones(len(keys), dtype=torch.bool)
+    first[1:] = keys[1:] != keys[:-1]
+    places = first.nonzero()[:, 0]  # where each begins
+    ends = torch.cat([places[1:], torch.tensor([len(keys)])])
+    return grams[order[places]], ends - places
+
+
+class NGramTable:
+    """How often each character follows each context, for those contexts alone that occur.
+
+    Args:
+        grams: int64 of shape (G, n), each n-gram once, as `counted` returns them.
+        times: int64 of shape (G,), how often each occurs.
         V: the number of characters.
 
     Attributes:
         keys: int64 of shape (U,), the keys of the contexts that occur, sorted.
-        counts: int64 of shape (U, V).
+        starts: int64 of shape (U + 1,): the n-grams of context u are those from starts[u] to before starts[u + 1].
     """
 
-    def __init__(self, grams: Tensor, V: int) -> None:
-        self.V = V
-        self.keys, row = (grams // V).unique(return_inverse=True)  # (U,), (N,)
-        self.counts = torch.bincount(
-            row * V + grams % V, minlength=len(self.keys) * V
-        ).view(-1, V)
+    def __init__(self, grams: Tensor, times: Tensor, V: int) -> None:
+        self.grams, self.times, self.V = grams, times, V
+        keys, sizes = keys_of(grams[:, :-1], V).unique_consecutive(
+            return_counts=True
+        )
+        self.keys, self.starts = keys, F.pad(sizes.cumsum(0), (1, 0))
+
+    def rows(self, contexts: Tensor) -> Tensor:
+        """Return the counts after each context, int64 of shape (B, V); zeros if it never occurred."""
+        keys = keys_of(contexts, self.V)
+        places = torch.searchsorted(self.keys, keys).clamp(max=len(self.keys) - 1)
+        found: Tensor = self.keys[places] == keys  # (B,)
+        return self.counts(places) * found[:, None]
+
+    def counts(self, places: Tensor) -> Tensor:
+        """Return the counts after the contexts that stand at these places of `keys`, int64 of shape (B, V)."""
+        sizes = self.starts[places + 1] - self.starts[places]  # (B,)
+        row = torch.arange(len(places)).repeat_interleave(sizes)
+        ends = sizes.cumsum(0)
+        at = torch.arange(len(row)) + (self.starts[places] - ends + sizes)[row]
+        counts = torch.zeros(len(places), self.V, dtype=torch.int64)
+        counts[row, self.grams[at, -1]] = self.times[at]
+        return counts
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the n-grams that occur, and how often each does."""
+        return {"grams": self.grams, "times": self.times}
 
     @classmethod
     def of_state(cls, state: Mapping[str, Tensor], V: int, order: int) -> Self:
@@ -64,71 +133,28 @@ class NGramTable:
         Raises:
             ValueError: it is none of such a table.
         """
-        grams, times = _check_grams(state)
-        if (grams >= V**order).any():
-            raise ValueError(
-                f"some of the grams have more than {order} characters."
-            )
-        table = cls(grams, V)  # counts each once
-        table.counts[table.counts > 0] = times
-        return table
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the keys of the n-grams that occur, in order, and how often each does."""
-        grams = self.keys[:, None] * self.V + torch.arange(self.V)  # (U, V)
-        seen = self.counts > 0
-        return {"grams": grams[seen], "times": self.counts[seen]}
-
-    def rows(self, contexts: Tensor) -> Tensor:
-        """Return the counts after each context, int64 of shape (B, V); zeros if it never occurred."""
-        keys = keys_of(contexts, self.V)
-        places = torch.searchsorted(self.keys, keys).clamp(max=len(self.keys) - 1)
-        found = self.keys[places] == keys  # (B,)
-        counts: Tensor = self.counts[places] * found[:, None]
-        return counts
+        _check_grams(state, V, order)
+        return cls(state["grams"].clone(), state["times"].clone(), V)
 
 
-def _check_grams(state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Return distinct n-grams in order, and how often each occurs; or raise a clear error."""
-    like = torch.empty(len(state.get("grams", ())), dtype=torch.int64)
-    check_counts({"grams": like, "times": like}, state)
+def _check_grams(state: Mapping[str, Tensor], V: int, order: int) -> None:
+    """Raise a clear error unless a state has distinct n-grams in order, and how often each occurs."""
+    n = len(state.get("grams", ()))
+    like = {"grams": torch.empty(n, order, dtype=torch.int64)}
+    check_counts(like | {"times": torch.empty(n, dtype=torch.int64)}, state)
     grams, times = state["grams"], state["times"]
-    if not ((grams[1:] > grams[:-1]).all() and times.all()):
-        raise ValueError(
-            "grams are not in order, or stand twice, or occur 0 times."
-        )
-    return grams, times
+    if not n or not (grams < V).all() or not times.all():
+        raise ValueError("grams are none, of another alphabet, or occur 0 times.")
+    if not torch.equal(counted(grams, V)[0], grams):
+        raise ValueError("grams are not in order, or stand twice.")
 
 
-def grams_of(
-    names: Sequence[str], order: int, vocabulary: Vocabulary = LETTERS
-) -> Tensor:
-    """Return the key of every n-gram of that order: each character of each name with those before it.
-
-    Args:
-        names: non-empty strings.
-        order: n, how many characters an n-gram has, the one that is guessed included.
-        vocabulary: gives each character its index.
-
-    Returns:
-        int64 of shape (N,), N being the number of letters plus the number of names.
-
-    Raises:
-        TypeError: order is not a whole number, or names is one string.
-        ValueError: order is below 1 or too large to number the n-grams in 63 bits, or names is empty.
-    """
-    check_order(order, vocabulary)
-    X, Y = windows(names, order - 1, vocabulary)
-    return keys_of(torch.cat([X, Y[:, None]], dim=1), len(vocabulary))
-
-
-def check_order(order: int, vocabulary: Vocabulary) -> None:
-    """Raise a clear error unless `order` is a whole number of characters, few enough for 63 bits."""
+def _check_order(order: int) -> None:
+    """Raise a clear error unless `order` is a whole number of at least 1."""
     if not isinstance(order, int) or isinstance(order, bool):
         raise TypeError(f"order must be a whole number, got {order!r}.")
-    most = int(63 * math.log(2) / math.log(len(vocabulary)))
-    if not 1 <= order <= most:
-        reason = f"it counts the characters of an n-gram, so 1 to {most} here"
+    if order < 1:
+        reason = "it counts the characters of an n-gram, so 1 or more"
         raise ValueError(f"order is {order}; {reason}.")
 
 
@@ -145,7 +171,7 @@ class NGramCounts:
 
     Raises:
         TypeError: order is not a whole number.
-        ValueError: order is below 1 or above what 63 bits can number, or k is negative, too large or NaN.
+        ValueError: order is below 1, or k is negative, too large or NaN.
 
     Example:
         >>> from nnz.evaluate import nll
@@ -156,7 +182,7 @@ class NGramCounts:
     def __init__(
         self, order: int, k: float = 0, vocabulary: Vocabulary = LETTERS
     ) -> None:
-        check_order(order, vocabulary)
+        _check_order(order)
         if not 0 <= k * len(vocabulary) < math.inf:
             reason = "it is added to counts, so 0 or more, and kV finite"
             raise ValueError(f"k is {k}; {reason}.")
@@ -165,8 +191,11 @@ class NGramCounts:
 
     def fit(self, names: Sequence[str]) -> Self:
         """Count the n-grams of `names` into `table`."""
-        grams = grams_of(names, self.order, self.vocabulary)
-        self.table = NGramTable(grams, len(self.vocabulary))
+        grams, V = (
+            grams_of(names, self.order, self.vocabulary),
+            len(self.vocabulary),
+        )
+        self.table = NGramTable(*counted(grams, V), V)
         return self
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -185,51 +214,6 @@ class NGramCounts:
         return torch.where(totals > 0, counts / totals, 1 / self.table.V).log()
 
 
-class AdditiveTrigramNet(BigramNet):
-    """A linear layer on two one-hot vectors laid end to end: logits = W[a] + W[V + b] for the context ab.
-
-    Args:
-        generator: the source of the first weights, which are standard normal.
-        vocabulary: the alphabet; a to z by default.
-
-    Attributes:
-        W: float32 of shape (2V, V).
-    """
-
-    block_size = 2
-
-    def rows(self) -> int:
-        """Return how many rows W has: V for the character before last, and V for the last."""
-        return 2 * len(self.vocabulary)
-
-    def logits(self, contexts: Tensor) -> Tensor:
-        """Return the sum of two rows of W for each context, of shape (B, V)."""
-        V = len(self.vocabulary)
-        return self.W[contexts[:, 0]] + self.W[V + contexts[:, 1]]
-
-
-class TrigramNet(BigramNet):
-    """A linear layer on one one-hot vector for each pair of characters: logits = W[Va + b] for the context ab.
-
-    Args:
-        generator: the source of the first weights, which are standard normal.
-        vocabulary: the alphabet; a to z by default.
-
-    Attributes:
-        W: float32 of shape (V², V).
-    """
-
-    block_size = 2
-
-    def rows(self) -> int:
-        """Return how many rows W has: one for each pair of characters."""
-        return len(self.vocabulary) ** 2
-
-    def logits(self, contexts: Tensor) -> Tensor:
-        """Return the row of W that belongs to both characters together, of shape (B, V)."""
-        return self.W[keys_of(contexts, len(self.vocabulary))]
-
-
 class Interpolated:
     """n-grams of every order up to n, each mixed with the next shorter one; how is up to `mix`.
 
@@ -241,22 +225,22 @@ class Interpolated:
 
     Raises:
         TypeError: order is not a whole number.
-        ValueError: order is below 1 or above what 63 bits can number.
+        ValueError: order is below 1.
     """
 
     def __init__(self, order: int, vocabulary: Vocabulary = LETTERS) -> None:
-        check_order(order, vocabulary)
+        _check_order(order)
         self.order, self.vocabulary = order, vocabulary
         self.block_size = order - 1
 
     def fit(self, names: Sequence[str]) -> Self:
         """Count the n-grams of every order into `tables`, the shortest first."""
         V = len(self.vocabulary)
-        grams = grams_of(names, self.order, self.vocabulary)
-        self.tables = [NGramTable(grams, V)]
-        for length in range(self.order - 1, 0, -1):
-            grams = self.shorten(grams, V**length)
-            self.tables.insert(0, NGramTable(grams, V))
+        grams, times = counted(grams_of(names, self.order, self.vocabulary), V)
+        self.tables = [NGramTable(grams, times, V)]
+        for _ in range(self.order - 1):
+            grams, times = self.shorten(grams, times)
+            self.tables.insert(0, NGramTable(grams, times, V))
         return self
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -270,14 +254,18 @@ class Interpolated:
             NGramTable.of_state(part, V, i + 1) for i, part in enumerate(parts)
         ]
 
-    def shorten(self, grams: Tensor, size: int) -> Tensor:
+    def shorten(self, grams: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the next lower order counts: here every n-gram without its first character.
 
         Args:
-            grams: int64 of shape (N,), keys of n-grams.
-            size: V^(n-1), by which the remainder of a key is the key without its first digit.
+            grams: int64 of shape (G, n), each once.
+            times: int64 of shape (G,), how often each occurs.
+
+        Returns:
+            the same of order n - 1.
         """
-        return grams % size
+        V = len(self.vocabulary)
+        return counted(grams[:, 1:].repeat_interleave(times, dim=0), V)
 
     def mix(self, counts: Tensor, lower: Tensor) -> Tensor:
         """Return P(y | c) from the counts after c and from P(y | c without its first character).
@@ -378,7 +366,6 @@ class KneserNey(AbsoluteDiscounting):
         1.0
     """
 
-    def shorten(self, grams: Tensor, size: int) -> Tensor:
-        """Return each distinct n-gram once, without its first character; see `Interpolated.shorten`."""
-        distinct: Tensor = grams.unique()
-        return distinct % size
+    def shorten(self, grams: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+        """Count each different n-gram once, without its first character; see `Interpolated.shorten`."""
+        return counted(grams[:, 1:], len(self.vocabulary))

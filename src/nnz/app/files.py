@@ -20,7 +20,7 @@ from nnz.models import spec_of
 from nnz.plumbing.files import replaced
 from nnz.sample import seeded
 
-FORMAT = 1  # of the files
+FORMAT = 2  # of the files
 
 
 class ModelFileError(ValueError):

@@ -36,7 +36,7 @@ class ModifiedKneserNey(KneserNey):
     def fit(self, names: Sequence[str]) -> Self:
         """Count, and estimate the discounts from the counts of counts."""
         super().fit(names)
-        counts = torch.cat([table.counts.flatten() for table in self.tables[1:]])
+        counts = torch.cat([table.times for table in self.tables[1:]])
         n = [max(1, int((counts == times).sum())) for times in range(5)]
         Y = n[1] / (n[1] + 2 * n[2])
         taken = [k - (k + 1) * Y * n[k + 1] / n[k] for k in (1, 2, 3)]
