@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from nnz.data import Vocabulary, windows
 from nnz.evaluate import nll
 from nnz.mlp import BengioMLP
-from nnz.recipe import Recipe
+from nnz.recipe import MOST, Recipe
 from nnz.sample import seeded
 from nnz.search import open_study, search
 from nnz.stacked import batch_loss, stack, train_together, unstack
@@ -110,6 +110,18 @@ def test_a_recipe_takes_any_alphabet() -> None:
     model = network(8, vocabulary=vocabulary)
     assert recipe.fit(model, names, generator=seeded()) is model
     assert nll(model, names) < 1.0
+
+
+def test_all_windows_of_a_large_alphabet_become_batches_that_can_be_held() -> None:
+    recipe = Recipe(rate=0.03, decay=0.0, steps=5)
+    letters = [chr(0x4E00 + i) for i in range(3000)]
+    names = ["".join(letters[i : i + 3]) for i in range(0, 2900)]
+    model = network(4, vocabulary=Vocabulary(letters))
+    size, steps = recipe.size_and_steps(model, names)
+    assert (size, steps) == (MOST // 3001, 5)
+    recipe.fit(model, names, generator=seeded())
+    assert recipe.size_and_steps(network(4), NAMES) == (None, 5)
+    assert recipe.size_and_steps(network(4), ["emma"] * 10**6) == (None, 5)  # of few different windows
 
 
 def test_a_recipe_is_repeated_exactly_and_its_settings_matter() -> None:

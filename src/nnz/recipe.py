@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 from torch.optim import AdamW
 
+from nnz.contract import LanguageModel
 from nnz.plumbing.undo import unmoved
 from nnz.schedules import one_cycle
 from nnz.train import Batch, Trainable, batches, train
@@ -21,6 +22,8 @@ from nnz.train import Batch, Trainable, batches, train
 Source = Callable[
     [Trainable, Sequence[str], int | None, torch.Generator], Iterator[Batch]
 ]
+MOST = 2**22  # logits at once
+
 _Model = TypeVar("_Model", bound=Trainable)
 
 
@@ -33,7 +36,8 @@ class Recipe:
         decay: AdamW's weight decay, on all weights.
         steps: how many batches.
         epochs: instead of steps, how many times all names are gone through; for a source of whole names.
-        batch_size: how many windows, or whole names, make a batch; None for all. A short list has smaller ones.
+        batch_size: how many windows, or whole names, make a batch; None for all. Short lists have smaller ones, and
+            so has None if there are very many letters.
         source: makes the batches.
         beta: AdamW's second, by which it remembers squared gradients.
     """
@@ -46,9 +50,22 @@ class Recipe:
     source: Source = batches
     beta: float = 0.99
 
-    def size_and_steps(self, names: Sequence[str]) -> tuple[int | None, int]:
-        """Return the size of a batch of these names, and how many batches there will be."""
+    def size_and_steps(
+        self, model: LanguageModel, names: Sequence[str]
+    ) -> tuple[int | None, int]:
+        """Return the size of a batch of these names, and how many batches there will be.
+
+        All windows at once have no more distinct contexts than windows, or than there are; if that many rows of
+        logits are more than `MOST` numbers, as with an alphabet of thousands, batches are drawn that are not.
+        """
         n = len(names) if self.epochs else sum(len(name) + 1 for name in names)
+        V = len(model.vocabulary)
+        if (
+            not self.batch_size
+            and not self.epochs
+            and min(n, V**model.block_size) * V > MOST
+        ):
+            return max(1, min(n, MOST // V)), self.steps
         size = self.batch_size and (min(self.batch_size, n) or None)
         return size, self.steps or self.epochs * math.ceil(n / (size or n or 1))
 
@@ -74,7 +91,7 @@ class Recipe:
             LossError, ValueError: as `nnz.train.train`, and as the source; the generator is then as it was.
             KeyboardInterrupt: Ctrl-C; a half-trained model would not be what the recipe says.
         """
-        size, steps = self.size_and_steps(names)
+        size, steps = self.size_and_steps(model, names)
         steps = max(1, round(effort * steps))
         weights, betas = model.parameters(), (0.9, self.beta)
         adam = AdamW(weights, betas=betas, weight_decay=self.decay, fused=True)
