@@ -36,8 +36,8 @@ class Recipe:
         decay: AdamW's weight decay, on all weights.
         steps: how many batches.
         epochs: instead of steps, how many times all names are gone through; for a source of whole names.
-        batch_size: how many windows, or whole names, make a batch; None for all. Short lists have smaller ones, and
-            so has None if there are very many letters.
+        batch_size: how many windows, or whole names, make a batch; None for all. A short list has smaller ones;
+            so has all of a list with very many letters.
         source: makes the batches.
         beta: AdamW's second, by which it remembers squared gradients.
     """
