@@ -152,7 +152,7 @@ def descend(
     Args:
         models: in training mode; all but batch norms must be the same with and without it.
         source: of batches, as `nnz.train.batches` yields them.
-        step: given the number of the step, its name, a parameter's stacked numbers and gradients, returns what
+        step: given the number of the step and a parameter's name, stacked numbers and gradients, returns what
             is to be taken off them.
         steps: how many.
         learn: says of a parameter's name whether it changes.
