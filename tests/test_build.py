@@ -246,7 +246,7 @@ def test_a_broken_word_turns_the_build_red(
 ) -> None:
     code, said, _ = build(**changes)
     assert code != 0
-    said = re.sub(r"\x1b\[[0-9;]*m", "", said)  # tracebacks are coloured
+    said = re.sub(r"\x1b\[[0-9;]*m", "", said)  # tracebacks are colored
     assert message in said
     if message.startswith(("claim 'tiny.half'", "ZeroDivisionError")):  # in a cell
         # Whoever reads only the end of a long log sees which page failed, and why.

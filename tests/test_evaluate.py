@@ -131,7 +131,7 @@ def test_by_name_adds_up_each_name() -> None:
 
 
 def test_the_error_of_the_bootstrap_is_that_of_the_formula(sample: list[str]) -> None:
-    """Linearisation is a second way to the same number; 4,000 resamples know it to about one per cent."""
+    """Linearization is a second way to the same number; 4,000 resamples know it to about one percent."""
     train, dev, _ = split_names(sample)
     model = NGramCounts(3, 0.2).fit(train)
     totals, lengths = by_name(model, dev)

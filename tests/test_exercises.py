@@ -53,7 +53,7 @@ def lines_of(result: object) -> list[str]:
     return str(result).splitlines()
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     return "".join(text.split())
 
 
@@ -175,15 +175,15 @@ def test_nothing_that_is_shown_unasked_contains_the_solution(exercise: Exercise)
     assert isinstance(definition, ast.FunctionDef)
     source = inspect.getsource(exercise.reference).splitlines()
     secret = [
-        normalised(line) for line in source[definition.body[1].lineno - 1 :] if len(normalised(line)) >= 12
+        normalized(line) for line in source[definition.body[1].lineno - 1 :] if len(normalized(line)) >= 12
     ]
     assert secret
     shown = [*exercise.hints, exercise.task, repr(exercise), exercise.stub]
     shown += [exercise.check(exercise.wrong(slip)).text for slip in exercise.slips]
     shown += [exercise.check(exercise.reference).text]
     for text in shown:
-        assert not [line for line in secret if line in normalised(text)]
-    assert secret[-1] in normalised(exercise.solution())
+        assert not [line for line in secret if line in normalized(text)]
+    assert secret[-1] in normalized(exercise.solution())
 
 
 @each()
@@ -692,16 +692,16 @@ def test_a_file_that_is_not_there_is_told(run: Run, tmp_path: Path) -> None:
     assert run("check")[0] == 2
 
 
-def test_a_file_may_import_its_neighbours_and_leaves_the_path_alone(
+def test_a_file_may_import_its_neighbors_and_leaves_the_path_alone(
     run: Run, answers: Callable[[str], str], tmp_path: Path
 ) -> None:
-    neighbour = "exercises_neighbour"
-    (tmp_path / f"{neighbour}.py").write_text(RIGHT, encoding="utf-8")
+    neighbor = "exercises_neighbor"
+    (tmp_path / f"{neighbor}.py").write_text(RIGHT, encoding="utf-8")
     before = sys.path[:]
-    importing = f"import sys\nfrom {neighbour} import second_derivative\nsys.path.insert(0, 'x')\n"
+    importing = f"import sys\nfrom {neighbor} import second_derivative\nsys.path.insert(0, 'x')\n"
     assert run("check", answers(importing))[0] == 0
     assert sys.path == before
-    del sys.modules[neighbour]
+    del sys.modules[neighbor]
 
 
 def test_the_command_gives_hints_and_solutions(run: Run) -> None:

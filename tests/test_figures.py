@@ -243,8 +243,8 @@ def test_points_stand_where_they_are_and_some_stand_out() -> None:
     places = torch.tensor([[0.0, 1.0], [2.0, -1.0]])
     axes = mlp.points(places, "ab", "a", ("left", "up")).axes[0]
     assert [text.get_position() for text in axes.texts] == [(0, 1), (2, -1)]
-    colours = [line.get_color() for line in axes.lines]
-    assert colours[0] != colours[1]
+    colors = [line.get_color() for line in axes.lines]
+    assert colors[0] != colors[1]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("left", "up")
 
 
@@ -316,8 +316,8 @@ def test_what_is_done_is_lit() -> None:
 def test_the_forces_on_the_logits_are_drawn_as_they_are() -> None:
     axes = backprop.forces(torch.tensor([0.25, -0.75, 0.5]), "abc", 1).axes[0]
     assert [bar.get_height() for bar in axes.patches] == [0.25, -0.75, 0.5]
-    colours = [bar.get_facecolor() for bar in axes.patches]
-    assert colours[0] == colours[2] != colours[1]
+    colors = [bar.get_facecolor() for bar in axes.patches]
+    assert colors[0] == colors[2] != colors[1]
 
 
 def test_the_field_is_symmetric_about_zero() -> None:

@@ -339,7 +339,7 @@ def test_flatten_consecutive_refuses_what_has_no_whole_groups(shape: tuple[int, 
 
 @pytest.mark.parametrize("n", [1, 0, -2, 2.0, "2", None])
 def test_a_group_of_fewer_than_two_is_refused(n: Any) -> None:
-    said = f"n is {n!r}; a group has at least 2 neighbours."
+    said = f"n is {n!r}; a group has at least 2 neighbors."
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         FlattenConsecutive(n)
 
@@ -362,7 +362,7 @@ def test_a_layer_that_says_nothing_of_what_it_does_does_nothing() -> None:
         TensorModule()(numbers(2, 3))
 
 
-# What BatchNorm1d does to its neighbours, and what it takes and refuses
+# What BatchNorm1d does to its neighbors, and what it takes and refuses
 
 
 def test_batch_norm_leaves_the_bias_before_it_nothing_to_do_in_training() -> None:

@@ -191,7 +191,7 @@ def over_the_first_axis(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def test_statistics_over_the_first_axis_alone_keep_the_positions_apart() -> None:
-    """The regression test of the lecture's mistake: it runs, learns, and standardises each position by itself."""
+    """The regression test of the lecture's mistake: it runs, learns, and standardizes each position by itself."""
     shift = torch.tensor([0.0, 5.0, -3.0])[:, None]  # (T, 1)
     x = torch.randn(40, 3, 4, generator=seeded()) + shift  # (B, T, C)
     mean, var = over_the_first_axis(x)
@@ -210,7 +210,7 @@ def test_statistics_over_the_first_axis_alone_keep_the_positions_apart() -> None
     assert (y - wrong).abs().max() > 0.5
 
 
-def test_two_axes_and_three_with_one_position_are_standardised_alike() -> None:
+def test_two_axes_and_three_with_one_position_are_standardized_alike() -> None:
     x = torch.randn(20, 4, generator=seeded())
     assert torch.equal(BatchNorm1d(4)(x), BatchNorm1d(4)(x[:, None])[:, 0])
 

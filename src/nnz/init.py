@@ -1,4 +1,4 @@
-"""First weights: how large they must be for signals, and slopes, to keep their size through many layers.
+"""First weights: how large they must be for signals, and gradients, to keep their size through many layers.
 
 Chapter: initialization.
 """
@@ -62,7 +62,7 @@ def second_moment(f: Callable[[Tensor], Tensor]) -> float:
 
 
 def forward_gain(f: Callable[[Tensor], Tensor]) -> float:
-    """Return 1 / sqrt(E[f(z)²]): the gain with which sums keep the variance 1 from layer to layer.
+    """Return 1 / sqrt(E[f(z)²]): the gain with which pre-activations keep the variance 1 from layer to layer.
 
     He et al. (2015), equation 10, with any activation in place of the ReLU; for others it holds only where
     the variance is 1. The integral is taken from -10 to 10.
@@ -94,7 +94,7 @@ def kaiming_normal(
 
     Args:
         n_in: how many numbers come in; the fan of "fan_in", which keeps the signal's size on the way forward.
-        n_out: how many go out; the fan of "fan_out", which keeps the slopes' size on the way back.
+        n_out: how many go out; the fan of "fan_out", which keeps the gradients' size on the way back.
         gain: see `gain`.
         mode: which fan.
         generator: the source of randomness.

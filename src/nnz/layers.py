@@ -59,7 +59,7 @@ class TensorModule(TakesState):
             yield from child.modules()
 
     def parameters(self) -> list[Tensor]:
-        """Return the weights, each once, for an optimiser to change."""
+        """Return the weights, each once, for an optimizer to change."""
         weights = [value for _, value in self.tensors() if value.requires_grad]
         return list({id(weight): weight for weight in weights}.values())
 
@@ -104,12 +104,12 @@ class Flatten(TensorModule):
 
 
 class FlattenConsecutive(TensorModule):
-    """Groups of n neighbouring positions side by side: float (B, T, C) to (B, T/n, n·C).
+    """Groups of n neighboring positions side by side: float (B, T, C) to (B, T/n, n·C).
 
     If one group is left, its axis goes: (B, n, C) to (B, n·C), as `Flatten` would have it.
 
     Args:
-        n: how many neighbours make a group; at least 2.
+        n: how many neighbors make a group; at least 2.
 
     Raises:
         ValueError: n is below 2; when called, if x has not three axes, or T is no multiple of n.
@@ -117,7 +117,7 @@ class FlattenConsecutive(TensorModule):
 
     def __init__(self, n: int) -> None:
         if not isinstance(n, int) or n < 2:
-            raise ValueError(f"n is {n!r}; a group has at least 2 neighbours.")
+            raise ValueError(f"n is {n!r}; a group has at least 2 neighbors.")
         self.n = n
 
     def __call__(self, x: Tensor) -> Tensor:

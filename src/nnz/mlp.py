@@ -18,7 +18,7 @@ from nnz.softmax import log_softmax
 
 
 def scores(params: Mapping[str, Tensor], contexts: Tensor) -> Tensor:
-    """Return the logits y = b2 + x·W + tanh(x·W1 + b1)·W2, where x is the rows of C side by side.
+    """Return the logits z = b2 + x·W + tanh(b1 + x·W1)·W2, where x is the rows of C side by side.
 
     Bengio et al. (2003), equation 1, in rows where the paper has columns: their H, d, U, b and W are W1, b1, W2,
     b2 and W here, transposed. Nothing is read but the arguments, so that `torch.func` can transform it.
@@ -85,7 +85,7 @@ class BengioMLP(TakesState):
         }
 
     def parameters(self) -> list[Tensor]:
-        """Return the weights, for an optimiser to change."""
+        """Return the weights, for an optimizer to change."""
         return list(self.params.values())
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -93,7 +93,7 @@ class BengioMLP(TakesState):
         return {name: tensor.detach() for name, tensor in self.params.items()}
 
     def logits(self, contexts: Tensor) -> Tensor:
-        """Return the scores of the next character, of shape (B, V), for contexts as in `log_probs`."""
+        """Return the logits of the next character, of shape (B, V), for contexts as in `log_probs`."""
         if contexts.shape[1:] != (self.block_size,) or contexts.is_floating_point():
             check_contexts(self, contexts)  # says what is wrong
         return scores(self.params, contexts)

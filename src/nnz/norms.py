@@ -15,7 +15,7 @@ from nnz.plumbing.undo import note
 
 
 class BatchNorm1d(TensorModule):
-    """Standardise each feature over the batch, then scale and shift it: Ioffe and Szegedy (2015), algorithm 1.
+    """Standardize each feature over the batch, then scale and shift it: Ioffe and Szegedy (2015), algorithm 1.
 
     y = (x - mean) / sqrt(var + eps) · weight + bias, where mean and var are taken over all axes but the last; the
     variance divides by n. In training they are those of the batch, and running averages are kept, of the variance
@@ -55,16 +55,16 @@ class BatchNorm1d(TensorModule):
         self.running_var = torch.ones(n_features)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return x, standardised, scaled and shifted."""
+        """Return x, standardized, scaled and shifted."""
         self.check(x)
         axes = tuple(range(x.ndim - 1))  # all but the features
         mean = x.mean(axes) if self.training else self.running_mean  # (C,)
-        centred = x - mean
-        var = centred.square().mean(axes) if self.training else self.running_var
+        centered = x - mean
+        var = centered.square().mean(axes) if self.training else self.running_var
         if self.training:
             self.remember(mean, var, x.numel() // len(mean))
         scale = self.weight / torch.sqrt(var + self.eps)  # (C,)
-        return centred * scale + self.bias
+        return centered * scale + self.bias
 
     @torch.no_grad()
     def remember(self, mean: Tensor, var: Tensor, n: int) -> None:
@@ -78,7 +78,7 @@ class BatchNorm1d(TensorModule):
         self.running_var.lerp_(var * n / (n - 1), self.momentum)
 
     def check(self, x: Tensor) -> None:
-        """Raise a clear error unless x has a shape, and in training a size, that can be standardised."""
+        """Raise a clear error unless x has a shape, and in training a size, that can be standardized."""
         C = len(self.running_mean)
         if x.ndim not in (2, 3) or x.shape[-1] != C:
             given = f"got {tuple(x.shape)}"
@@ -94,7 +94,7 @@ class BatchNorm1d(TensorModule):
 
 
 class LayerNorm(TensorModule):
-    """Standardise each example over its features, then scale and shift them: Ba, Kiros and Hinton (2016).
+    """Standardize each example over its features, then scale and shift them: Ba, Kiros and Hinton (2016).
 
     Nothing depends on other examples, so there is nothing to remember, and training is like evaluation.
 
@@ -117,13 +117,13 @@ class LayerNorm(TensorModule):
         self.bias = torch.zeros(n_features, requires_grad=True)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return x of shape (..., C), standardised, scaled and shifted."""
+        """Return x of shape (..., C), standardized, scaled and shifted."""
         C = len(self.weight)
         if x.shape[-1:] != (C,):
             raise ValueError(f"the last axis must be {C}; got {tuple(x.shape)}.")
-        centred = x - x.mean(dim=-1, keepdim=True)
-        var = centred.square().mean(dim=-1, keepdim=True)  # (..., 1)
-        return centred / torch.sqrt(var + self.eps) * self.weight + self.bias
+        centered = x - x.mean(dim=-1, keepdim=True)
+        var = centered.square().mean(dim=-1, keepdim=True)  # (..., 1)
+        return centered / torch.sqrt(var + self.eps) * self.weight + self.bias
 
 
 def _check_norm(n_features: int, eps: float) -> None:

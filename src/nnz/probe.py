@@ -123,7 +123,7 @@ class Recorder(TorchFunctionMode):
         out = func(*args, **(kwargs or {}))
         if kind := ACTIVATIONS.get(func):
             self.counts[kind] += 1
-            if out.requires_grad:  # not so behind weights that are frozen
+            if out.requires_grad:  # not so after weights that are frozen
                 self.seen[f"{kind} {self.counts[kind]}"] = out
                 out.retain_grad()
         return out

@@ -45,7 +45,7 @@ def train_together(
 ) -> None:
     """Train M models of one shape at once, in place, by gradient descent on the same batches.
 
-    Each step takes p - rate · (slope + decay · p), with a rate and a decay for each model.
+    Each step takes p - rate · (gradient + decay · p), with a rate and a decay for each model.
 
     Args:
         models: M of them.
@@ -64,14 +64,14 @@ def train_together(
     _check_rates(models, rates, decays, steps)
     params = stack(models)
     source = batches(models[0], names, batch_size, generator)
-    slopes = vmap(grad(batch_loss), in_dims=(0, None, None))
+    gradients = vmap(grad(batch_loss), in_dims=(0, None, None))
     with unmoved(generator):
         for _ in range(steps):
-            found = slopes(params, *next(source))
+            grads = gradients(params, *next(source))
             for name, p in params.items():
                 shape = -1, *[1] * (p.ndim - 1)
                 rate, decay = rates.view(shape), decays.view(shape)
-                params[name] = p - rate * (found[name] + decay * p)
+                params[name] = p - rate * (grads[name] + decay * p)
         _check_finite(params, models, rates)
     unstack(params, models)
 

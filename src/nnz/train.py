@@ -1,4 +1,4 @@
-"""A training loop for any model with parameters, any optimiser and any schedule, which keeps its own log.
+"""A training loop for any model with parameters, any optimizer and any schedule, which keeps its own log.
 
 Chapter: training.
 """
@@ -33,7 +33,7 @@ class Trainable(LanguageModel, Protocol):
     """A language model that can be trained: its logits have gradients, and its weights have names."""
 
     def logits(self, contexts: Tensor) -> Tensor:
-        """Return scores of shape (B, V) through which gradients flow."""
+        """Return logits of shape (B, V) through which gradients flow."""
         ...
 
     def parameters(self) -> Iterable[Tensor]:

@@ -19,8 +19,8 @@ ALLOWED = {
     "region": "the theme's logo block lies outside the landmarks; the link in it is also in the navigation",
 }
 
-# To judge the colours of texts and of links in them is most of axe's work, and most of them are pieces of code.
-# Of the pieces in a section that look alike, from the piece up to the section (elements, classes, colours, sizes),
+# To judge the colors of texts and of links in them is most of axe's work, and most of them are pieces of code.
+# Of the pieces in a section that look alike, from the piece up to the section (elements, classes, colors, sizes),
 # it is asked about the first and the last; once more of those without two letters or digits side by side, which it
 # may leave open. Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped
 # away.

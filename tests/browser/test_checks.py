@@ -16,7 +16,7 @@ PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8
 dark.onchange = () => document.documentElement.dataset.theme = dark.matches ? 'dark' : 'light';</script>
 <style>body {{ color: #111; background: #fff }} [data-theme=dark] body {{ color: #eee; background: #111 }}</style>
 <body><main><h1>A page</h1><article>{body}</article></main></body></html>"""
-GREY = "<style>[data-theme=dark] b { color: #333 }</style>"
+GRAY = "<style>[data-theme=dark] b { color: #333 }</style>"
 LINK = "<pre>of a text <a href='#' style='color: #333; text-decoration: none'>a part</a></pre>"
 SAME = "<pre>" + "<b>one</b> <b>two</b> " * 20 + "</pre>"
 
@@ -32,11 +32,11 @@ def open_small(tab: Tab, folder: Path, body: str) -> None:
     [
         (checks.narrow, "phone, light", "<p id=w style='width: 400px'>w</p>", 'id="w"'),
         (checks.accessible, "wide, light", "<img src='data:,'>", "image-alt"),
-        (checks.accessible, "phone, dark", GREY + SAME, "color-contrast"),
+        (checks.accessible, "phone, dark", GRAY + SAME, "color-contrast"),
         (
             checks.accessible,
             "wide, dark",
-            GREY + "<pre><b>=</b> <b>dark</b> <b>=</b></pre>",
+            GRAY + "<pre><b>=</b> <b>dark</b> <b>=</b></pre>",
             'data-text="">dark',
         ),
         (checks.accessible, "wide, light", LINK, "link-in-text-block"),
@@ -63,7 +63,7 @@ def test_a_check_finds_its_fault(
 
 
 def test_a_piece_of_code_of_each_look_is_judged_in_each_section(tab: Tab, tmp_path: Path) -> None:
-    """Whatever differs in a colour that it has, or that is behind it, or lies over something, is looked at."""
+    """Whatever differs in a color that it has, or that is behind it, or lies over something, is looked at."""
     odd = "<pre><b style='color: #ddd'>pale</b></pre>"
     behind = "<pre style='background: #222'><b>dark on dark</b></pre>"
     over = "<pre><b style='position: absolute; background: #222'>over</b></pre>"

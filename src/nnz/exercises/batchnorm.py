@@ -1,4 +1,4 @@
-"""The exercises of the chapter on batch normalisation."""
+"""The exercises of the chapter on batch normalization."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LOOKS = "who looks at whom"
 
 
 def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """Return x with each feature standardised over all axes but the last, then scaled and shifted."""
+    """Return x with each feature standardized over all axes but the last, then scaled and shifted."""
     axes = tuple(range(x.ndim - 1))  # (0,) or (0, 1)
-    centred = x - x.mean(axes)
-    var = centred.square().mean(axes)  # (C,)
-    return centred / torch.sqrt(var + eps) * weight + bias
+    centered = x - x.mean(axes)
+    var = centered.square().mean(axes)  # (C,)
+    return centered / torch.sqrt(var + eps) * weight + bias
 
 
 def running_averages(
@@ -49,23 +49,23 @@ def fold_batchnorm(
     var: Tensor,
     eps: float,
 ) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of one layer that does what it and the batch norm behind it do."""
+    """Return weight and bias of one layer that does what it and the batch norm after it do."""
     scale = gamma / torch.sqrt(var + eps)  # (C,), one for each column
-    centre = -mean if bias is None else bias - mean
-    return weight * scale, centre * scale + beta
+    center = -mean if bias is None else bias - mean
+    return weight * scale, center * scale + beta
 
 
 def coupling(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return a table of bools: does an output of example i change with an input of example j?"""
-    slopes: Tensor = torch.autograd.functional.jacobian(f, x)  # (B, C', B, C)
-    return (slopes != 0).any(dim=3).any(dim=1)
+    derivatives: Tensor = torch.autograd.functional.jacobian(f, x)  # (B, C', B, C)
+    return (derivatives != 0).any(dim=3).any(dim=1)
 
 
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """Return x with each row standardised over the last axis, then scaled and shifted."""
-    centred = x - x.mean(dim=-1, keepdim=True)
-    var = centred.square().mean(dim=-1, keepdim=True)  # (..., 1)
-    return centred / torch.sqrt(var + eps) * weight + bias
+    """Return x with each row standardized over the last axis, then scaled and shifted."""
+    centered = x - x.mean(dim=-1, keepdim=True)
+    var = centered.square().mean(dim=-1, keepdim=True)  # (..., 1)
+    return centered / torch.sqrt(var + eps) * weight + bias
 
 
 def _shared_slips(other_variance: Edit) -> tuple[Slip, ...]:
@@ -86,7 +86,7 @@ def _shared_slips(other_variance: Edit) -> tuple[Slip, ...]:
             edit("torch.sqrt(var + eps)", "(var + eps)"),
         ),
         Slip(
-            "weight and bias are left out; the standardised numbers are still to be scaled and shifted",
+            "weight and bias are left out; the standardized numbers are still to be scaled and shifted",
             edit(" * weight + bias", ""),
         ),
         Slip("the bias is left out; it is added at the end", edit(" + bias", "")),
@@ -169,12 +169,12 @@ _BATCH = Exercise(
         Slip(
             "with three axes the second is taken for the features, as in torch.nn.BatchNorm1d; here they are last",
             edit(
-                "centred / torch.sqrt(var + eps) * weight + bias",
+                "centered / torch.sqrt(var + eps) * weight + bias",
                 "torch.nn.functional.batch_norm(x, None, None, weight, bias, training=True, eps=eps)",
             ),
         ),
         Slip(
-            "each row is standardised over its features, which is layer norm; in batch norm each feature is, over "
+            "each row is standardized over its features, which is layer norm; in batch norm each feature is, over "
             "everything else",
             edit("tuple(range(x.ndim - 1))", "-1"),
             *_KEPT,
@@ -183,7 +183,7 @@ _BATCH = Exercise(
             "there is one mean and one variance for all numbers together; each feature has its own",
             edit("x.ndim - 1", "x.ndim"),
         ),
-        *_shared_slips(edit("centred.square().mean(axes)", "x.var(axes)")),
+        *_shared_slips(edit("centered.square().mean(axes)", "x.var(axes)")),
     ),
     properties=(_mean_is_bias,),
     tolerance=1e-5,
@@ -227,7 +227,7 @@ _RUNNING = Exercise(
             edit("    for x", "    momentum = 1 - momentum\n    for x"),
         ),
         Slip(
-            "the batch's variance divides by B, as it does when the batch is standardised; what is remembered "
+            "the batch's variance divides by B, as it does when the batch is standardized; what is remembered "
             "divides by B - 1",
             edit("x.var(dim=0)", "x.var(dim=0, correction=0)"),
         ),
@@ -284,7 +284,7 @@ _FOLD = Exercise(
     addition, so it can be made part of the linear layer before it. Write
     `fold_batchnorm(weight, bias, gamma, beta, mean, var, eps)`, which takes the weight $(n_\text{in}, C)$ and
     bias $(C,)$ of a linear layer, `None` if it has none, and the weight, the bias and the running averages of
-    the batch norm behind it, and returns the weight and bias of one linear layer that does the same in
+    the batch norm after it, and returns the weight and bias of one linear layer that does the same in
     evaluation, as a tuple. Nothing is changed in place. Then fold the network of this chapter.
     """,
     hints=(
@@ -324,9 +324,9 @@ _FOLD = Exercise(
         ),
         Slip(
             "the bias of the linear layer is added as it is; batch norm scales it, like the rest of what comes in",
-            edit("centre * scale", "centre + mean - mean * scale"),
+            edit("center * scale", "center + mean - mean * scale"),
         ),
-        Slip("neither bias nor mean is scaled, only the weight is", edit("centre * scale", "centre")),
+        Slip("neither bias nor mean is scaled, only the weight is", edit("center * scale", "center")),
         Slip(
             "the mean is not taken off; batch norm does that before it scales",
             edit("-mean if bias is None else bias - mean", "0 if bias is None else bias"),
@@ -343,7 +343,7 @@ _FOLD = Exercise(
         ),
         Slip(
             "beta is scaled with the rest; it is added last, as it is",
-            edit("centre * scale + beta", "(centre + beta) * scale"),
+            edit("center * scale + beta", "(center + beta) * scale"),
         ),
         Slip("beta is left out", edit(" + beta", "")),
         Slip(
@@ -367,7 +367,7 @@ _FOLD = Exercise(
         ),
         Slip(
             "no bias came in and none goes out; but batch norm adds something of its own",
-            edit("centre * scale + beta", "None if bias is None else centre * scale + beta"),
+            edit("center * scale + beta", "None if bias is None else center * scale + beta"),
         ),
     ),
     drive=in_a_tuple,
@@ -390,17 +390,17 @@ def _evidence(args: Sequence[Any], parts: Parts) -> str:
     if not wrong:
         return ""
     i, j = wrong[0]
-    slopes: Tensor = torch.autograd.functional.jacobian(*args)
-    block = slopes[i, :, j]  # (C', C)
+    derivatives: Tensor = torch.autograd.functional.jacobian(*args)
+    block = derivatives[i, :, j]  # (C', C)
     if yours[i, j]:
         return (
-            f"entry [{i}, {j}] is True, but every derivative of an output of example {i} by an input of example "
-            f"{j} is 0"
+            f"entry [{i}, {j}] is True, but every derivative of an output of example {i} with respect to an input "
+            f"of example {j} is 0"
         )
     c, d = block.nonzero()[0].tolist()
     return (
-        f"entry [{i}, {j}] is False, but the derivative of output {c} of example {i} by input {d} of example {j} "
-        f"is {block[c, d].item():.4g}"
+        f"entry [{i}, {j}] is False, but the derivative of output {c} of example {i} with respect to input {d} of "
+        f"example {j} is {block[c, d].item():.4g}"
     )
 
 
@@ -415,7 +415,7 @@ _COUPLING = Exercise(
     chapter couple examples in evaluation mode?
     """,
     hints=(
-        "Each of the B·C' outputs has a derivative by each of the B·C inputs. Look for a function in "
+        "Each of the B·C' outputs has a derivative with respect to each of the B·C inputs. Look for a function in "
         "torch.autograd.functional that gives them all.",
         "Those have shape (B, C', B, C): the outputs first, then the inputs. Which two axes are to go, and which "
         "two are to stay?",
@@ -456,7 +456,7 @@ _COUPLING = Exercise(
         ),
         Slip(
             "those are the largest derivatives; say of each pair only whether there is one other than 0",
-            edit("(slopes != 0).any(dim=3).any(dim=1)", "slopes.abs().amax(dim=(1, 3))"),
+            edit("(derivatives != 0).any(dim=3).any(dim=1)", "derivatives.abs().amax(dim=(1, 3))"),
         ),
         Slip(
             "that is all derivatives; two of the four axes, one of the outputs and one of the inputs, are to go",
@@ -464,19 +464,19 @@ _COUPLING = Exercise(
         ),
         Slip(
             "the outputs of all examples are added up, and nobody can tell any more whose they were",
-            edit("(slopes != 0).any(dim=3).any(dim=1)", "slopes.sum(dim=(0, 1)) != 0"),
+            edit("(derivatives != 0).any(dim=3).any(dim=1)", "derivatives.sum(dim=(0, 1)) != 0"),
         ),
         Slip(
             "the outputs of an example are added up before the derivatives are taken, and those may cancel",
-            edit("(slopes != 0).any(dim=3).any(dim=1)", "(slopes.sum(dim=1) != 0).any(dim=2)"),
+            edit("(derivatives != 0).any(dim=3).any(dim=1)", "(derivatives.sum(dim=1) != 0).any(dim=2)"),
         ),
         Slip(
             "the derivatives by the inputs of an example are added up, and they may cancel",
-            edit("(slopes != 0).any(dim=3)", "(slopes.sum(dim=3) != 0)"),
+            edit("(derivatives != 0).any(dim=3)", "(derivatives.sum(dim=3) != 0)"),
         ),
         Slip(
             "all derivatives of a pair of examples are added up, and they may cancel",
-            edit("(slopes != 0).any(dim=3).any(dim=1)", "slopes.sum(dim=(1, 3)) != 0"),
+            edit("(derivatives != 0).any(dim=3).any(dim=1)", "derivatives.sum(dim=(1, 3)) != 0"),
         ),
         Slip("only derivatives above 0 count; one below 0 is a change too", edit("!= 0", "> 0")),
         Slip(
@@ -494,7 +494,7 @@ def _over(axes: str) -> tuple[Edit, ...]:
     return tuple(edit(f"{what}.mean(dim=-1", f"{what}.mean(dim={axes}") for what in ("x", "square()"))
 
 
-def _rows_are_centred(args: Sequence[Any], parts: Parts) -> str:
+def _rows_are_centered(args: Sequence[Any], parts: Parts) -> str:
     _, weight, bias, _ = args
     yours: Any = parts[RESULT]
     means = ((yours - bias) / weight).mean(dim=-1)
@@ -550,7 +550,7 @@ _LAYER = Exercise(
             *_over("0"),
         ),
         Slip(
-            "each feature is standardised over everything else, which is batch norm; here each row is, over its "
+            "each feature is standardized over everything else, which is batch norm; here each row is, over its "
             "features",
             *_over("tuple(range(x.ndim - 1))"),
         ),
@@ -566,16 +566,16 @@ _LAYER = Exercise(
         Slip(
             "the means have lost their last axis, so they line up with the wrong one, or with none",
             edit("x.mean(dim=-1, keepdim=True)", "x.mean(dim=-1)"),
-            edit("centred.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, correction=0)"),
+            edit("centered.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, correction=0)"),
         ),
         Slip(
             "axes of size 1 are gone, those of x too; squeeze() takes all of them unless it is told which",
             edit("return ", "return torch.squeeze("),
             edit("+ bias", "+ bias)"),
         ),
-        *_shared_slips(edit("centred.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)")),
+        *_shared_slips(edit("centered.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)")),
     ),
-    properties=(_rows_are_centred,),
+    properties=(_rows_are_centered,),
     tolerance=1e-5,
 )
 

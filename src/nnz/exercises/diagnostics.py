@@ -32,7 +32,7 @@ def update_ratios(before: Weights, after: Weights) -> dict[str, float]:
 
 
 def factor_per_layer(stds: Sequence[float]) -> float:
-    """Return the factor by which slopes change from a layer to the one before."""
+    """Return the factor by which gradients change from a layer to the one before."""
     transitions = len(stds) - 1
     return math.pow(stds[0] / stds[-1], 1 / transitions)
 
@@ -86,7 +86,7 @@ _RATIOS = Exercise(
     task="""
     A step should change the weights a little: by about a thousandth of their size, the lecture says. Write
     `update_ratios(before, after)`: from the weights by name before and after one step of any optimizer, a
-    dict with the logarithm to the base of ten of the size of the change over the size of the weights before,
+    dict with the logarithm to base ten of the size of the change over the size of the weights before,
     as root mean squares and as a float, for all that have at least two axes. For a tensor that did not change
     it is `-inf`; none of those before is zero everywhere. What does the first step of AdamW look like?
     """,
@@ -206,7 +206,9 @@ def _positive(args: Sequence[Any], parts: Parts) -> str:
         return "a factor from one size to another is above 0"
     if (yours > 1) != (stds[0] > stds[-1]):
         way = "grow" if stds[0] > stds[-1] else "shrink"
-        return f"on the way back, from {stds[-1]} to {stds[0]}, slopes {way}, and this factor says otherwise"
+        return (
+            f"on the way back, from {stds[-1]} to {stds[0]}, gradients {way}, and this factor says otherwise"
+        )
     return ""
 
 
@@ -241,7 +243,7 @@ _FACTOR = Exercise(
     ),
     slips=(
         Slip(
-            "that is the factor on the way forward; slopes come from the last layer",
+            "that is the factor on the way forward; gradients come from the last layer",
             edit("stds[0] / stds[-1]", "stds[-1] / stds[0]"),
         ),
         Slip(
@@ -347,7 +349,7 @@ _TWINS = Exercise(
     ),
     slips=(
         Slip(
-            "outgoing weights are not looked at; units that differ in these get different slopes, and part",
+            "outgoing weights are not looked at; units that differ in these get different gradients, and part",
             edit(", W2]", "]"),
         ),
         Slip("the biases are not looked at", edit("b1[:, None], ", "")),
@@ -385,13 +387,13 @@ _TWINS = Exercise(
             ),
         ),
         Slip(
-            "only neighbours are compared; twins may have others between them",
+            "only neighbors are compared; twins may have others between them",
             edit(
                 "tuple(row)", "next(i for i in range(unit + 1) if (rows[i : unit + 1] == rows[unit]).all())"
             ),
         ),
         Slip(
-            "units that are nearly equal are taken for twins; their slopes differ, and they will part",
+            "units that are nearly equal are taken for twins; their gradients differ, and they will part",
             edit("dim=1)", "dim=1).mul(1e4).round()"),
         ),
         Slip(

@@ -32,9 +32,9 @@ def moving_weights(
     """Return the names of the weights that a first step of descent would move."""
     own = {name: p.detach().requires_grad_() for name, p in params.items()}
     loss = F.cross_entropy(scores(own, contexts), targets)
-    slopes = torch.autograd.grad(loss, list(own.values()))
-    pairs = zip(own, slopes, strict=True)
-    return sorted(name for name, slope in pairs if slope.any())
+    grads = torch.autograd.grad(loss, list(own.values()))
+    pairs = zip(own, grads, strict=True)
+    return sorted(name for name, grad in pairs if grad.any())
 
 
 def unigram_floor(targets: Tensor, V: int) -> float:
@@ -82,8 +82,8 @@ def _left_alone(answer: Answer, args: Sequence[Any]) -> Parts:
 
 def _in_two_steps(params: dict[str, Tensor], contexts: Tensor, targets: Tensor) -> list[str]:
     own = {name: p.detach().requires_grad_() for name, p in params.items()}
-    slopes = torch.autograd.grad(F.cross_entropy(scores(own, contexts), targets), list(own.values()))
-    moved = {name: p - 0.1 * slope for (name, p), slope in zip(params.items(), slopes, strict=True)}
+    grads = torch.autograd.grad(F.cross_entropy(scores(own, contexts), targets), list(own.values()))
+    moved = {name: p - 0.1 * grad for (name, p), grad in zip(params.items(), grads, strict=True)}
     first, second = (moving_weights(weights, contexts, targets) for weights in (params, moved))
     return sorted({*first, *second})
 
@@ -151,11 +151,11 @@ _MOVING = Exercise(
         Slip(
             "the entries of a gradient were added up, and positive and negative ones cancel: those of W2 and b2 "
             "sum to 0 over the characters",
-            edit("slope.any()", "slope.sum().abs() > 1e-5"),
+            edit("grad.any()", "grad.sum().abs() > 1e-5"),
         ),
         Slip(
             "small gradients were taken for zero; a small step is a step too",
-            edit("slope.any()", "slope.abs().max() > 1e-5"),
+            edit("grad.any()", "grad.abs().max() > 1e-5"),
         ),
         Slip(
             "those are the weights that are not zero themselves; the question is whether their gradients are",
@@ -163,19 +163,19 @@ _MOVING = Exercise(
         ),
         Slip(
             "a weight is left out if any entry of its gradient is zero; it moves if any entry is not",
-            edit("slope.any()", "slope.all()"),
+            edit("grad.any()", "grad.all()"),
         ),
         Slip(
             "all have a gradient, but it may be zero everywhere; look at its entries",
-            edit(" if slope.any()", ""),
+            edit(" if grad.any()", ""),
         ),
         Slip(
             "those are the weights that stay; the ones that move are asked for",
-            edit("slope.any()", "not slope.any()"),
+            edit("grad.any()", "not grad.any()"),
         ),
         Slip(
             "the biases are left out; they are weights too",
-            edit("slope.any()", "slope.any() and slope.ndim > 1"),
+            edit("grad.any()", "grad.any() and grad.ndim > 1"),
         ),
         Slip(
             "those are the weights that have moved after more than one step; the first step alone is meant",
@@ -184,8 +184,8 @@ _MOVING = Exercise(
         Slip(
             "the names stand in the order of the dict; sort them",
             edit(
-                "sorted(name for name, slope in pairs if slope.any())",
-                "[name for name, slope in pairs if slope.any()]",
+                "sorted(name for name, grad in pairs if grad.any())",
+                "[name for name, grad in pairs if grad.any()]",
             ),
         ),
         Slip(
@@ -196,7 +196,7 @@ _MOVING = Exercise(
             "the step was taken on the given tensors; no step is needed, the gradients say enough",
             edit(
                 "    pairs = ",
-                "    for p, slope in zip(params.values(), slopes):\n        p.sub_(slope)\n    pairs = ",
+                "    for p, grad in zip(params.values(), grads):\n        p.sub_(grad)\n    pairs = ",
             ),
         ),
     ),
@@ -418,9 +418,9 @@ _UNIFORM = Exercise(
     label="initialization-ex-uniform",
     reference=uniform_bound,
     task=r"""
-    Weights can also be drawn evenly from the numbers between $-a$ and $a$, which is what torch's linear
-    layers do. Write `uniform_bound(n_in, gain)`: the $a$, a float above 0, for which their standard deviation
-    is the gain over $\sqrt{n_\text{in}}$.
+    Weights can also be drawn evenly from the numbers between $-a$ and $a$. Write `uniform_bound(n_in, gain)`:
+    the $a$, a float above 0, for which their standard deviation is the gain over $\sqrt{n_\text{in}}$.
+    Torch's linear layers draw their weights evenly, too, with $a = 1/\sqrt{n_\text{in}}$. What gain is that?
     """,
     hints=(
         "The mean is 0, so the variance is the mean of x² between -a and a. What is that integral?",

@@ -640,7 +640,7 @@ _MIXTURE = Exercise(
             "that is the mean log-probability, which is negative; the surprisal has the opposite sign",
             edit("losses[best].item()", "-losses[best].item()"),
         ),
-        Slip("the share is in per cent; give it as a number from 0 to 1", edit("best / 100", "best")),
+        Slip("the share is in percent; give it as a number from 0 to 1", edit("best / 100", "best")),
         Slip(
             "the loss stands first; the share comes before it",
             edit("best / 100, losses[best].item()", "losses[best].item(), best / 100"),

@@ -38,7 +38,7 @@ def warm_cosine(step: int, steps: int, highest: float, warmup: int) -> float:
 
 def adamw_step(
     p: Tensor,
-    slope: Tensor,
+    grad: Tensor,
     m: Tensor,
     v: Tensor,
     t: int,
@@ -46,7 +46,7 @@ def adamw_step(
     decay: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return p, m and v after step number t of AdamW, counted from 1."""
-    m, v = 0.9 * m + 0.1 * slope, 0.99 * v + 0.01 * slope**2
+    m, v = 0.9 * m + 0.1 * grad, 0.99 * v + 0.01 * grad**2
     mean, square = m / (1 - 0.9**t), v / (1 - 0.99**t)  # as if not begun at 0
     direction = mean / (square.sqrt() + 1e-8)
     return p * (1 - rate * decay) - rate * direction, m, v
@@ -92,7 +92,7 @@ _WARM = Exercise(
     task="""
     Write `warm_cosine(step, steps, highest, warmup)`, the rate of a step, a float, for steps from 0 to
     `steps - 1`: it climbs along a straight line for `warmup` steps, and then falls along half a cosine wave
-    towards zero. Step 0 has the highest rate divided by `warmup`, step 1 twice that, and so on; step
+    toward zero. Step 0 has the highest rate divided by `warmup`, step 1 twice that, and so on; step
     `warmup - 1` has the highest rate itself, and so has step `warmup`, where the wave begins, which would be
     at 0 at step `steps`. `warmup` is less than `steps`, and may be zero: then there is no climb. Large
     language models are trained with this schedule.
@@ -209,10 +209,10 @@ def _step_case(*rows: list[float], t: int, rate: float, decay: float) -> Input:
     tensors += [torch.zeros_like(tensors[0]) for _ in range(4 - len(rows))]
     numbers = f"t={t}, rate={rate}, decay={decay}"
     shown = f"torch.tensor({list(rows)}, dtype=torch.float64)"
-    where = f"p, slope, m, v = {shown}"
+    where = f"p, grad, m, v = {shown}"
     if len(rows) == 2:
-        where = f"p, slope = {shown} and m = v = torch.zeros({len(rows[0])}, dtype=torch.float64)"
-    text = f"adamw_step(p, slope, m, v, {numbers}) where {where}"
+        where = f"p, grad = {shown} and m = v = torch.zeros({len(rows[0])}, dtype=torch.float64)"
+    text = f"adamw_step(p, grad, m, v, {numbers}) where {where}"
     return Input((*tensors, t, rate, decay), text)
 
 
@@ -220,17 +220,17 @@ _ADAMW = Exercise(
     label="training-ex-adamw",
     reference=adamw_step,
     task=r"""
-    Write `adamw_step(p, slope, m, v, t, rate, decay)`, one step of AdamW: it shrinks $p$ by the factor 1 less
+    Write `adamw_step(p, grad, m, v, t, rate, decay)`, one step of AdamW: it shrinks $p$ by the factor 1 less
     `rate` times `decay`, and then takes the step of Adam {eq}`eq-adam`: `rate` times the corrected mean of
-    the slope, divided by the sum of $\varepsilon$ and the root of the corrected mean of its square, with
-    $\beta_1 = 0.9$, $\beta_2 = 0.99$, and $\varepsilon = 10^{-8}$. `slope` is the gradient with respect to
+    the gradient, divided by the sum of $\varepsilon$ and the root of the corrected mean of its square, with
+    $\beta_1 = 0.9$, $\beta_2 = 0.99$, and $\varepsilon = 10^{-8}$. `grad` is the gradient with respect to
     $p$, and $m$ and $v$ are the running means of it and of its square, zeros at first; all four are float64
     of one shape, and the first step has $t = 1$. It returns the new $p$, $m$ and $v$ as a tuple, $m$ and $v$
     not corrected, and changes nothing in place. How far does a weight move in that first step?
     """,
     hints=(
         "First the two running means: each keeps its beta of what it was and takes the rest from what is new.",
-        "They began at 0, so they are too small at first. After one step only 1 - beta of the slope is in "
+        "They began at 0, so they are too small at first. After one step only 1 - beta of the gradient is in "
         "the first; after t steps a weight of 1 less beta to the power t.",
         "Only the step that p takes is made with the corrected means; what is returned for the next step is "
         "not corrected. The decay takes a share off p as it was and never meets m and v.",
@@ -256,9 +256,9 @@ _ADAMW = Exercise(
             edit("m / (1 - 0.9**t), v / (1 - 0.99**t)", "m, v"),
         ),
         Slip(
-            "the decay is added to the slope, so it goes through m and v, as in Adam with a charge for large "
+            "the decay is added to the gradient, so it goes through m and v, as in Adam with a penalty on large "
             "weights; here it goes straight to p",
-            edit("    m, v =", "    slope = slope + decay * p\n    m, v ="),
+            edit("    m, v =", "    grad = grad + decay * p\n    m, v ="),
             edit(" * (1 - rate * decay)", ""),
         ),
         Slip(
@@ -270,19 +270,19 @@ _ADAMW = Exercise(
             edit("p * (1 - rate * decay) - rate * direction", "(p - rate * direction) * (1 - rate * decay)"),
         ),
         Slip(
-            "eps is added under the root, where 1e-8 is as much as a slope of 1e-4; it is added to the root",
+            "eps is added under the root, where 1e-8 is as much as a gradient of 1e-4; it is added to the root",
             edit("square.sqrt() + 1e-8", "(square + 1e-8).sqrt()"),
         ),
-        Slip("there is no eps; where every slope so far was 0, 0 is divided by 0", edit(" + 1e-8", "")),
+        Slip("there is no eps; where every gradient so far was 0, 0 is divided by 0", edit(" + 1e-8", "")),
         Slip(
             "there is no root: the direction is divided by the mean square, not by its root",
             edit("square.sqrt()", "square"),
         ),
         Slip(
-            "v is given the square of the mean; it is a mean of squares of the slope itself",
+            "v is given the square of the mean; it is a mean of squares of the gradient itself",
             edit(
-                "m, v = 0.9 * m + 0.1 * slope, 0.99 * v + 0.01 * slope**2",
-                "m = 0.9 * m + 0.1 * slope\n    v = 0.99 * v + 0.01 * m**2",
+                "m, v = 0.9 * m + 0.1 * grad, 0.99 * v + 0.01 * grad**2",
+                "m = 0.9 * m + 0.1 * grad\n    v = 0.99 * v + 0.01 * m**2",
             ),
         ),
         Slip(
@@ -516,7 +516,7 @@ MOST_PARAMETERS, LONGEST_CONTEXT = 5000, 3
 _TRAIN, _DEV, _ = split_names(load_names(resource("data", "names-sample.txt")))
 _SET_ASIDE = _DEV[:500]
 
-# With the first optimiser torch imports much of itself; it does so here, and no check has to wait for it.
+# With the first optimizer torch imports much of itself; it does so here, and no check has to wait for it.
 torch.optim.AdamW([torch.zeros(1)])
 
 BETTER = "better than the best table"

@@ -1,6 +1,6 @@
 """Networks of many layers trained side by side: those of the chapter on a network's vital signs.
 
-As in `side_by_side`, every tensor has an axis for the model in front; here autograd finds the slopes.
+As in `side_by_side`, every tensor has an axis for the model in front; here autograd finds the gradients.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ def through(layer: TensorModule, p: Stack, x: Tensor) -> Tensor:
             return torch.bmm(x, p["weight"])
         return torch.baddbmm(p["bias"][:, None], x, p["weight"])
     if isinstance(layer, BatchNorm1d):
-        return standardised(layer, p, x)
+        return standardized(layer, p, x)
     return layer(x)
 
 
-def standardised(layer: BatchNorm1d, p: Stack, x: Tensor) -> Tensor:
+def standardized(layer: BatchNorm1d, p: Stack, x: Tensor) -> Tensor:
     """Return x (M, B, C) as a batch norm in training mode makes it, for each model; remember its averages."""
     M, B, C = x.shape
     x = F.batch_norm(
@@ -104,10 +104,10 @@ def descent(rates: Tensor, momentum: float = 0.0) -> Step:
     """Return the step of `torch.optim.SGD`, with a rate for each model, or one for all."""
     kept: dict[str, Tensor] = {}
 
-    def step(k: int, name: str, p: Tensor, slope: Tensor) -> Tensor:
+    def step(k: int, name: str, p: Tensor, grad: Tensor) -> Tensor:
         if momentum:
-            slope = kept[name] = slope + momentum * kept.get(name, 0)
-        return _each(rates, p) * slope
+            grad = kept[name] = grad + momentum * kept.get(name, 0)
+        return _each(rates, p) * grad
 
     return step
 
@@ -117,10 +117,10 @@ def adamw(rates: Tensor, decay: float = 0.01) -> Step:
     means: dict[str, Tensor] = {}
     squares: dict[str, Tensor] = {}
 
-    def step(k: int, name: str, p: Tensor, slope: Tensor) -> Tensor:
+    def step(k: int, name: str, p: Tensor, grad: Tensor) -> Tensor:
         zero = torch.zeros_like(p)
-        mean = means[name] = means.get(name, zero).lerp(slope, 0.1)
-        square = squares[name] = squares.get(name, zero).lerp(slope**2, 0.001)
+        mean = means[name] = means.get(name, zero).lerp(grad, 0.1)
+        square = squares[name] = squares.get(name, zero).lerp(grad**2, 0.001)
         size = torch.sqrt(square / (1 - 0.999 ** (k + 1))) + 1e-8
         return _each(rates, p) * (mean / (1 - 0.9 ** (k + 1)) / size + decay * p)
 
@@ -130,8 +130,8 @@ def adamw(rates: Tensor, decay: float = 0.01) -> Step:
 def watched(step: Step, at: int, seen: list[Tensor]) -> Step:
     """Return the same step, which in step `at` notes how large each matrix's change is for its size, (M,)."""
 
-    def watching(k: int, name: str, p: Tensor, slope: Tensor) -> Tensor:
-        change = step(k, name, p, slope)
+    def watching(k: int, name: str, p: Tensor, grad: Tensor) -> Tensor:
+        change = step(k, name, p, grad)
         if k == at and p.ndim == 3:
             seen.append(change.flatten(1).norm(dim=1) / p.flatten(1).norm(dim=1))
         return change
@@ -152,7 +152,7 @@ def descend(
     Args:
         models: in training mode; all but batch norms must be the same with and without it.
         source: of batches, as `nnz.train.batches` yields them.
-        step: given the number of the step, a parameter's name, its stacked numbers and their slopes, returns what
+        step: given the number of the step and a parameter's name, stacked numbers and gradients, returns what
             is to be taken off them.
         steps: how many.
         learn: says of a parameter's name whether it changes.
@@ -168,10 +168,10 @@ def descend(
         params[name].requires_grad_()
     for k in range(steps):
         now = losses(models, params, next(source))
-        slopes = torch.autograd.grad(now.sum(), [params[name] for name in weights])
+        grads = torch.autograd.grad(now.sum(), [params[name] for name in weights])
         with torch.no_grad():
-            for name, slope in zip(weights, slopes, strict=True):
-                params[name] -= step(k, name, params[name], slope)
+            for name, grad in zip(weights, grads, strict=True):
+                params[name] -= step(k, name, params[name], grad)
         found.append(now.detach())
     unstacked(params, models)
     return torch.stack(found)

@@ -106,7 +106,7 @@ def ratios_and_losses(kind: str, seed: int) -> dict[float, tuple[float, float]]:
 def at_best(
     tried: Mapping[str, Mapping[float, tuple[float, float]]],
 ) -> dict[str, float]:
-    """Return the ratio at the rate with the lowest dev loss, to the base of ten, for each way to train."""
+    """Return the ratio at the rate with the lowest dev loss, to base ten, for each way to train."""
     found: dict[str, float] = {}
     for kind, pairs in tried.items():
         ratio, loss = min(pairs.values(), key=lambda pair: pair[1])
@@ -116,7 +116,7 @@ def at_best(
 
 
 def rule(seed: int) -> dict[str, float]:
-    """Update over weights at the best of several rates after 1,500 steps of six layers, to the base of ten."""
+    """Update over weights at the best of several rates after 1,500 steps of six layers, to base ten."""
     return at_best({kind: ratios_and_losses(kind, seed) for kind in TRIED})
 
 

@@ -1,4 +1,4 @@
-"""Experiments of the chapter on Bengio's network: direct connections, and points that learn or stay."""
+"""Experiments of the chapter on Bengio's network: direct connections, and embeddings that learn or stay."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def step(model: BengioMLP, X: Tensor, Y: Tensor, rate: float) -> float:
     loss = F.cross_entropy(model.logits(X), Y)
     moving = [p for p in model.parameters() if p.requires_grad]
     with torch.no_grad():
-        for p, slope in zip(moving, torch.autograd.grad(loss, moving), strict=True):
-            p -= rate * slope
+        for p, grad in zip(moving, torch.autograd.grad(loss, moving), strict=True):
+            p -= rate * grad
     return loss.item()
 
 
@@ -81,7 +81,7 @@ def direct(seed: int) -> dict[str, float]:
 def placed(
     n_embd: int, seed: int, *, frozen: bool = False
 ) -> tuple[Tensor, Tensor, float]:
-    """Return the points of a network before and after training, and its dev loss."""
+    """Return the embeddings of a network before and after training, and its dev loss."""
     names, dev, _ = split_names(load_names())
     generator = torch.Generator().manual_seed(seed)
     model = BengioMLP(3, n_embd, 100, generator=generator).scale_init()
@@ -110,7 +110,7 @@ def closeness(C: Tensor) -> float:
 
 
 def looked_at(before: Tensor, after: Tensor, loss: float) -> dict[str, float]:
-    """Return what is asked of a trained table of points."""
+    """Return what is asked of a trained table of embeddings."""
     return {
         "loss": loss,
         "size": before.norm(dim=1).mean().item(),
@@ -120,7 +120,7 @@ def looked_at(before: Tensor, after: Tensor, loss: float) -> dict[str, float]:
 
 
 def points(seed: int) -> dict[str, float]:
-    """What training does to points of two numbers and of ten, and dev losses if they are frozen instead."""
+    """What training does to embeddings of two numbers and of ten, and dev losses if they are frozen instead."""
     found = {}
     for m in (2, 10):
         for key, value in looked_at(*placed(m, seed)).items():

@@ -1,4 +1,4 @@
-"""Experiments of the chapter on training: schedules and optimisers, a study, and six recipes."""
+"""Experiments of the chapter on training: schedules and optimizers, a study, and six recipes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def descended(way: str, rate: float, seed: int) -> float:
 
 
 def schedules(seed: int) -> dict[str, float]:
-    """Dev losses of four schedules, and of two optimisers with one of them, at three rates each."""
+    """Dev losses of four schedules, and of two optimizers with one of them, at three rates each."""
     return {
         f"{way} {rate}": descended(way, rate, seed)
         for way, rates in TRIED.items()

@@ -1,4 +1,4 @@
-"""Figures of the chapter on batch normalisation."""
+"""Figures of the chapter on batch normalization."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def robust(*plots: tuple[Sequence[float], _Losses, _Losses]) -> Figure:
     """
     figure, both = new_figure(NORMAL, 5.6, nrows=2)
     for axes, (x, means, single) in zip(both, plots, strict=True):
-        for (name, losses), (dash, colour, marker) in zip(means.items(), LINES, strict=False):
-            style = {"color": PALETTE[colour], "label": name}
+        for (name, losses), (dash, color, marker) in zip(means.items(), LINES, strict=False):
+            style = {"color": PALETTE[color], "label": name}
             axes.plot(x, losses, linestyle=dash, **style)
-            axes.plot(x, single[name], marker, color=PALETTE[colour], mfc="none")
+            axes.plot(x, single[name], marker, color=PALETTE[color], mfc="none")
         axes.set_xscale("log")
         axes.set_ylabel("dev loss (nats)")
     low = min(min(losses) for losses in plots[0][1].values())

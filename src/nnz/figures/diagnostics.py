@@ -13,7 +13,7 @@ from torch import Tensor
 from nnz.figures.style import FAINT, INK, NORMAL, PALETTE, new_figure
 from nnz.probe import Probe
 
-COLOURS = [PALETTE[name] for name in ("blue", "orange", "green", "purple", "gold")]
+COLORS = [PALETTE[name] for name in ("blue", "orange", "green", "purple", "gold")]
 STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 MARKERS = ["o", "s", "^", "D"]
 
@@ -32,7 +32,7 @@ def _density(axes: Any, values: Tensor, edges: Any, number: int, label: str) -> 
     dash = STYLES[(number + number // 5) % 5]
     style = {"linestyle": dash, "linewidth": 1.5, "label": label}
     seen = np.where(heights > 0, heights, np.nan)  # no line down to zero
-    axes.plot(middles, seen, color=COLOURS[number % 5], **style)
+    axes.plot(middles, seen, color=COLORS[number % 5], **style)
 
 
 def _by_layer(plots: Mapping[str, list[Tensor]], edges: Any, xlabel: str, most: float) -> Figure:
@@ -58,38 +58,38 @@ def activations(networks: Mapping[str, Tensors]) -> Figure:
 
 
 def gradients(networks: Mapping[str, Tensors]) -> Figure:
-    """Draw how the slopes at the activations are distributed, a plot for each network."""
+    """Draw how the gradients at the activations are distributed, a plot for each network."""
     plots = {name: _hidden(values) for name, values in networks.items()}
     width = 3 * max(float(layers[-1].std()) for layers in plots.values())
     edges = np.linspace(-width, width, 61)
-    return _by_layer(plots, edges, "slope at an activation", 1.2 / width * 3)
+    return _by_layer(plots, edges, "gradient at an activation", 1.2 / width * 3)
 
 
 def by_depth(lines: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the size of the slopes over the layers, relative to the last layer, a line for each network."""
+    """Draw the size of the gradients over the layers, relative to the last layer, a line for each network."""
     figure, axes = new_figure(NORMAL, 3.4)
     for number, (name, sizes) in enumerate(lines.items()):
         style = {"linestyle": STYLES[number], "marker": MARKERS[number], "markersize": 4}
         layers = range(1, len(sizes) + 1)
         relative = [size / sizes[-1] for size in sizes]
-        axes.plot(layers, relative, color=COLOURS[number], label=name, **style)
+        axes.plot(layers, relative, color=COLORS[number], label=name, **style)
     axes.set_yscale("log")
     axes.set_xlabel("layer")
     axes.set_xticks([1, 5, 10, 15, 20])
-    axes.set_ylabel("size of the slopes,\nover that of the last layer")
+    axes.set_ylabel("size of the gradients,\nover that of the last layer")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure
 
 
 def weight_gradients(tensors: Tensors) -> Figure:
-    """Draw how the slopes of each weight matrix are distributed."""
+    """Draw how the gradients of each weight matrix are distributed."""
     figure, axes = new_figure(NORMAL, 3.4)
     width = 2 * max(float(values.std()) for values in tensors.values())
     edges = np.linspace(-width, width, 81)
     for number, (name, values) in enumerate(tensors.items()):
         _density(axes, values, edges, number, name.removeprefix("net."))
     axes.set_yscale("log")
-    axes.set_xlabel("slope")
+    axes.set_xlabel("gradient")
     axes.set_ylabel("density")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return figure
@@ -101,7 +101,7 @@ def _updates(axes: Any, every: int, lines: Mapping[str, Sequence[float]]) -> Non
     for number, values in enumerate(rows):
         kind = {0: 0, len(rows) - 1: 2}.get(number, 1)
         steps = [every * i for i in range(len(values))]
-        style = {"linestyle": STYLES[kind], "color": COLOURS[kind], "linewidth": 1.5}
+        style = {"linestyle": STYLES[kind], "color": COLORS[kind], "linewidth": 1.5}
         named = {"label": ("embedding", "hidden layers", "last layer")[kind]}
         axes.plot(steps, values, **style, **(named if number in (0, 1, len(rows) - 1) else {}))
     axes.axhline(-3, color=INK, linewidth=1, linestyle=":")
@@ -126,7 +126,7 @@ def rule(found: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     for number, (name, pairs) in enumerate(found.items()):
         x, y = zip(*pairs, strict=True)
         style = {"linestyle": STYLES[number], "marker": MARKERS[number]}
-        axes.plot(x, y, color=COLOURS[number], label=name, **style)
+        axes.plot(x, y, color=COLORS[number], label=name, **style)
     axes.axvline(1e-3, color=INK, linewidth=1, linestyle=":")
     axes.set_xscale("log")
     axes.set_xlabel("update over weights (median of the hidden layers)")
@@ -141,7 +141,7 @@ def dead(lines: Mapping[str, Sequence[float]], every: int) -> Figure:
     figure, axes = new_figure(NORMAL, 3.0)
     for number, (name, shares) in enumerate(lines.items()):
         steps = [every * i for i in range(len(shares))]
-        axes.plot(steps, shares, color=COLOURS[number], linestyle=STYLES[number], label=name)
+        axes.plot(steps, shares, color=COLORS[number], linestyle=STYLES[number], label=name)
     axes.set_ylim(0, 1)
     axes.set_xlabel("step")
     axes.set_ylabel("share of dead units")
@@ -150,7 +150,7 @@ def dead(lines: Mapping[str, Sequence[float]], every: int) -> Figure:
 
 
 def vitals(probe: Probe, lines: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw vital signs: activations and slopes by layer at the last reading, updates over the steps."""
+    """Draw vital signs: activations and gradients by layer at the last reading, updates over the steps."""
     figure, (top, middle, bottom) = new_figure(NORMAL, 6.8, nrows=3)
     first, last = ([*r.signals.values()] for r in (probe.readings[0], probe.readings[-1]))
     layers = range(1, len(last) + 1)
@@ -165,7 +165,7 @@ def vitals(probe: Probe, lines: Mapping[str, Sequence[float]]) -> Figure:
     middle.plot(layers, [s.gradient for s in last], "^-", color=green, label="last")
     middle.set_yscale("log")
     middle.set_ylim(1e-6, 2e-2)
-    middle.set_ylabel("spread of\nthe slopes")
+    middle.set_ylabel("spread of\nthe gradients")
     for axes in (top, middle):
         axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     for axes in (top, middle):
@@ -182,7 +182,7 @@ def outcome(gains: Sequence[str], kinds: Mapping[str, Sequence[tuple[Sequence[fl
     figure, axes = new_figure(NORMAL, 3.2)
     for number, (name, found) in enumerate(kinds.items()):
         x = [i + 0.2 * (2 * number - 1) for i in range(len(gains))]
-        style = {"marker": MARKERS[number], "color": COLOURS[number]}
+        style = {"marker": MARKERS[number], "color": COLORS[number]}
         means = [sum(values) / len(values) for values, _ in found]
         axes.plot(x, means, color=FAINT, linewidth=1)
         for place, (values, _) in zip(x, found, strict=True):

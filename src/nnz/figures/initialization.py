@@ -16,8 +16,8 @@ MARKERS = ["o", "s", "^", "D"]
 def stick(losses: Mapping[str, Sequence[float]], blind: float) -> Figure:
     """Draw the loss of each step, a line for each start, and that of a blind guess."""
     figure, axes = new_figure(NORMAL, 3.2)
-    for (name, values), (dash, colour) in zip(losses.items(), LINES, strict=False):
-        axes.plot(values, linestyle=dash, color=PALETTE[colour], linewidth=1.2, label=name)
+    for (name, values), (dash, color) in zip(losses.items(), LINES, strict=False):
+        axes.plot(values, linestyle=dash, color=PALETTE[color], linewidth=1.2, label=name)
     axes.axhline(blind, color=INK, linewidth=1, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("step")
@@ -59,14 +59,14 @@ def saturated(activations: Mapping[str, Tensor], beyond: float) -> Figure:
 
 
 def stack(runs: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
-    """Draw the sizes of activations and, below, of slopes over the layers, a line for each gain."""
+    """Draw the sizes of activations and, below, of gradients over the layers, a line for each gain."""
     figure, (top, bottom) = new_figure(NORMAL, 5.4, nrows=2, sharex=True)
-    for (name, both), (dash, colour), marker in zip(runs.items(), LINES, MARKERS, strict=False):
+    for (name, both), (dash, color), marker in zip(runs.items(), LINES, MARKERS, strict=False):
         for axes, values in zip((top, bottom), both, strict=True):
             layers = range(1, len(values) + 1)
             style = {"linestyle": dash, "marker": marker, "markersize": 4}
-            axes.plot(layers, values, color=PALETTE[colour], label=name, **style)
-    for axes, what in ((top, "activations"), (bottom, "slopes")):
+            axes.plot(layers, values, color=PALETTE[color], label=name, **style)
+    for axes, what in ((top, "activations"), (bottom, "gradients")):
         axes.set_yscale("log")
         axes.set_ylabel(f"root mean square\nof the {what}")
     bottom.set_xlabel("layer")

@@ -20,12 +20,12 @@ def sliding(rows: Sequence[tuple[str, str]]) -> Figure:
         for place, char in enumerate(context + following):
             last = place == width
             x = start + place + (0.35 if last else 0)
-            colour = PALETTE["orange"] if last else PALETTE["blue"]
+            color = PALETTE["orange"] if last else PALETTE["blue"]
             box = Rectangle(
                 (x - 0.45, -down - 0.42),
                 0.9,
                 0.84,
-                facecolor=colour,
+                facecolor=color,
                 alpha=0.9 if last else 0.22,
                 edgecolor="none",
             )
@@ -81,8 +81,8 @@ def long_run(losses: Tensor, window: int, lines: Mapping[str, float]) -> Figure:
     places = [window * (i + 0.5) for i in range(len(means))]
     axes.plot(places, means.tolist(), color=PALETTE["blue"], label=f"mean of {window:,}")
     styles = zip(("--", ":", "-."), ("orange", "green", "purple"), strict=True)
-    for (label, value), (dash, colour) in zip(lines.items(), styles, strict=False):
-        axes.axhline(value, linestyle=dash, color=PALETTE[colour], label=label)
+    for (label, value), (dash, color) in zip(lines.items(), styles, strict=False):
+        axes.axhline(value, linestyle=dash, color=PALETTE[color], label=label)
     axes.set_ylim(1.5, 3.2)
     axes.set_xlabel("steps")
     axes.set_ylabel("loss (nats per character)")
@@ -101,13 +101,13 @@ def direct(sizes: Sequence[int], losses: Mapping[str, Tensor], difference: Tenso
     """
     figure, (top, bottom) = new_figure(NORMAL, 4.6, nrows=2, sharex=True)
     styles = zip(("o-", "s--"), ("blue", "orange"), strict=True)
-    for (label, values), (style, colour) in zip(losses.items(), styles, strict=True):
+    for (label, values), (style, color) in zip(losses.items(), styles, strict=True):
         top.errorbar(
             sizes,
             values.mean(dim=1),
             yerr=values.std(dim=1) / values.shape[1] ** 0.5,
             fmt=style,
-            color=PALETTE[colour],
+            color=PALETTE[color],
             markersize=5,
             capsize=3,
             label=label,
@@ -132,7 +132,7 @@ def direct(sizes: Sequence[int], losses: Mapping[str, Tensor], difference: Tenso
 
 
 def points(places: Tensor, chars: Sequence[str], marked: str, labels: tuple[str, str]) -> Figure:
-    """Draw characters where their two coordinates say, those in `marked` on a disc of another colour.
+    """Draw characters where their two coordinates say, those in `marked` on a disk of another color.
 
     Args:
         places: float of shape (len(chars), 2).

@@ -32,8 +32,8 @@ def range_test(rates: Sequence[float], losses: Sequence[float], width: int = 20)
 def rates(curves: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the learning rate of each step, a line for each schedule."""
     figure, axes = new_figure(NORMAL, 3.0)
-    for (label, values), (dash, colour) in zip(curves.items(), STYLES, strict=False):
-        axes.plot(values, linestyle=dash, color=PALETTE[colour], label=label)
+    for (label, values), (dash, color) in zip(curves.items(), STYLES, strict=False):
+        axes.plot(values, linestyle=dash, color=PALETTE[color], label=label)
     axes.set_xlabel("step")
     axes.set_ylabel("learning rate")
     axes.set_ylim(bottom=0)
@@ -46,8 +46,8 @@ def curves(
 ) -> Figure:
     """Draw losses over something, a line with markers for each kind."""
     figure, axes = new_figure(NORMAL, 3.2)
-    for (label, values), style, colour in zip(lines.items(), MARKERS, ("blue", "orange"), strict=False):
-        axes.plot(x, values, style, color=PALETTE[colour], markersize=5, label=label)
+    for (label, values), style, color in zip(lines.items(), MARKERS, ("blue", "orange"), strict=False):
+        axes.plot(x, values, style, color=PALETTE[color], markersize=5, label=label)
     if log:
         axes.set_xscale("log")
     axes.set_xlabel(xlabel)

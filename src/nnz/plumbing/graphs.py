@@ -124,7 +124,7 @@ def layout(
     """Return the height of each box's middle, and for each arrow the places that it passes through.
 
     An arrow over several columns is given a lane in each column between, so that it passes no box. Then columns
-    are swept to and fro: each is put in the order of its neighbours' means, and spread (Sugiyama et al., 1981).
+    are swept to and fro: each is put in the order of its neighbors' means, and spread (Sugiyama et al., 1981).
     """
     columns: dict[int, list[Hashable]] = {}
     for key, box in boxes.items():

@@ -33,7 +33,7 @@ def read_answers(file: str, names: Collection[str]) -> dict[str, object]:
 
 
 def _run(path: Path) -> ModuleType:
-    """Run a file as a module of its own, always from its source; it may import its neighbours."""
+    """Run a file as a module of its own, always from its source; it may import its neighbors."""
     module = ModuleType("answers_to_check")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # where dataclasses look for it
