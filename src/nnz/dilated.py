@@ -103,7 +103,7 @@ class CausalStack(TensorModule):
 
     @contextmanager
     def writer(self, n: int) -> Iterator[Callable[[Tensor], Tensor]]:
-        """Yield the function that `nnz.sample.sample_names` asks for what follows; it reads each character once."""
+        """Yield a function that answers `nnz.sample.sample_names`, and reads each character once."""
         with evaluating(self), torch.no_grad():
             cache, read = Cache(self, n), self.block_size - 1  # padding is in it
 

@@ -366,7 +366,8 @@ _STACKS = Exercise(
             edit("(length - 1)", "length"),
         ),
         Slip(
-            "the number of stacks was rounded down, so the field is too small wherever the quotient is no whole number",
+            "the number of stacks was rounded down, so the field is too small where the quotient is no whole "
+            "number",
             edit("math.ceil((length - 1) / sum(stack))", "max(1, (length - 1) // sum(stack))"),
         ),
         Slip(

@@ -228,7 +228,7 @@ def judge(model: Any, train: Sequence[str], dev: Sequence[str]) -> Judged:
 
 
 def difference(costs: Tensor, train: Sequence[str], dev: Sequence[str]) -> Estimate:
-    """Return the loss that these surprisals make, less that of the table, as `paired_difference` would have it.
+    """Return the loss of these surprisals minus that of the table, as `paired_difference` would return it.
 
     Args:
         costs: the surprisal of each character of `dev` under the model, float64 of shape (N,).
