@@ -213,10 +213,10 @@ def test_rows_that_cannot_be_computed_with_are_refused(
         check_rows("X", rows, 2)
 
 
-def test_a_slope_must_have_the_shape_of_the_outputs() -> None:
+def test_the_gradient_must_have_the_shape_of_the_outputs() -> None:
     layers = odd_layers([2, 3, 1])
     activations = forward(layers, np.ones((4, 2)))
-    with pytest.raises(ValueError, match=r"slope must have shape \(4, 1\)"):
+    with pytest.raises(ValueError, match=r"dZ must have shape \(4, 1\)"):
         backward(layers, activations, np.ones((3, 1)))
 
 

@@ -40,11 +40,11 @@ def first_params(
 ) -> Values:
     """Return first weights by name: as in the lecture, with biases that are not zero.
 
-    Zeros and ones would hide mistakes: what is multiplied by a gain of exactly 1 need not be multiplied.
+    Zeros and ones would hide mistakes: with a gain of exactly 1, nobody notices that a product with it is missing.
 
     Args:
         block_size: how many characters of context.
-        n_embd: how many numbers stand for a character.
+        n_embd: the size of an embedding.
         n_hidden: how many hidden units.
         n_chars: V, how many characters there are.
         generator: the source of randomness.
@@ -152,7 +152,7 @@ def loss_forward(v: SimpleNamespace, Y: Tensor) -> Values:
 
 @torch.no_grad()
 def backward(values: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Values:
-    """Return the gradient of the loss by each of `NAMES`, of the shape of what it belongs to.
+    """Return the gradient of the loss with respect to each of `NAMES`, in the shape of what it belongs to.
 
     Args:
         values: what `forward` returned.

@@ -61,33 +61,33 @@ def forward(layers: Layers, X: Array) -> list[Array]:
     return activations
 
 
-def backward(layers: Layers, activations: list[Array], slope: Array) -> Layers:
+def backward(layers: Layers, activations: list[Array], dZ: Array) -> Layers:
     """Return the gradients of all weights and biases, in the shape of `layers`.
 
-    dW = aᵀ · slope, db = the sum of the slope's rows, da = slope · Wᵀ where a is above 0: Rumelhart, Hinton and
-    Williams (1986), in matrices.
+    dW = aᵀ · dZ, db = the sum of the rows of dZ, and for the layer before dZ · Wᵀ where a is above 0: Rumelhart,
+    Hinton and Williams (1986), in matrices.
 
     Args:
         layers: those that `forward` was called with.
         activations: what `forward` returned.
-        slope: the gradient of the loss by the outputs, of their shape.
+        dZ: the gradient of the loss with respect to the outputs, of their shape.
 
     Raises:
-        TypeError: the slope is not an array of float64.
-        ValueError: the slope has not the shape of the outputs, or numbers that are not finite.
+        TypeError: dZ is not an array of float64.
+        ValueError: dZ does not have the shape of the outputs, or has numbers that are not finite.
     """
-    check_rows("slope", slope, activations[-1].shape[1], len(activations[-1]))
+    check_rows("dZ", dZ, activations[-1].shape[1], len(activations[-1]))
     gradients = []
     for i in reversed(range(len(layers))):
         a = activations[i]  # what the layer read
-        gradients.append((a.T @ slope, slope.sum(axis=0)))
-        if i > 0:  # go on to the sums of the layer before
-            slope = (slope @ layers[i][0].T) * (a > 0)
+        gradients.append((a.T @ dZ, dZ.sum(axis=0)))
+        if i > 0:  # go on to the pre-activations of the layer before
+            dZ = (dZ @ layers[i][0].T) * (a > 0)
     return gradients[::-1]
 
 
 def hinge(scores: Array, labels: Array) -> tuple[float, Array]:
-    """Return the mean of max(0, 1 - y·s) over all examples, and its gradient by the scores.
+    """Return the mean of max(0, 1 - y·s) over all examples, and its gradient with respect to the scores.
 
     Args:
         scores: of shape (B, 1).
@@ -119,14 +119,14 @@ def loss_and_gradients(
         ValueError: see `forward` and `hinge`.
     """
     activations = forward(layers, X)
-    loss, slope = hinge(activations[-1], labels)
-    gradients = backward(layers, activations, slope)
-    charge = decay * sum(np.sum(W * W) + np.sum(b * b) for W, b in layers)
-    charged = [
+    loss, dscores = hinge(activations[-1], labels)
+    gradients = backward(layers, activations, dscores)
+    penalty = decay * sum(np.sum(W * W) + np.sum(b * b) for W, b in layers)
+    with_penalty = [
         (dW + 2 * decay * W, db + 2 * decay * b)
         for (dW, db), (W, b) in zip(gradients, layers, strict=True)
     ]
-    return loss + float(charge), charged
+    return loss + float(penalty), with_penalty
 
 
 def descend(
@@ -136,7 +136,7 @@ def descend(
 
     Raises:
         TypeError, ValueError: as `loss_and_gradients`.
-        ArithmeticError: the parameters are not finite in the end; they are then those of before.
+        ArithmeticError: the parameters are not finite in the end; those of before are then put back.
     """
     before = [(W.copy(), b.copy()) for W, b in layers]
     losses = []
@@ -152,7 +152,7 @@ def descend(
 
 
 def _check_end(layers: Layers, before: Layers) -> None:
-    """Go back to the parameters of before, and say so, if these are no numbers."""
+    """Put the parameters of before back, and say so, if these are not finite."""
     if all(np.isfinite(p).all() for pair in layers for p in pair):
         return
     for pair, kept in zip(layers, before, strict=True):
@@ -179,10 +179,10 @@ def numerical_gradients(
     if not 0 < h < np.inf:
         raise ValueError(f"h is {h}; it must be above 0, and finite.")
     found = [(np.empty_like(W), np.empty_like(b)) for W, b in layers]
-    for pair, slopes in zip(layers, found, strict=True):
-        for p, slope in zip(pair, slopes, strict=True):
+    for pair, gradients in zip(layers, found, strict=True):
+        for p, dp in zip(pair, gradients, strict=True):
             for at in np.ndindex(p.shape):
-                slope[at] = slope_at(loss, p, at, h)
+                dp[at] = slope_at(loss, p, at, h)
     return found
 
 

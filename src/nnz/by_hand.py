@@ -1,4 +1,4 @@
-"""Bengio's network with a batch norm, trained by gradients written by hand, in arrays that are used again.
+"""Bengio's network with a batch norm, trained by gradients written by hand, in arrays that every step uses again.
 
 Chapter: backprop.
 """
@@ -23,12 +23,11 @@ Rows = NDArray[np.int64]
 class HandStep:
     """A step of gradient descent on rows of a data set, without autograd and without new large arrays.
 
-    What it computes is `nnz.backprop.forward` and `backward` in their short forms; b1 stays as it is, since what
-    it adds the batch norm takes off again, and its gradient is 0.
+    What it computes is `nnz.backprop.forward` and `backward` in their short forms; b1 stays as it is, since the
+    batch norm takes off again what it adds, and its gradient is 0.
 
     Args:
-        params: of a model, float32; they are changed in place, in their own memory, of which autograd learns
-            nothing.
+        params: of a model, float32; they are changed in place, which autograd does not notice.
         X: contexts, int64 of shape (N, block_size); a copy is kept.
         Y: what follows them, int64 of shape (N,); a copy is kept.
         batch_size: how many rows a step takes; at least 2.
@@ -144,7 +143,7 @@ class HandStep:
         return self.judge(probs, targets)
 
     def standardise(self, raw: Floats) -> None:
-        """Take the mean off each column, and divide by the root of the variance, in place."""
+        """Subtract the mean from each column, and divide it by the root of its variance, in place."""
         raw -= np.dot(self.share, raw)
         var = np.einsum("ij,ij->j", raw, raw) / np.float32(self.B - 1)
         self.inv = 1 / np.sqrt(var + np.float32(EPS))
@@ -162,7 +161,7 @@ class HandStep:
         return float(np.log(total).mean() - scores.mean())
 
     def backward(self) -> None:
-        """Work out the gradients of everything but C; that of what enters the batch norm ends in dh."""
+        """Compute all gradients but that of C; dh ends as the gradient of what enters the batch norm."""
         p, dh, spare = self.p, self.dh, self.spare
         np.dot(self.probs, p.W2.T, out=dh)
         np.dot(self.h.T, self.probs, out=self.dW2)
@@ -174,7 +173,7 @@ class HandStep:
         np.dot(dh, p.W1.T, out=self.dembcat)
 
     def norm_backward(self, dh: Floats, spare: Floats) -> None:
-        """Make the gradient of what leaves the batch norm that of what enters it, in place."""
+        """Turn the gradient of what leaves the batch norm into that of what enters it, in place."""
         self.dgain = np.einsum("ij,ij->j", dh, self.raw)
         self.dbias = dh.sum(axis=0)
         np.multiply(self.raw, self.dgain / np.float32(self.B - 1), out=spare)

@@ -1,4 +1,4 @@
-"""How a gradient agrees with the one that was expected: exactly, to rounding, or not.
+"""How well a gradient agrees with the expected one: exactly, to rounding, or not.
 
 Chapter: backprop.
 """
@@ -10,11 +10,11 @@ from torch import Tensor
 
 
 def compare(name: str, yours: Tensor, expected: Tensor) -> str:
-    """Return in words how a gradient agrees with the expected one: exactly, to rounding, or how far it does not.
+    """Return in words how well a gradient agrees with the expected one: exactly, to rounding, or how far off.
 
     To rounding means within 1e-8, or a hundred-thousandth of the number, or a millionth of the largest; in float64
-    within 1e-13, or 1e-10 and 1e-11 of these. A gradient that is zero on paper, whose numbers are below that, is
-    not tested.
+    within 1e-13, or 1e-10 and 1e-11 of these. So this cannot judge a gradient that is zero on paper, whose numbers
+    are all below that.
 
     >>> compare("x", torch.tensor([1.0]), torch.tensor([1.5]))
     'x: WRONG by up to 0.5'

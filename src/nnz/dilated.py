@@ -28,7 +28,7 @@ Pair = Callable[[int, Tensor], tuple[Tensor, Tensor]]
 
 
 class CausalStack(TensorModule):
-    """What a stack of dilated causal layers with kernel 2 can do, whatever its layers are: a language model.
+    """A stack of dilated causal layers with a kernel of 2, whatever its layers are, as a language model.
 
     Each layer makes the features of a position from its inputs at that position and at one further left. So the
     same layers run over contexts, over packed names, or along a name one character after another.
@@ -62,7 +62,7 @@ class CausalStack(TensorModule):
         raise NotImplementedError
 
     def run(self, tokens: Tensor, pair: Pair) -> Tensor:
-        """Return logits; `pair` says for each layer what stands left and what stands now."""
+        """Return logits; `pair` returns the left neighbors and the positions themselves for each layer."""
         x, skips = self.embed(tokens), []
         for i in range(len(self.dilations)):
             x, skip = self.level(i, *pair(i, x))
@@ -103,7 +103,7 @@ class CausalStack(TensorModule):
 
     @contextmanager
     def writer(self, n: int) -> Iterator[Callable[[Tensor], Tensor]]:
-        """Yield what `nnz.sample.sample_names` asks for what follows: a `Cache` reads each character once."""
+        """Yield a function that answers `nnz.sample.sample_names`, and reads each character once."""
         with evaluating(self), torch.no_grad():
             cache, read = Cache(self, n), self.block_size - 1  # padding is in it
 
@@ -149,7 +149,7 @@ class DilatedWaveNet(CausalStack):
         return self.tree.net.layers[0](tokens)
 
     def level(self, i: int, left: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what level i of the tree makes of two neighbours, twice."""
+        """Return what level i of the tree makes of two neighbors, twice."""
         linear, norm, tanh = self.tree.net.layers[4 * i + 2 : 4 * i + 5]
         x = join(cast(Linear, linear), left, now)
         x = tanh(batch_norm(cast(BatchNorm1d, norm), x))
@@ -161,7 +161,7 @@ class DilatedWaveNet(CausalStack):
 
 
 def join(linear: Linear, left: Tensor, now: Tensor) -> Tensor:
-    """Return linear([left, now]), each (..., C), by its two halves: so nothing is copied to stand side by side."""
+    """Return linear([left, now]), each (..., C), by the two halves of its weight, so that nothing is copied."""
     C = left.shape[-1]
     x = left @ linear.weight[:C] + now @ linear.weight[C:]
     return x if linear.bias is None else x + linear.bias
@@ -185,7 +185,7 @@ def batch_norm(norm: BatchNorm1d, x: Tensor) -> Tensor:
 
 
 class Cache:
-    """What a stack of n names that are being written must remember: for each layer its last `dilation` inputs.
+    """The memory of a stack that writes n names: the last `dilation` inputs of each layer.
 
     Paine et al. (2016), section 2. A step costs one run of each layer for one position.
 

@@ -36,7 +36,7 @@ class Dropout(TensorModule):
         self.p, self.generator = p, generator
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return x, or in training what is left of it."""
+        """Return x; in training, x with some numbers set to 0 and the others enlarged."""
         if not self.training or self.p == 0:
             return x
         note(self.generator)

@@ -22,12 +22,12 @@ from nnz.softmax import log_softmax
 class HandMLP:
     """The network of `nnz.backprop` as a model of the book: it answers `nnz.contract.LanguageModel`.
 
-    It has no use for autograd: `HandStep` trains it, and `calibrate` gives its batch norm what it needs outside
-    of training.
+    It does without autograd: `HandStep` trains it, and `calibrate` gives its batch norm the mean and variance
+    that it needs outside of training.
 
     Args:
         block_size: how many characters of context.
-        n_embd: how many numbers stand for a character.
+        n_embd: the size of an embedding.
         n_hidden: how many hidden units.
         generator: the source of the first weights.
         vocabulary: the alphabet; a to z by default.
@@ -85,18 +85,15 @@ class HandMLP:
 
         Raises:
             ValueError: contexts have another shape or unknown characters, or are fewer than two.
-            ArithmeticError: mean or variance is not finite, since weights are not; those of before are kept.
+            ArithmeticError: weights, mean or variance are not finite; the mean and variance of before are kept.
         """
         check_contexts(self, contexts)
         if len(contexts) < 2:
             raise ValueError(
                 f"{len(contexts)} contexts have no spread; give those of the training set."
             )
-        sums = self.before_norm(contexts)
-        found = {
-            "mean": sums.mean(0, keepdim=True),
-            "var": sums.var(0, keepdim=True),
-        }
+        a = self.before_norm(contexts)  # (B, n_hidden)
+        found = {"mean": a.mean(0, keepdim=True), "var": a.var(0, keepdim=True)}
         self._check_end(found)
         self._calibrated, self.statistics = self._weights_before(), found
 
@@ -105,7 +102,7 @@ class HandMLP:
         for name, tensor in (found | self.params).items():
             if not tensor.isfinite().all():
                 raise ArithmeticError(
-                    f"{name} is not finite, so training has ended in no numbers; train anew with a smaller rate."
+                    f"{name} is not finite, so training has diverged; train again, with a smaller rate."
                 )
 
     def _weights_before(self) -> Values:

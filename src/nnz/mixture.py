@@ -1,4 +1,4 @@
-"""A mixture of language models: each is believed in part.
+"""A mixture of language models: a weighted mean of their probabilities.
 
 Chapter: leaderboard.
 """
@@ -18,7 +18,7 @@ from nnz.plumbing.tensors import numbered, parts_of
 
 
 class Mixture:
-    """Several models of one alphabet, each believed in part: log P = log Σ share · P_model.
+    """A weighted mean of the probabilities of several models of one alphabet: log P = log Σ share · P_model.
 
     Args:
         models: at least one; each is given the last of the characters, as many as it reads.

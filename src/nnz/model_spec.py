@@ -85,7 +85,7 @@ class MixtureSpec(ModelSpec):
         return [replace(s, settings=self.settings[s.name][1]) for s in self.of]
 
     def shares(self) -> list[float]:
-        """Return how far each part is believed."""
+        """Return the share of each part."""
         return [self.settings[spec.name][0] for spec in self.of]
 
     def make(

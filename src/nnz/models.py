@@ -29,7 +29,7 @@ from nnz.wavenet import WaveNet
 
 
 def quiet_mlp(**given: Any) -> BengioMLP:
-    """Return a network of Bengio's kind that begins nearly indifferent."""
+    """Return a network of Bengio's kind whose first probabilities are nearly equal."""
     return BengioMLP(**given).scale_init()
 
 
@@ -131,7 +131,7 @@ WAVENETS = (
 )
 MIXED = MixtureSpec(
     "mixture",
-    "half of what gated believes and half of what kneser-ney believes",
+    "the mean of the probabilities of gated and kneser-ney",
     Mixture,
     {"gated": [0.5, GATED], "kneser-ney": [0.5, COUNTING[-1].settings]},
     of=(WAVENETS[-1], COUNTING[-1]),

@@ -1,4 +1,4 @@
-"""Names in one batch, so that a causal network reads each beginning of theirs once.
+"""Names in one batch, so that a causal network reads each of their beginnings once.
 
 Chapter: dilated.
 """
@@ -17,10 +17,10 @@ from nnz.data import LETTERS, Vocabulary, windows
 
 
 class Packed(NamedTuple):
-    """The beginnings of names, a row for each different one; row 0 is the empty beginning, that of them all.
+    """The beginnings of names, a row for each different one; row 0 is the empty beginning, which all names share.
 
     What stands before a name is padding: `END`, and to the left of it `END` again, without end. So the empty
-    beginning is its own left neighbour. Names that begin alike share rows: of `eve` and `eva` that of `ev`.
+    beginning is its own left neighbor. Names that begin alike share rows: `eve` and `eva` share that of `ev`.
 
     Attributes:
         tokens: int64 of shape (N,): the last character of each beginning; 0 for the empty one.
@@ -37,7 +37,7 @@ class Packed(NamedTuple):
         rows = self.parents
         for _ in range(dilation - 1):
             rows = self.parents[rows]
-        return F.embedding(rows, x)  # x[rows], with quicker slopes
+        return F.embedding(rows, x)  # x[rows], with a quicker way back
 
     def part(self, targets: Tensor) -> Packed:
         """Return the packed batch of some targets, int64 (M,): all those of some names, name after name."""

@@ -1,4 +1,4 @@
-"""Short forms of two backward passes, of a cross-entropy and of a batch norm: whole chains in one formula.
+"""Short forms of two backward passes, of a cross-entropy and of a batch norm, each in one formula.
 
 Chapter: backprop.
 """
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def cross_entropy_backward(logits: Tensor, Y: Tensor) -> Tensor:
-    """Return the gradient of the mean cross-entropy by the logits: (softmax(logits) - one-hot(Y)) / n.
+    """Return (softmax(logits) - one-hot(Y)) / n, the gradient of the mean cross-entropy at the logits.
 
     Args:
         logits: float of shape (B, V).
@@ -45,7 +45,7 @@ def batchnorm_backward(
 
     Args:
         dout: the gradient of the output, float of shape (B, C).
-        raw: the standardised input, (B, C).
+        raw: the standardized input, (B, C).
         inv: 1 / sqrt(var + eps), (1, C) or (C,).
         gain: (1, C) or (C,).
         correction: 1 if the variance divides by n - 1, as here, or 0 if by n, as in the paper and in torch.

@@ -1,9 +1,9 @@
 """The lecture's network many times over, trained side by side: what trains the networks of Part IV.
 
 Every tensor has an axis for the model in front, so that a few dozen calls do the work of all models. The gradients
-are written out by hand and are taken off where they are computed, for in networks this small most of the time goes
-to autograd's own work. Characters come as rows of zeros with a single one, since in a table this small a product
-finds a row faster than a look-up does.
+are written out by hand, and subtracted where they are computed; in networks this small autograd's own work would
+take most of the time. Characters come as one-hot rows, since in a table this small a product finds a row faster
+than a look-up does.
 
 Chapter: backprop.
 """
@@ -22,19 +22,19 @@ Stack = Mapping[str, Tensor]
 
 
 def output_step(params: Stack, h: Tensor, y: Tensor, rates: Tensor) -> Tensor:
-    """Take the output layer's step, and return the slopes at what the tanh was taken of.
+    """Take the output layer's step, and return the gradients with respect to the pre-activations.
 
-    All slopes are linear in d, those at the logits; so minus the rate is multiplied into d, and everything that is
+    All gradients are linear in d, that of the logits; so d is multiplied by minus the rate, and everything that is
     computed from it need only be added.
 
     Args:
         params: see `step`.
-        h: (M, B, H); what the tanh returned.
+        h: (M, B, H); the outputs of the tanh.
         y: (B, V); a one in each row, at the character that follows.
         rates: (M,).
 
     Returns:
-        (M, B, H), each model's times minus its rate.
+        (M, B, H), each model's multiplied by minus its rate.
     """
     z = torch.baddbmm(params["b2"][:, None], h, params["W2"])  # (M, B, V)
     d = torch.softmax(z, dim=2).sub_(y).mul_((rates / -len(y))[:, None, None])
@@ -52,7 +52,7 @@ def step(params: Stack, x: Tensor, y: Tensor, rates: Tensor) -> None:
 
     Args:
         params: "C" (M, V, n_embd), "W1" (M, T·n_embd, H), "b1" (M, H), "W2" (M, H, V), "b2" (M, V): float,
-            contiguous, without slopes.
+            contiguous, without requires_grad.
         x: (B·T, V); a one in each row, at a character of a context.
         y: (B, V); a one in each row, at the character that follows.
         rates: (M,), float.
@@ -65,13 +65,13 @@ def step(params: Stack, x: Tensor, y: Tensor, rates: Tensor) -> None:
 
 
 def first_step(params: Stack, x: Tensor, rows: Tensor, e: Tensor) -> None:
-    """Take the step of the first layer and of the tables, given the slopes at the products, times minus the rate.
+    """Take the step of the first layer and of the embeddings, given the gradients of the pre-activations.
 
     Args:
         params: see `step`.
         x: see `step`.
-        rows: (M, B, T·n_embd); the rows of the tables that x means.
-        e: (M, B, H).
+        rows: (M, B, T·n_embd); the embeddings of x.
+        e: (M, B, H); the gradients, multiplied by minus the rate.
     """
     at_rows = torch.bmm(e, params["W1"].mT).view(len(e), len(x), -1)
     params["W1"].baddbmm_(rows.mT, e)
@@ -97,7 +97,7 @@ def normed_step(
     a *= inverse
     h = torch.addcmul(params["b1"][:, None], a, g).tanh_()
     e = output_step(params, h, y, rates)
-    u, e_a = e * g, e * a  # the slopes at the standardised sums; and g's
+    u, e_a = e * g, e * a  # gradients of the standardized inputs, and of g
     means = u.mean(dim=axis, keepdim=True), (u * a).mean(dim=axis, keepdim=True)
     params["g"].add_(e_a.sum(dim=1))
     params["b1"].add_(e.sum(dim=1))

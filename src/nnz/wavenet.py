@@ -1,4 +1,4 @@
-"""The tree of WaveNet on characters: neighbours are joined two at a time, level by level.
+"""The tree of WaveNet on characters: neighbors are joined two at a time, level by level.
 
 Chapter: wavenet.
 """
@@ -25,13 +25,13 @@ from nnz.plumbing.undo import unmoved
 
 
 class WaveNet(LayeredModel):
-    """A binary tree over the context: each level joins two neighbours by a linear layer, batch norm and tanh.
+    """A binary tree over the context: each level joins two neighbors by a linear layer, batch norm and tanh.
 
-    The fusion of neighbours is that of van den Oord et al. (2016), section 2.1, with one output for each context,
+    The fusion of neighbors is that of van den Oord et al. (2016), section 2.1, with one output for each context,
     as in the sixth lecture of Zero to Hero; gates, residual and skip connections are left out.
 
     Args:
-        n_embd: how many numbers stand for a character.
+        n_embd: the size of an embedding.
         n_hidden: how many features each level has.
         block_size: how many characters of context; a power of two, at least 2. It has log2(block_size) levels.
         generator: the source of the first weights.
@@ -95,7 +95,7 @@ def _check_sizes(**sizes: int) -> None:
 
 
 def trace(net: Sequential, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Yield the input and then what each layer makes of it, with the name of the layer's class.
+    """Yield the input and then the output of each layer, with the name of the layer's class.
 
     Args:
         net: layers, in the mode they are in.

@@ -85,8 +85,8 @@ def with_loops(params: Values, X: Tensor, Y: Tensor, rows: Tensor, clock: Clock)
             for t in range(x.shape[1]):
                 dC[x[b, t]] += demb[b, t]
         clock.lap("embeddings")
-        for p, slope in zip(params.values(), [dC, *found], strict=True):
-            p -= RATE * slope
+        for p, dp in zip(params.values(), [dC, *found], strict=True):
+            p -= RATE * dp
         clock.lap("update")
 
 

@@ -20,15 +20,15 @@ from nnz.short_forms import batchnorm_backward, cross_entropy_backward
 
 
 def all_gradients(values: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> Values:
-    """Return the gradient of the loss by each of the 26 tensors that nnz.backprop.NAMES lists."""
+    """Return the gradient of the loss with respect to each of the 26 tensors in nnz.backprop.NAMES."""
     return backward(values, X, Y)  # line by line in the chapter
 
 
 def dlogits(logits: Tensor, Y: Tensor) -> Tensor:
-    """Return the gradient of the mean cross-entropy by the logits."""
-    slopes = torch.softmax(logits, dim=1)  # (B, V)
-    slopes[range(len(Y)), Y] -= 1
-    return slopes / len(Y)
+    """Return the gradient of the mean cross-entropy with respect to the logits."""
+    grads = torch.softmax(logits, dim=1)  # (B, V)
+    grads[range(len(Y)), Y] -= 1
+    return grads / len(Y)
 
 
 def dhprebn(
@@ -37,7 +37,7 @@ def dhprebn(
     bnvar_inv: Tensor,
     bngain: Tensor,
 ) -> Tensor:
-    """Return the gradient by what enters a batch norm, whose variance divides by n - 1."""
+    """Return the gradient with respect to the input of a batch norm whose variance divides by n - 1."""
     n = len(dhpreact)
     pull = dhpreact.sum(0) + n / (n - 1) * bnraw * (dhpreact * bnraw).sum(0)
     return bngain * bnvar_inv / n * (n * dhpreact - pull)
@@ -72,18 +72,18 @@ def layer_norm_backward(
     weight: Tensor,
     eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients by the input, the weight and the bias of a layer norm."""
-    centred = x - x.mean(-1, keepdim=True)
-    inv = (centred.square().mean(-1, keepdim=True) + eps) ** -0.5  # (..., 1)
-    raw, draw = centred * inv, dout * weight
+    """Return the gradients with respect to the input, the weight and the bias of a layer norm."""
+    centered = x - x.mean(-1, keepdim=True)
+    inv = (centered.square().mean(-1, keepdim=True) + eps) ** -0.5  # (..., 1)
+    raw, draw = centered * inv, dout * weight
     pull = draw.mean(-1, keepdim=True) + raw * (draw * raw).mean(-1, keepdim=True)
     rows = tuple(range(x.ndim - 1))  # (0,) or (0, 1)
     return inv * (draw - pull), (dout * raw).sum(rows), dout.sum(rows)
 
 
 def residual_backward(dout: Tensor, x: Tensor, W: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients by x and W of x + relu(x @ W)."""
-    dz = dout * (x @ W > 0)  # (B, C), by what enters relu
+    """Return the gradients of x + relu(x @ W) with respect to x and W."""
+    dz = dout * (x @ W > 0)  # (B, C), at the pre-activations
     return dout + dz @ W.T, x.T @ dz
 
 
@@ -96,9 +96,9 @@ def adam_by_hand(
 ) -> Tensor:
     """Return the weight after one step of Adam for each of the gradients."""
     m, v = torch.zeros_like(weight), torch.zeros_like(weight)
-    for t, slope in enumerate(gradients, start=1):
-        m = betas[0] * m + (1 - betas[0]) * slope
-        v = betas[1] * v + (1 - betas[1]) * slope**2
+    for t, g in enumerate(gradients, start=1):
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g**2
         mean, square = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
         weight = weight - rate * mean / (square.sqrt() + eps)
     return weight
@@ -147,7 +147,7 @@ _EVERY = LineByLine(
             "the keys begin with a d; here each is the name of the tensor that the gradient belongs to",
             edit(
                 "return backward(values, X, Y)",
-                'return {f"d{name}": slope for name, slope in backward(values, X, Y).items()}',
+                'return {f"d{name}": gradient for name, gradient in backward(values, X, Y).items()}',
             ),
         ),
         Slip(
@@ -189,7 +189,7 @@ _DLOGITS = Exercise(
     """,
     hints=(
         "Work it out for one example: the loss is the logarithm of a sum of exponentials, less one logit. What "
-        "are the slopes of the two by any of the logits?",
+        "are the derivatives of the two with respect to any one of the logits?",
         "Every logit is pushed down as hard as it is probable, and one is pulled up. In a row the forces add up "
         "to 0.",
         "What share does one example have in a mean? And torch has a softmax that knows what to do with 1000.",
@@ -212,18 +212,18 @@ _DLOGITS = Exercise(
         ),
         Slip(
             "all logits are pushed and none is pulled: the target plays no part",
-            edit("    slopes[range(len(Y)), Y] -= 1\n", ""),
+            edit("    grads[range(len(Y)), Y] -= 1\n", ""),
         ),
         Slip(
             "the softmax goes down the columns; each row is a distribution of its own", edit("dim=1", "dim=0")
         ),
         Slip(
-            "the sign is turned round: the loss falls where the target's logit rises",
-            edit("slopes / len", "-slopes / len"),
+            "the sign is turned around: the loss falls where the target's logit rises",
+            edit("grads / len", "-grads / len"),
         ),
         Slip(
             "only the targets have a gradient; the other logits are pushed as well",
-            edit("slopes / len", "slopes * (slopes < 0) / len"),
+            edit("grads / len", "grads * (grads < 0) / len"),
         ),
         Slip(
             "the pull comes after the division by the batch size, and is too strong; it has its share like the "
@@ -256,12 +256,12 @@ _DLOGITS = Exercise(
             "of 0",
             edit(
                 "torch.softmax(logits, dim=1)",
-                "(logits - logits.max()).exp()\n    slopes /= slopes.sum(1, keepdim=True)",
+                "(logits - logits.max()).exp()\n    grads /= grads.sum(1, keepdim=True)",
             ),
         ),
         Slip(
             "the logits are shifted in place; whoever they belong to may need them as they were",
-            edit("slopes = torch", "logits -= logits.max(1, keepdim=True).values\n    slopes = torch"),
+            edit("grads = torch", "logits -= logits.max(1, keepdim=True).values\n    grads = torch"),
         ),
     ),
     properties=(_balances("row", 1, "what pushes the other logits down pulls one up"),),
@@ -412,13 +412,16 @@ _STEP = Exercise(
         _step_case(7, 32, 4.0, torch.float32),
     ),
     slips=(
-        Slip("the step goes up the slope; the loss is to fall", edit("p - rate", "p + rate")),
+        Slip(
+            "the step goes along the gradient; the loss should fall, so it goes against it",
+            edit("p - rate", "p + rate"),
+        ),
         Slip("the rate plays no part in the step", edit("rate * d[name]", "d[name]")),
         Slip(
             "where a character comes more than once, only its last use has moved its row of C; all uses count",
             edit(
                 ".index_add(0, X.flatten(), demb)",
-                '\n    for x, slopes in zip(X.flatten().tolist(), demb):\n        d["C"][x] = slopes',
+                '\n    for x, row in zip(X.flatten().tolist(), demb):\n        d["C"][x] = row',
             ),
         ),
         Slip(
@@ -525,7 +528,7 @@ _LAYER = Exercise(
         ),
         Slip(
             "the variance divides by C - 1, as var does unless it is told otherwise; here it divides by C",
-            edit("centred.square().mean(-1, keepdim=True)", "x.var(-1, keepdim=True)"),
+            edit("centered.square().mean(-1, keepdim=True)", "x.var(-1, keepdim=True)"),
         ),
         Slip(
             "the way through the variance has a factor for C - 1, as in the chapter's batch norm; here it divides "
@@ -560,22 +563,22 @@ _LAYER = Exercise(
             edit(" - pull", ""),
         ),
         Slip(
-            "in dweight the input stands where the standardised input belongs", edit("dout * raw", "dout * x")
+            "in dweight the input stands where the standardized input belongs", edit("dout * raw", "dout * x")
         ),
         Slip(
             "in dweight the input is not divided by its standard deviation",
-            edit("dout * raw", "dout * centred"),
+            edit("dout * raw", "dout * centered"),
         ),
         Slip("eps is left out", edit(" + eps", "")),
         Slip(
             "eps is added to the root; it belongs to the variance, before the root is taken",
             edit(
-                "(centred.square().mean(-1, keepdim=True) + eps) ** -0.5",
-                "1 / (centred.square().mean(-1, keepdim=True).sqrt() + eps)",
+                "(centered.square().mean(-1, keepdim=True) + eps) ** -0.5",
+                "1 / (centered.square().mean(-1, keepdim=True).sqrt() + eps)",
             ),
         ),
         Slip(
-            "dweight and dbias are means over the rows; the slopes of several uses add up",
+            "dweight and dbias are means over the rows; the gradients of several uses add up",
             edit("(dout * raw).sum(rows), dout.sum(rows)", "(dout * raw).mean(rows), dout.mean(rows)"),
         ),
         Slip(
@@ -745,20 +748,23 @@ _ADAM = Exercise(
         ),
         Slip(
             "the gradient of the step itself is used, without its running mean",
-            edit("rate * mean", "rate * slope"),
+            edit("rate * mean", "rate * g"),
         ),
-        Slip("the steps go up the slope; the loss is to fall", edit("weight - rate", "weight + rate")),
+        Slip(
+            "the steps go along the gradient; the loss should fall, so they go against it",
+            edit("weight - rate", "weight + rate"),
+        ),
         Slip(
             "the betas are exchanged; the first is that of the gradient's mean",
             edit("    m, v = torch", "    betas = betas[::-1]\n    m, v = torch"),
         ),
-        Slip("the square is that of the running mean; it is a mean of the squares", edit("slope**2", "m**2")),
+        Slip("the square is that of the running mean; it is a mean of the squares", edit("g**2", "m**2")),
         Slip(
             "the mean of the gradient takes the whole of what is new; it takes what beta leaves",
-            edit("(1 - betas[0]) * slope", "slope"),
+            edit("(1 - betas[0]) * g", "g"),
         ),
         Slip(
-            "both means begin anew in every step; they are carried on",
+            "both means begin at zero again in every step; they are carried on",
             edit("betas[0] * m + ", ""),
             edit("betas[1] * v + ", ""),
         ),

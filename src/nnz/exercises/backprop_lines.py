@@ -30,8 +30,8 @@ ANY_LINE: tuple[tuple[str, Callable[[Tensor, int], Tensor]], ...] = (
         lambda right, n: right * n,
     ),
     (
-        "it is divided by the number of examples once too often; the loss is a mean, but slopes of several uses "
-        "add up",
+        "it is divided by the number of examples once too often; the loss is a mean, but gradients of several "
+        "uses add up",
         lambda right, n: right / n,
     ),
     (
@@ -48,9 +48,9 @@ ANY_LINE: tuple[tuple[str, Callable[[Tensor, int], Tensor]], ...] = (
     ),
 )
 
-_EVERY_ROW = "it is used in every row, and the slopes of those uses are still to be added up"
+_EVERY_ROW = "it is used in every row, and the gradients of those uses are still to be added up"
 _IN_A_ROW = (
-    "each of its numbers is used in a whole row, and the slopes of those uses are still to be added up"
+    "each of its numbers is used in a whole row, and the gradients of those uses are still to be added up"
 )
 _ONE_ROW = "the sum goes down the columns; a number of it is used in one row"
 _POWER = "the power has not gone down by one"
@@ -60,11 +60,11 @@ _POWER = "the power has not gone down by one"
 LINES: dict[str, tuple[tuple[str, Line], ...]] = {
     "logprobs": (
         (
-            "every entry has a slope; the loss looks at one entry of each row alone",
+            "every entry has a gradient; the loss looks at one entry of each row alone",
             lambda v, d: torch.full_like(v.logprobs, -1 / v.n),
         ),
         (
-            "the slope stands in the columns of all targets in every row; each row has a target of its own",
+            "the gradient stands in the columns of all targets in every row; each row has a target of its own",
             lambda v, d: torch.zeros_like(v.logprobs).index_fill(1, v.Y, -1 / v.n),
         ),
         (
@@ -90,7 +90,7 @@ LINES: dict[str, tuple[tuple[str, Line], ...]] = {
         (_IN_A_ROW, lambda v, d: d.probs * v.counts),
         (_ONE_ROW, lambda v, d: (d.probs * v.counts).sum(0, keepdim=True)),
         (
-            "that is a mean; the slopes of several uses add up",
+            "that is a mean; the gradients of several uses add up",
             lambda v, d: d.counts_sum_inv / v.counts.shape[1],
         ),
         (
@@ -115,11 +115,11 @@ LINES: dict[str, tuple[tuple[str, Line], ...]] = {
             lambda v, d: d.counts_sum.expand_as(v.counts),
         ),
         (
-            "the two ways are subtracted; slopes of several uses add up",
+            "the two ways are subtracted; gradients of several uses add up",
             lambda v, d: d.probs * v.counts_sum_inv - d.counts_sum,
         ),
         (
-            "the slope of the sum is shared out among the row; each term of a sum has all of it",
+            "the gradient of the sum is shared out among the row; each term of a sum gets all of it",
             lambda v, d: d.probs * v.counts_sum_inv + d.counts_sum / v.counts.shape[1],
         ),
     ),
@@ -146,7 +146,7 @@ LINES: dict[str, tuple[tuple[str, Line], ...]] = {
     ),
     "hpreact": (
         (
-            "the slope of tanh is taken from what goes in where what comes out belongs",
+            "the slope of tanh is computed from its input where its output belongs",
             lambda v, d: d.h * (1 - v.hpreact**2),
         ),
         ("the slope of tanh is left out, so this is still the gradient of h", lambda v, d: d.h),
@@ -160,7 +160,7 @@ LINES: dict[str, tuple[tuple[str, Line], ...]] = {
         ),
         (_EVERY_ROW, lambda v, d: d.hpreact * v.bnraw),
         (
-            "it is multiplied by hprebn; in the forward pass it meets the standardised numbers",
+            "it is multiplied by hprebn; in the forward pass the gain meets the standardized numbers",
             lambda v, d: (d.hpreact * v.hprebn).sum(0, keepdim=True),
         ),
     ),
@@ -198,7 +198,7 @@ LINES: dict[str, tuple[tuple[str, Line], ...]] = {
             lambda v, d: d.bnvar.expand_as(v.bndiff2),
         ),
         (
-            "every row of it goes into the variance; the slopes are still to be spread over the rows",
+            "every row of it goes into the variance; the gradient is still to be spread over the rows",
             lambda v, d: d.bnvar / (v.n - 1),
         ),
     ),
@@ -243,11 +243,11 @@ LINES: dict[str, tuple[tuple[str, Line], ...]] = {
     ),
     "C": (
         (
-            "where a character comes more than once, only its last slopes are there; all of them add up",
+            "where a character comes more than once, only its last gradient is there; all of them add up",
             lambda v, d: _last_use(v.C, v.X, d.emb),
         ),
         (
-            "the slopes of a character that comes more than once are averaged; they add up",
+            "the gradients of a character that comes more than once are averaged; they add up",
             lambda v, d: d.C / v.X.flatten().bincount(minlength=len(v.C)).clamp(min=1)[:, None],
         ),
         (
@@ -264,8 +264,8 @@ LINES: dict[str, tuple[tuple[str, Line], ...]] = {
 
 def _last_use(C: Tensor, X: Tensor, demb: Tensor) -> Tensor:
     gradient = torch.zeros_like(C)
-    for x, slopes in zip(X.flatten().tolist(), demb.flatten(0, 1), strict=True):
-        gradient[x] = slopes
+    for x, row in zip(X.flatten().tolist(), demb.flatten(0, 1), strict=True):
+        gradient[x] = row
     return gradient
 
 
@@ -284,9 +284,9 @@ class Batch:
             X, Y = X.clone(), Y.clone()
             params = {n: values[n].clone().requires_grad_() for n in PARAMETERS}
             connected = forward(params, X, Y)
-            slopes = torch.autograd.grad(connected["loss"], [connected[name] for name in NAMES])
+            grads = torch.autograd.grad(connected["loss"], [connected[name] for name in NAMES])
         v = {name: value.detach() for name, value in connected.items()}
-        right = dict(zip(NAMES, slopes, strict=True))
+        right = dict(zip(NAMES, grads, strict=True))
         return cls(SimpleNamespace(**v, X=X, Y=Y, n=len(Y)), right)
 
     def slip(self, line: Line) -> Tensor:

@@ -16,18 +16,18 @@ from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_a_tuple
 CALLS = "how often f is called"
 
 
-def linear_backward(X: Array, W: Array, slope: Array) -> tuple[Array, Array, Array]:
-    """Return the gradients of the loss by X, W and b, from the slope at X @ W + b, as a tuple of three arrays."""
-    return slope @ W.T, X.T @ slope, slope.sum(axis=0)
+def linear_backward(X: Array, W: Array, dZ: Array) -> tuple[Array, Array, Array]:
+    """Return the gradients of the loss with respect to X, W and b, given dZ, that at X @ W + b, as a tuple."""
+    return dZ @ W.T, X.T @ dZ, dZ.sum(axis=0)
 
 
-def example_gradients(X: Array, slope: Array) -> Array:
+def example_gradients(X: Array, dZ: Array) -> Array:
     """Return the gradient of W for each example by itself, of shape (B, n_in, n_out)."""
-    return X[:, :, None] * slope[:, None, :]
+    return X[:, :, None] * dZ[:, None, :]
 
 
 def numerical_gradient(f: Callable[[Array], float], x: Array, h: float) -> Array:
-    """Return the slope of f by each entry of x, measured by nudging it by h to either side, in the shape of x."""
+    """Return the slope of f along each entry of x, measured by nudging it by h to both sides, shaped like x."""
     gradient = np.zeros_like(x)
     for i in np.ndindex(x.shape):
         step = np.zeros_like(x)
@@ -50,13 +50,13 @@ def directional_error(
 
 
 def _is_measured(args: Sequence[Any], parts: Parts) -> str:
-    """Compare with nudging: a loss with this slope is the sum of slope * Z."""
-    X, W, slope = args
+    """Compare with nudging: a loss with this gradient is the sum of dZ * Z."""
+    X, W, dZ = args
     yours: Any = parts[RESULT]
     measured = {
-        "dX": (X, lambda X: np.sum(slope * (X @ W))),
-        "dW": (W, lambda W: np.sum(slope * (X @ W))),
-        "db": (np.zeros_like(slope[0]), lambda b: np.sum(slope * (X @ W + b))),
+        "dX": (X, lambda X: np.sum(dZ * (X @ W))),
+        "dW": (W, lambda W: np.sum(dZ * (X @ W))),
+        "db": (np.zeros_like(dZ[0]), lambda b: np.sum(dZ * (X @ W + b))),
     }
     for left, (name, (at, loss)) in zip(yours, measured.items(), strict=True):
         if found := difference(left, numerical_gradient(loss, at, 0.5), 1e-6):
@@ -69,19 +69,19 @@ _LINEAR = Exercise(
     reference=linear_backward,
     task=r"""
     A layer computes $Z = XW + b$, of shape $(B, n_\text{out})$, and the loss depends on $Z$ in whatever way.
-    Write `linear_backward(X, W, slope)`, which returns the gradients of the loss with respect to $X$, $W$ and
+    Write `linear_backward(X, W, dZ)`, which returns the gradients of the loss with respect to $X$, $W$ and
     $b$, a tuple of three arrays in the shapes of what they belong to, given the one with respect to $Z$,
-    `slope`. All arrays are float64 and stay as they are. If the loss is a mean over the examples, `slope` has
+    `dZ`. All arrays are float64 and stay as they are. If the loss is a mean over the examples, `dZ` has
     been divided by $B$ already.
     """,
     hints=(
-        "Let B, n_in and n_out be three different numbers, and write the shapes down. Which products of slope "
-        "with one of the others, turned over where need be, have the shape of a gradient?",
+        "Let B, n_in and n_out be three different numbers, and write the shapes down. Which products of dZ "
+        "with one of the others, transposed where need be, have the shape of a gradient?",
         "X[i, j] goes into every output of example i: into Z[i, k] with W[j, k] as its factor. Its gradient is "
-        "the sum over k of slope[i, k] and that factor. W[j, k] goes into one output of every example; with "
+        "the sum over k of dZ[i, k] and that factor. W[j, k] goes into one output of every example; with "
         "which factor, and over what is the sum?",
         "b[k] goes into output k of every example with the factor 1. What is used several times has as its "
-        "gradient the sum over all uses; which axis of slope counts them?",
+        "gradient the sum over all uses; which axis of dZ counts them?",
     ),
     inputs=(
         call(
@@ -107,8 +107,8 @@ _LINEAR = Exercise(
     ),
     slips=(
         Slip(
-            "db is a mean over the examples; what is used by all of them has the sum as its gradient",
-            edit("slope.sum", "slope.mean"),
+            "db is a mean over the examples; what all of them use has their sum as its gradient",
+            edit("dZ.sum", "dZ.mean"),
         ),
         Slip(
             "db is summed over the outputs, one number for each example; there should be one for each output",
@@ -120,19 +120,19 @@ _LINEAR = Exercise(
         ),
         Slip(
             "db still has a row for each example; they all use the same b, and their shares are to be added up",
-            edit("slope.sum(axis=0)", "slope.copy()"),
+            edit("dZ.sum(axis=0)", "dZ.copy()"),
         ),
         Slip("db has kept an axis of size 1; b has one axis only", edit("axis=0", "axis=0, keepdims=True")),
         Slip(
-            "dW and db are divided by B; where the loss is a mean, its 1/B is in slope already",
-            edit("X.T @ slope", "X.T @ slope / len(X)"),
-            edit("slope.sum", "slope.mean"),
+            "dW and db are divided by B; where the loss is a mean, its 1/B is in dZ already",
+            edit("X.T @ dZ", "X.T @ dZ / len(X)"),
+            edit("dZ.sum", "dZ.mean"),
         ),
         Slip(
-            "all three are divided by B; where the loss is a mean, its 1/B is in slope already",
+            "all three are divided by B; where the loss is a mean, its 1/B is in dZ already",
             edit("W.T", "W.T / len(X)"),
-            edit("X.T @ slope", "X.T @ slope / len(X)"),
-            edit("slope.sum", "slope.mean"),
+            edit("X.T @ dZ", "X.T @ dZ / len(X)"),
+            edit("dZ.sum", "dZ.mean"),
         ),
         Slip(
             "in dX, W is used as it stands, as on the way forward; a square W lets that pass, but it mixes up "
@@ -141,7 +141,7 @@ _LINEAR = Exercise(
         ),
         Slip(
             "dW is transposed: a row of it should belong to an input, a column to an output",
-            edit("X.T @ slope", "slope.T @ X"),
+            edit("X.T @ dZ", "dZ.T @ X"),
         ),
         Slip(
             "in dW, X is used as it stands; the sum should go over the examples, which are its rows",
@@ -149,13 +149,11 @@ _LINEAR = Exercise(
         ),
         Slip(
             "the order of the three: the gradient of X comes first, then that of W",
-            edit("slope @ W.T, X.T @ slope", "X.T @ slope, slope @ W.T"),
+            edit("dZ @ W.T, X.T @ dZ", "X.T @ dZ, dZ @ W.T"),
         ),
         Slip(
             "the order of the three: the gradient of X comes first and that of b last",
-            edit(
-                "slope @ W.T, X.T @ slope, slope.sum(axis=0)", "X.T @ slope, slope.sum(axis=0), slope @ W.T"
-            ),
+            edit("dZ @ W.T, X.T @ dZ, dZ.sum(axis=0)", "X.T @ dZ, dZ.sum(axis=0), dZ @ W.T"),
         ),
     ),
     drive=in_a_tuple,
@@ -164,9 +162,9 @@ _LINEAR = Exercise(
 
 
 def _adds_up(args: Sequence[Any], parts: Parts) -> str:
-    X, slope = args
+    X, dZ = args
     yours: Any = parts[RESULT]
-    if found := difference(yours.sum(axis=0), X.T @ slope, 1e-6):
+    if found := difference(yours.sum(axis=0), X.T @ dZ, 1e-6):
         return f"added up over the examples it is not the gradient of W; {found}"
     return ""
 
@@ -176,16 +174,16 @@ _EXAMPLES = Exercise(
     reference=example_gradients,
     task=r"""
     $X^\top \bar{Z}$, the gradient with respect to the $W$ of a layer $Z = XW + b$, adds up what the examples
-    of a batch have to say. Write `example_gradients(X, slope)`, which keeps them apart: an array of shape
+    of a batch have to say. Write `example_gradients(X, dZ)`, which keeps them apart: an array of shape
     $(B, n_\text{in}, n_\text{out})$ whose sum over the first axis is $X^\top \bar{Z}$, where $\bar{Z}$ is
-    `slope`. What is given is float64 and stays as it is; nothing is divided by $B$. Which of the hundred
+    `dZ`. What is given is float64 and stays as it is; nothing is divided by $B$. Which of the hundred
     points pulls hardest on the first layer, and what is special about the points that do not pull at all?
     """,
     hints=(
         "Take one example. W[j, k] is used once in it, on the way from input j to output k. Which number of X is "
-        "it multiplied by there, and which number of slope says what that is worth?",
+        "it multiplied by there, and which number of dZ says what that is worth?",
         "For one example that is a table of n_in times n_out products: each entry of its row of X with each "
-        "entry of its row of slope.",
+        "entry of its row of dZ.",
         "Without a loop: give both arrays three axes, with size 1 where they do not have one of theirs, and let "
         "broadcasting do the rest.",
     ),
@@ -205,42 +203,40 @@ _EXAMPLES = Exercise(
         Slip(
             "inputs and outputs are swapped: after the examples comes an axis for the inputs, then one for the "
             "outputs",
-            edit("X[:, :, None] * slope[:, None, :]", "slope[:, :, None] * X[:, None, :]"),
+            edit("X[:, :, None] * dZ[:, None, :]", "dZ[:, :, None] * X[:, None, :]"),
         ),
         Slip(
             "the examples are on the last axis; they should be on the first",
-            edit("X[:, :, None] * slope[:, None, :]", 'np.einsum("ij,ik->jki", X, slope)'),
+            edit("X[:, :, None] * dZ[:, None, :]", 'np.einsum("ij,ik->jki", X, dZ)'),
         ),
         Slip(
             "that is the sum over the examples already; here each is to be kept apart",
-            edit("X[:, :, None] * slope[:, None, :]", "X.T @ slope"),
+            edit("X[:, :, None] * dZ[:, None, :]", "X.T @ dZ"),
         ),
         Slip(
             "every example has the sum of all; here each should have only what comes from itself",
-            edit("X[:, :, None] * slope[:, None, :]", "np.stack([X.T @ slope] * len(X))"),
+            edit("X[:, :, None] * dZ[:, None, :]", "np.stack([X.T @ dZ] * len(X))"),
         ),
         Slip(
-            "it is divided by B; where the loss is a mean, its 1/B is in slope already",
+            "it is divided by B; where the loss is a mean, its 1/B is in dZ already",
             edit("None, :]", "None, :] / len(X)"),
         ),
         Slip(
             "each table is laid out in one row; it should have the shape of W",
-            edit(
-                "X[:, :, None] * slope[:, None, :]", "(X[:, :, None] * slope[:, None, :]).reshape(len(X), -1)"
-            ),
+            edit("X[:, :, None] * dZ[:, None, :]", "(X[:, :, None] * dZ[:, None, :]).reshape(len(X), -1)"),
         ),
         Slip(
             "np.outer takes both arrays as one long row, so examples meet that have nothing to do with each other",
-            edit("X[:, :, None] * slope[:, None, :]", "np.outer(X, slope)"),
+            edit("X[:, :, None] * dZ[:, None, :]", "np.outer(X, dZ)"),
         ),
         Slip(
             "the tables are in a list; they should be one array",
-            edit("X[:, :, None] * slope[:, None, :]", "list(X[:, :, None] * slope[:, None, :])"),
+            edit("X[:, :, None] * dZ[:, None, :]", "list(X[:, :, None] * dZ[:, None, :])"),
         ),
         Slip(
             "each input is multiplied with the one output that stands in the same place; it goes into every "
             "output",
-            edit("X[:, :, None] * slope[:, None, :]", "X * slope"),
+            edit("X[:, :, None] * dZ[:, None, :]", "X * dZ"),
         ),
     ),
     properties=(_adds_up,),
@@ -320,7 +316,7 @@ _NUMERICAL = Exercise(
             "it is multiplied by h, and should be divided: a / 2 * h is (a / 2) * h", edit("(2 * h)", "2 * h")
         ),
         Slip(
-            "the sign: it is the value ahead less the value behind",
+            "the sign is turned round: the value behind is subtracted from the value ahead",
             edit("f(x + step) - f(x - step)", "f(x - step) - f(x + step)"),
         ),
         Slip("x itself is nudged and not put back", _NUDGED),
@@ -387,7 +383,7 @@ _DIRECTIONAL = Exercise(
     `directional_error(f, x, gradient, direction, h)`, the distance between that rate and the one that is
     measured from both sides, with two calls of $f$. `x`, `gradient` and `direction` are arrays of float64 of
     one shape, which may be any, and stay as they are; `direction` has yet to be made so long that its squared
-    entries sum to 1. How often does a random direction find the charge without its 2, if we ask for an error
+    entries sum to 1. How often does a random direction find the penalty without its 2, if we ask for an error
     above a millionth of the rate?
     """,
     hints=(
@@ -463,7 +459,7 @@ _DIRECTIONAL = Exercise(
         ),
         Slip("the growth of f is not divided by the distance between the two places", edit(" / (2 * h)", "")),
         Slip(
-            "the one slope less the other may be below 0; how far apart they are has no sign",
+            "a difference of two slopes may be below 0; how far apart they are has no sign",
             edit("abs(", "("),
         ),
         Slip(

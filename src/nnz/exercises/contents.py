@@ -102,7 +102,7 @@ CONTENTS = {
         "adam_by_hand": "Adam on your own gradients",
     },
     "wavenet": {
-        "flatten_by_strides": "Neighbours by slices",
+        "flatten_by_strides": "Neighbors by slices",
         "tree_parameters": "The weights of a tree",
         "width_for": "As wide as a budget allows",
         "smoothed": "A curve that can be read",

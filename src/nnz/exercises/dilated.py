@@ -68,8 +68,8 @@ _FIELD = Exercise(
         "with the one where it stands?",
         "A path from the output down to the input goes to the left in each layer, by one of several distances. "
         "What is the farthest in one layer, with kernel 3, say?",
-        "Along the path the distances add up, and no layer can undo another's. At last count the position where "
-        "the path began.",
+        "Along the path the distances add up, and no layer can undo another's. Finally count the position "
+        "where the path began.",
     ),
     inputs=(
         call(2, [1]),
@@ -192,7 +192,7 @@ _CONV = Exercise(
             edit("(weight.shape[2] - 1) * dilation", "weight.shape[2] - 1"),
         ),
         Slip(
-            "the layer is not dilated: it looks at neighbours, whatever dilation is",
+            "the layer is not dilated: it looks at neighbors, whatever dilation is",
             edit("(weight.shape[2] - 1) * dilation", "weight.shape[2] - 1"),
             edit("=dilation", "=1"),
         ),
@@ -209,7 +209,7 @@ _CONV = Exercise(
             edit("(reach, 0)", "(reach + 1, -1)"),
         ),
         Slip(
-            "the slices of the weight are the wrong way round: the last one meets the position itself",
+            "the slices of the weight are in reverse order: the last one meets the position itself",
             edit("weight, bias", "weight.flip(2), bias"),
         ),
         Slip("the bias is left out", edit("weight, bias", "weight, None")),
@@ -246,8 +246,8 @@ _PLACES = Exercise(
     result are int64, and every name has a letter.
     """,
     hints=(
-        "Number all rows from 0. What has to be taken off the numbers of the second name, and what off those of "
-        "the third?",
+        "Number all rows from 0. What has to be subtracted from the numbers of the second name, and what from "
+        "those of the third?",
         "It is the row at which the name begins, and that is how many letters all names before it have together.",
         "There is one beginning for each name, and one number for each letter: repeat_interleave repeats each "
         "entry as many times as another tensor says.",
@@ -264,7 +264,7 @@ _PLACES = Exercise(
             edit("return torch", "return 1 + torch"),
         ),
         Slip(
-            "the rows are numbered through; each name begins again at 0",
+            "the rows are numbered from the first name to the last; each name begins again at 0",
             edit(" - first.repeat_interleave(lengths)", ""),
         ),
         Slip(
@@ -288,7 +288,7 @@ _PLACES = Exercise(
             edit("interleave(lengths)", "interleave(lengths), (1, 0))"),
         ),
         Slip(
-            "where a name ends was taken off, not where it begins, so the places are negative",
+            "where a name ends was subtracted, not where it begins, so the places are negative",
             edit("cumsum(0) - lengths", "cumsum(0)"),
         ),
         Slip(
@@ -303,7 +303,7 @@ _PLACES = Exercise(
             edit("torch.arange(int(lengths.sum())) - first", "first"),
         ),
         Slip(
-            "the length of the name before was taken off, not that of all names before",
+            "the length of the name before was subtracted, not that of all names before",
             edit("lengths.cumsum(0) - lengths", "F.pad(lengths, (1, 0))[:-1]"),
         ),
         Slip(
@@ -366,7 +366,8 @@ _STACKS = Exercise(
             edit("(length - 1)", "length"),
         ),
         Slip(
-            "the number of stacks was rounded down, so the field is too small wherever it is no whole number",
+            "the number of stacks was rounded down, so the field is too small where the quotient is no whole "
+            "number",
             edit("math.ceil((length - 1) / sum(stack))", "max(1, (length - 1) // sum(stack))"),
         ),
         Slip(
@@ -483,7 +484,7 @@ _GATED = Exercise(
             "tanh was taken of the product; the first half goes through it alone",
             edit("(filtered) * torch.sigmoid(gate)", "(filtered * torch.sigmoid(gate))"),
         ),
-        Slip("now stands before left; it is the other way round", edit("[left, now]", "[now, left]")),
+        Slip("now stands before left; the order is left, then now", edit("[left, now]", "[now, left]")),
         Slip(
             "left makes the first half alone, and now the last; both make both",
             edit(
@@ -534,8 +535,8 @@ _NUCLEUS = Exercise(
         "likelier have together.",
         "A character is dropped if those that are likelier reach p without it. What is their sum, given the "
         "running sum?",
-        "sort also returns where each entry came from; scatter puts them back there. At last divide each row by "
-        "what is left of it.",
+        "sort also returns where each entry came from; scatter puts them back there. Finally divide each row by "
+        "its sum.",
     ),
     inputs=(
         tensors([[0.5, 0.3125, 0.1875]], 0.75, dtype=torch.float64),

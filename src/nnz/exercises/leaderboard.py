@@ -84,7 +84,7 @@ def pareto_front(sizes: Sequence[int], losses: Sequence[float]) -> list[int]:
 
 
 def paired_error(a: Tensor, b: Tensor, lengths: Tensor) -> float:
-    """Return the standard error of a.sum() / lengths.sum() - b.sum() / lengths.sum(), linearised."""
+    """Return the standard error of a.sum() / lengths.sum() - b.sum() / lengths.sum(), linearized."""
     n, apart = len(lengths), a - b  # (n,), a difference for each name
     difference = apart.sum() / lengths.sum()
     rests = apart - difference * lengths
@@ -196,7 +196,7 @@ _BEAT = Scoreboard(
             edit("(order=6).fit(names)", ""),
         ),
         Slip(
-            "what log_probs returns has not one row of V numbers for each context",
+            "what log_probs returns does not have one row of V numbers for each context",
             _spoiled(lambda table, contexts: table.log_probs(contexts[:-1])),
         ),
         Slip(
@@ -204,7 +204,7 @@ _BEAT = Scoreboard(
             _spoiled(lambda table, contexts: table.log_probs(contexts).exp()),
         ),
         Slip(
-            "those are scores that were not made to probabilities: log_softmax is missing, or logarithms were "
+            "those are scores that were not turned into probabilities: log_softmax is missing, or logarithms were "
             "averaged",
             _spoiled(lambda table, contexts: table.log_probs(contexts) * 0.9),
         ),
@@ -231,7 +231,7 @@ _BEAT = Scoreboard(
             lambda names: _LeftInEvaluation(),
         ),
         Slip(
-            "contexts that cannot be right are answered anyway; check_contexts refuses them",
+            "wrong contexts are answered all the same; check_contexts refuses them",
             _spoiled(lambda table, contexts: table.log_probs(contexts[:, :1].long().clamp(0, 26))),
         ),
         Slip(
@@ -321,8 +321,8 @@ _GRU = Exercise(
         "do not add the two together yet.",
         "The gates are made of sums, so there the two go together. For the proposal they do not: the reset gate "
         "multiplies what comes from the state alone, with its bias.",
-        "At last the update gate is a share: of the old state that much is kept, and of the proposal the rest is "
-        "taken.",
+        "Finally the update gate is a share: that share of the old state is kept, and the rest comes from the "
+        "proposal.",
     ),
     inputs=(
         _gru_case(1, 1, 1, 3, torch.float32),
@@ -355,8 +355,8 @@ _GRU = Exercise(
             edit("ours[2] + reset * past[2]", "reset * ours[2] + past[2]"),
         ),
         Slip(
-            "the first third is taken for the update gate and the second for the reset gate; it is the other way "
-            "round",
+            "the first third is taken for the update gate and the second for the reset gate; it is the other "
+            "way around",
             edit("ours[0] + past[0]", "ours[1] + past[1]"),
             edit("ours[1] + past[1]", "ours[0] + past[0]"),
         ),
@@ -570,7 +570,7 @@ _PAIRED = Exercise(
             edit("difference * lengths", "apart.mean()"),
         ),
         Slip(
-            "nothing was taken off the differences before they were squared",
+            "nothing was subtracted from the differences before they were squared",
             edit(" - difference * lengths", ""),
         ),
         Slip("the variance of the rests has the divisor n; n - 1 is asked for", edit("n / (n - 1) * ", "")),

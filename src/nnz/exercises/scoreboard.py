@@ -34,7 +34,7 @@ BETTER = "better than the Kneser-Ney table"
 NO_MODEL = "not a model of the contract"
 MISSHAPEN = "not a row of V numbers for each context"
 PROBABILITIES = "probabilities and not their logarithms"
-UNNORMALISED = "its probabilities do not sum to 1"
+UNNORMALIZED = "its probabilities do not sum to 1"
 RECORDING = "records gradients"
 CHANGING = "changes the contexts"
 RANDOM = "does not say the same twice"
@@ -153,7 +153,7 @@ def _check_answer(model: Any, contexts: Tensor) -> None:
     if bool(((rows.sum(dim=1) - 1).abs() < 1e-4).all()) and bool((rows >= 0).all()):
         raise Breach(PROBABILITIES, "the answers themselves sum to 1")
     worst = sums[(sums - 1).abs().nan_to_num(torch.inf).argmax()].item()
-    raise Breach(UNNORMALISED, f"the probabilities of one context sum to {worst:.4g}")
+    raise Breach(UNNORMALIZED, f"the probabilities of one context sum to {worst:.4g}")
 
 
 def _check_modes(model: Any, contexts: Tensor) -> None:
@@ -228,7 +228,7 @@ def judge(model: Any, train: Sequence[str], dev: Sequence[str]) -> Judged:
 
 
 def difference(costs: Tensor, train: Sequence[str], dev: Sequence[str]) -> Estimate:
-    """Return the loss that these surprisals make, less that of the table, as `paired_difference` would have it.
+    """Return the loss of these surprisals minus that of the table, as `paired_difference` would return it.
 
     Args:
         costs: the surprisal of each character of `dev` under the model, float64 of shape (N,).

@@ -20,7 +20,7 @@ from nnz.wavenet import WaveNet
 
 
 def flatten_by_strides(x: Tensor, n: int) -> Tensor:
-    """Return groups of n neighbouring positions side by side: (B, T, C) to (B, T/n, n·C)."""
+    """Return groups of n neighboring positions side by side: (B, T, C) to (B, T/n, n·C)."""
     strided = [x[:, i::n] for i in range(n)]  # n of (B, T/n, C)
     return torch.cat(strided, dim=2)
 
@@ -101,11 +101,11 @@ _STRIDES = Exercise(
     slips=(
         Slip(
             "positions that stand T / n apart are joined, the first with the first of the next piece; a group is "
-            "n neighbours",
+            "n neighbors",
             edit("[x[:, i::n] for i in range(n)]", "x.chunk(n, dim=1)"),
         ),
         Slip(
-            "each group is the wrong way round: its last position stands first",
+            "each group is in reverse order: its last position stands first",
             edit("range(n)", "reversed(range(n))"),
         ),
         Slip(
@@ -180,7 +180,7 @@ _PARAMETERS = Exercise(
     """,
     hints=(
         "Go through the layers as WaveNet's __init__ makes them, and write down the shape of each weight.",
-        "Two neighbours come into every level. How many numbers is one of them at the first level, and how many "
+        "Two neighbors come into every level. How many numbers is one of them at the first level, and how many "
         "at the others? It does not matter how many pairs there are: they share the weights.",
         "Batch norm learns two numbers for each feature, a factor and a shift. How often can block_size be "
         "halved until 1 is left?",
@@ -467,7 +467,7 @@ _IMPORTANCE = Exercise(
     ),
     slips=(
         Slip(
-            "the divergence is the wrong way round: the weights are the probabilities for the true contexts",
+            "P and Q are exchanged: the weights are the probabilities for the true contexts",
             edit("P, Q =", "Q, P ="),
         ),
         Slip(
@@ -478,7 +478,7 @@ _IMPORTANCE = Exercise(
             edit(".sum(dim=1).mean()", ".mean()"),
         ),
         Slip(
-            "the positions were changed one at a time and what came of it was added; change them all at once",
+            "the positions were changed one at a time and the divergences added; change them all at once",
             lambda log_probs, contexts, positions, order: sum(
                 joint_importance(log_probs, contexts, [position], order) for position in positions
             ),
@@ -497,7 +497,7 @@ _IMPORTANCE = Exercise(
             edit("in positions:", "in [-1 - i for i in positions]:"),
         ),
         Slip(
-            "the positions were blanked with the full stop; put there what stands in the other context",
+            "the positions were set to the full stop; put there what stands in the other context",
             edit("contexts[order, position]", "0"),
         ),
         Slip(
@@ -524,7 +524,7 @@ _IMPORTANCE = Exercise(
         ),
         Slip("the probabilities that weigh the terms are missing", edit("P.exp() * (P - Q)", "P - Q")),
         Slip(
-            "that is the cross-entropy; the entropy of P is not taken off",
+            "that is the cross-entropy; the entropy of P is not subtracted",
             edit("P.exp() * (P - Q)", "P.exp() * -Q"),
         ),
         Slip(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from nnz.backprop import Values
 from nnz.by_hand import HandStep, rows_at_random
 from nnz.data import load_names, split_names, windows
 from nnz.evaluate import nll
@@ -18,12 +19,23 @@ def falling(way: str, share: float) -> float:
     return 0.1 * (1 - share)
 
 
-def trained_by_hand(seed: int, way: str) -> HandMLP:
+def soften(params: Values, start: str) -> None:
+    """Change the first weights in place: W1 to a gain of 1, or all to those of Part IV."""
+    if start in ("W1", "all"):
+        params["W1"] *= 3 / 5
+    if start == "all":
+        params["W2"] *= 0.1  # to a hundredth
+        for name, value in {"b1": 0, "b2": 0, "bnbias": 0, "bngain": 1}.items():
+            params[name].fill_(value)
+
+
+def trained_by_hand(seed: int, way: str, start: str = "lecture") -> HandMLP:
     """Return the lecture's network after the lecture's 200,000 steps, taken by hand."""
     names, _, _ = split_names(load_names())
     X, Y = windows(names, 3)
     steps = scaled(200_000, names, share=0.01)
     model = HandMLP(3, 10, 200, generator=torch.Generator().manual_seed(seed))
+    soften(model.params, start)
     step = HandStep(model.params, X, Y, 32)
     batches = torch.Generator().manual_seed(100 + seed)
     for k, rows in enumerate(rows_at_random(len(Y), 32, steps, batches)):
@@ -45,3 +57,12 @@ def schedules(seed: int) -> dict[str, float]:
         for way in ("two", "even")
         for key, loss in judged(trained_by_hand(seed, way)).items()
     }
+
+
+def first_weights(seed: int) -> dict[str, float]:
+    """Losses after the lecture's steps by hand, from a smaller W1, and from first weights as in Part IV."""
+    found: dict[str, float] = {}
+    for start in ("W1", "all"):
+        model = trained_by_hand(seed, "two", start)
+        found |= {f"{start} {key}": loss for key, loss in judged(model).items()}
+    return found

@@ -23,7 +23,7 @@ AT_ONCE = 4_000  # names
 
 
 def learned(name: str, seed: int) -> LanguageModel:
-    """Return a model of the book, trained anew; on a short list for a share of its steps."""
+    """Return a model of the book, trained here; on a short list for a share of its steps."""
     names = split_names(load_names())[0]
     g = torch.Generator().manual_seed(seed)
     return fit(name, names, generator=g, effort=scaled(1000, names) / 1000)

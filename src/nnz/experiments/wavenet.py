@@ -39,7 +39,7 @@ class FirstAxisNorm(BatchNorm1d):
     """The lecture's first batch norm: over the first axis alone, which is wrong for (B, T, C)."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return x, standardised at each position by itself."""
+        """Return x, standardized at each position by itself."""
         mean, var = self.running_mean, self.running_var
         if self.training:
             mean, var = x.mean(dim=0), x.var(dim=0)

@@ -99,7 +99,7 @@ def progress(done: Collection[str]) -> Figure:
 
 
 def _arrow(axes: Any, tail: Any, head: Any, came_back: bool) -> None:
-    """Draw what is used where; it is lit if slopes have come back along it."""
+    """Draw what is used where; it is lit if a gradient has come back along it."""
     axes.annotate(
         "",
         xy=head.get_position(),
@@ -121,8 +121,8 @@ def forces(dlogits: Tensor, letters: Sequence[str], target: int) -> Figure:
     """Draw the gradient of one example's logits as bars: what is pushed down, and what is pulled up."""
     figure, axes = new_figure(NORMAL, 3.2)
     values = dlogits.tolist()
-    colours = [PALETTE["orange"] if i == target else PALETTE["blue"] for i in range(len(values))]
-    axes.bar(range(len(values)), values, color=colours)
+    colors = [PALETTE["orange"] if i == target else PALETTE["blue"] for i in range(len(values))]
+    axes.bar(range(len(values)), values, color=colors)
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set_xticks(range(len(values)), letters)
     axes.tick_params(axis="x", labelsize=9)
@@ -150,10 +150,10 @@ def paces(parts: Mapping[str, Mapping[str, float]]) -> Figure:
     names = list(dict.fromkeys(part for of in parts.values() for part in of))
     left = [0.0] * len(parts)
     hatches = ("", "//", "..", "xx", "--")
-    for name, colour, hatch in zip(names, PALETTE.values(), hatches, strict=False):
+    for name, color, hatch in zip(names, PALETTE.values(), hatches, strict=False):
         widths = [1e6 * of.get(name, 0.0) for of in parts.values()]
         axes.barh(
-            range(len(parts)), widths, left=left, color=colour, hatch=hatch, edgecolor="white", label=name
+            range(len(parts)), widths, left=left, color=color, hatch=hatch, edgecolor="white", label=name
         )
         left = [a + b for a, b in zip(left, widths, strict=True)]
     axes.set_yticks(range(len(parts)), [name.replace(", ", ",\n") for name in parts])

@@ -10,7 +10,7 @@ from nnz.figures.style import FAINT, INK, NORMAL, PALETTE, WIDE, new_figure
 
 
 def receptive(text: str, dilations: Sequence[int], at: int) -> Figure:
-    """Draw every position of every layer, and in colour what the output at one position depends on.
+    """Draw every position of every layer, and in color what the output at one position depends on.
 
     Args:
         text: the characters that are read, the padding included.
@@ -26,10 +26,10 @@ def receptive(text: str, dilations: Sequence[int], at: int) -> Figure:
     for i, d in enumerate(dilations):
         for t in range(T):
             on = t in lit[i + 1]
-            colour, width = (PALETTE["blue"], 2.0) if on else (FAINT, 0.6)
+            color, width = (PALETTE["blue"], 2.0) if on else (FAINT, 0.6)
             for source in (t - d, t):
                 if source >= 0:
-                    line = axes.plot([source, t], [i, i + 1], color=colour)[0]
+                    line = axes.plot([source, t], [i, i + 1], color=color)[0]
                     line.set(linewidth=width, zorder=2 if on else 1)
     for i in range(depth + 1):
         for t in range(T):

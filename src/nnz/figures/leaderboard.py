@@ -42,9 +42,9 @@ def costs(points: Mapping[str, tuple[float, float, float]]) -> Figure:
         points: weights, seconds and dev loss of each model.
     """
     figure, (top, bottom) = new_figure(NORMAL, 6.4, nrows=2)
-    colours = list(PALETTE.values())
+    colors = list(PALETTE.values())
     for i, (name, (weights, seconds, loss)) in enumerate(points.items()):
-        style: Any = {"marker": MARKERS[i % len(MARKERS)], "color": colours[i % 5]}
+        style: Any = {"marker": MARKERS[i % len(MARKERS)], "color": colors[i % 5]}
         style |= {"linestyle": "none", "markersize": 8}
         top.plot(weights, loss, label=name, **style)
         bottom.plot(seconds, loss, **style)
@@ -59,8 +59,8 @@ def costs(points: Mapping[str, tuple[float, float, float]]) -> Figure:
 def by_place(losses: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the loss at each position of a name, a line for each model."""
     figure, axes = new_figure(NORMAL, 3.4)
-    for (name, values), (dash, colour) in zip(losses.items(), LINES, strict=False):
-        axes.plot(values, linestyle=dash, color=PALETTE[colour], label=name)
+    for (name, values), (dash, color) in zip(losses.items(), LINES, strict=False):
+        axes.plot(values, linestyle=dash, color=PALETTE[color], label=name)
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.set_xlabel("place in the name (0 is the first letter)")
     axes.set_ylabel("loss (nats)")

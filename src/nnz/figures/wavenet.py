@@ -13,7 +13,7 @@ LINES = [("-", "blue", "o"), ("--", "orange", "s"), ("-.", "green", "^")]
 
 
 def tree(context: str, widths: Sequence[int]) -> Figure:
-    """Draw a context of characters and the levels of the tree above it, with the size of what each node holds.
+    """Draw a context of characters and the levels of the tree above it, with how many numbers each node holds.
 
     Args:
         context: its characters, the oldest first; as many as the tree has leaves.
@@ -29,8 +29,8 @@ def tree(context: str, widths: Sequence[int]) -> Figure:
             axes.text(x, level, str(width), ha="center", va="center", fontsize=10)
             if level + 1 < len(widths):
                 above = (places[i - i % 2] + places[i - i % 2 + 1]) / 2
-                colour = PALETTE["blue"]
-                axes.plot([x, above], [level + 0.16, level + 0.84], color=colour)
+                color = PALETTE["blue"]
+                axes.plot([x, above], [level + 0.16, level + 0.84], color=color)
         shape = f"({len(places)}, {width})" if len(places) > 1 else f"({width},)"
         axes.text(T - 0.3, level, shape, va="center", fontsize=10)
         places = [sum(pair) / 2 for pair in zip(places[::2], places[1::2], strict=False)]
@@ -57,7 +57,7 @@ def log(losses: Mapping[str, Sequence[float]], theirs: Mapping[str, float]) -> F
 
 
 def smoothing(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
-    """Draw the same losses as they are, and averaged in three ways: steps and losses for each."""
+    """Draw the same losses as they are and averaged: steps and losses for each."""
     figure, axes = new_figure(NORMAL, 3.4)
     styles = [
         {"color": FAINT, "linewidth": 0.3, "alpha": 0.6},
@@ -76,9 +76,9 @@ def smoothing(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> 
 def positions(shares: Mapping[str, Sequence[float]]) -> Figure:
     """Draw how much the prediction changes when one character of the context is another, over its place."""
     figure, axes = new_figure(NORMAL, 3.3)
-    for (name, values), (dash, colour, marker) in zip(shares.items(), LINES, strict=False):
+    for (name, values), (dash, color, marker) in zip(shares.items(), LINES, strict=False):
         places = range(-len(values), 0)
-        style = {"color": PALETTE[colour], "linestyle": dash, "marker": marker}
+        style = {"color": PALETTE[color], "linestyle": dash, "marker": marker}
         axes.plot(places, values, label=name, markersize=5, **style)
     axes.set_yscale("log")
     axes.set_xlabel("place in the context (-1 is the last character)")
