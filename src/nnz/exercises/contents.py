@@ -41,7 +41,7 @@ CONTENTS = {
         "trigram_loss": "A trigram from a dictionary",
         "best_k": "Choosing the smoothing",
         "discounted_row": "One row, discounted",
-        "continuations": "How many neighbours",
+        "continuations": "How many neighbors",
         "estimated_discount": "The discount without a dev set",
         "mixed_log_probs": "Two models together",
     },
