@@ -51,7 +51,7 @@ class BigramNet(TakesState):
         return self.W[contexts[:, 0]]
 
     def parameters(self) -> list[Tensor]:
-        """Return the weights, for an optimiser to change."""
+        """Return the weights, for an optimizer to change."""
         return [self.W]
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -74,7 +74,7 @@ class BigramNet(TakesState):
             names: what to learn from.
             steps: how many gradient steps.
             rate: the learning rate.
-            decay: the charge for large weights: decay · ΣW² is added to what is minimised.
+            decay: the charge for large weights: decay · ΣW² is added to what is minimized.
 
         Raises:
             ValueError: names is empty, steps or decay is negative, rate is not above 0, or rate times decay is
@@ -90,9 +90,9 @@ class BigramNet(TakesState):
             loss = -(shares * log_softmax(self.logits(contexts))).sum()
             self.losses.append(loss.item())
             charged = loss + decay * self.W.square().sum()
-            (slopes,) = torch.autograd.grad(charged, self.W)
+            (gradient,) = torch.autograd.grad(charged, self.W)
             with torch.no_grad():
-                self.W -= rate * slopes
+                self.W -= rate * gradient
         self._check_end(before, steps, rate)
         return self
 

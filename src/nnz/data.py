@@ -101,7 +101,7 @@ LETTERS = Vocabulary(ascii_lowercase)  # V = 27; what every model uses by defaul
 
 
 def split_names(names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    """Split names at random into 80 % to train on, 10 % to choose by (dev) and 10 % to test on once.
+    """Split names at random: 80 % to train on, 10 % to choose by (dev), 10 % that choose nothing (test).
 
     It is the split of the Zero to Hero lectures 4 to 6: `random.seed(42)`, one shuffle of the list in file order.
 

@@ -151,8 +151,8 @@ class Value:
             return _node(power, f"**{other:g}", self, slope)
         if self.data < 0:
             raise ValueError(
-                f"({self.data}) ** Value({other.data}): a negative number has no derivative by its exponent; "
-                "write the exponent as a plain number."
+                f"({self.data}) ** Value({other.data}): a negative number has no derivative with respect to its "
+                "exponent; write the exponent as a plain number."
             )
         power, slope = _power(self.data, other.data)
         by_exponent = power * math.log(self.data) if self.data else 0.0

@@ -76,7 +76,7 @@ def total_loss(
 
 
 def train_step(model: Any, loss: Any, k: float, first: float = 1.0) -> None:
-    """Take the demo's step number `k`, whose rate falls from `first` to a tenth of it over a hundred steps."""
+    """Take step `k` of the demo, whose learning rate falls from `first` to a tenth of it over a hundred steps."""
     model.zero_grad()
     loss.backward()
     rate = first * (1.0 - 0.9 * k / 100)

@@ -317,9 +317,10 @@ class JelinekMercer(Interpolated):
 
 
 class AbsoluteDiscounting(Interpolated):
-    """P(y | c) = max(N(cy) - D, 0) / N(c·) + D U(c) / N(c·) P(y | c'), U(c) characters having followed c.
+    """P(y | c) = max(N(cy) - D, 0) / N(c·) + D N₁₊(c·) / N(c·) P(y | c').
 
-    Ney, Essen and Kneser (1994), interpolated as in Chen and Goodman (1999), section 2.6.
+    N₁₊(c·) is the number of different characters that followed c. Ney, Essen and Kneser (1994), interpolated as in
+    Chen and Goodman (1999), section 2.6.
 
     Args:
         order: n, the characters of the longest n-grams.

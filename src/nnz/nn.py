@@ -39,7 +39,7 @@ class Neuron(Module):
 
     Args:
         n_in: the number of inputs.
-        nonlin: whether the sum goes through the ReLU.
+        nonlin: whether the pre-activation goes through the ReLU.
         generator: where the weights are drawn from; without one, Python's shared generator, which
             `random.seed` sets.
 
@@ -87,7 +87,7 @@ class Layer(Module):
     Args:
         n_in: the number of inputs.
         n_out: the number of neurons.
-        nonlin: whether their sums go through the ReLU.
+        nonlin: whether their pre-activations go through the ReLU.
         generator: as in `Neuron`.
 
     Raises:

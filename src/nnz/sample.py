@@ -58,7 +58,7 @@ def sampling_probs(
 
     Args:
         log_probs: (B, V).
-        temperature: below 1 favours what is likely, above 1 evens out; more than 0.
+        temperature: below 1 favors what is likely, above 1 evens out; more than 0.
         top_k: how many characters stay possible, from 1 to V; all by default.
 
     Returns:

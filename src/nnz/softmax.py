@@ -35,6 +35,6 @@ def cross_entropy(logits: Tensor, Y: Tensor) -> Tensor:
         Y: int64 of shape (B,), the character that followed each context.
 
     Returns:
-        A scalar through which gradients flow; those of the logits are (P - onehot(Y)) / B.
+        A scalar through which a gradient flows; that with respect to the logits is (P - onehot(Y)) / B.
     """
     return -log_softmax(logits).gather(1, Y[:, None]).mean()

@@ -275,11 +275,11 @@ _DRAW = Exercise(
             edit("u < end", "u <= end"),
         ),
         Slip(
-            "the dart fell behind the last sum, which rounding left below 1, and nothing was returned",
+            "the dart fell beyond the last sum, which rounding left below 1, and nothing was returned",
             edit("\n    return max(index for index, probability in enumerate(row) if probability > 0)", ""),
         ),
         Slip(
-            "the dart fell behind the last sum, and the last outcome was taken although it is impossible",
+            "the dart fell beyond the last sum, and the last outcome was taken although it is impossible",
             edit("max(index for index, probability in enumerate(row) if probability > 0)", "len(row) - 1"),
         ),
         Slip(

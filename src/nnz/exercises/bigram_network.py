@@ -15,20 +15,20 @@ from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.softmax import log_softmax
 
 VERDICT = "the verdict"
-SLOPES = "the gradient of W"
+GRADIENT = "the gradient of W"
 
 
 def logits_gradient(logits: Tensor, Y: Tensor) -> Tensor:
     """Return the gradient of the average cross-entropy with respect to the logits, without autograd."""
-    slopes = log_softmax(logits).exp()  # (B, V)
-    slopes[torch.arange(len(Y)), Y] -= 1
-    return slopes / len(Y)
+    gradients = log_softmax(logits).exp()  # (B, V)
+    gradients[torch.arange(len(Y)), Y] -= 1
+    return gradients / len(Y)
 
 
-def rows_gradient(X: Tensor, slopes: Tensor, V: int) -> Tensor:
+def rows_gradient(X: Tensor, gradients: Tensor, V: int) -> Tensor:
     """Return the gradient of a loss with respect to W, given its gradient with respect to W[X]."""
-    nothing = slopes.new_zeros(V, slopes.shape[1])  # (V, C)
-    return nothing.index_add(0, X, slopes)
+    nothing = gradients.new_zeros(V, gradients.shape[1])  # (V, C)
+    return nothing.index_add(0, X, gradients)
 
 
 def safe_cross_entropy(logits: Sequence[float], y: int) -> float:
@@ -69,8 +69,8 @@ _GRADIENT = Exercise(
     """,
     hints=(
         "Begin with one row. Its loss is the logarithm of a sum of exponentials, less the logit of the "
-        "character that came. What is the slope of each of the two?",
-        "The first has the probabilities as its slopes. The second is one logit, with a slope of 1 at one "
+        "character that came. What is the gradient of each of the two?",
+        "The first has the probabilities as its gradient. The second is one logit, with a gradient of 1 at one "
         "place of the row.",
         "A row has only its share in the mean over B rows. And the exponential of 1000 is infinite, but "
         "that of a log-probability never is.",
@@ -84,19 +84,19 @@ _GRADIENT = Exercise(
     slips=(
         Slip(
             "that is the gradient of the sum over the rows; the loss is their mean",
-            edit("slopes / len(Y)", "slopes"),
+            edit("gradients / len(Y)", "gradients"),
         ),
         Slip(
-            "the sign is turned round: a higher logit for the character that came lowers the loss",
-            edit("return slopes", "return -slopes"),
+            "the sign is turned around: a higher logit for the character that came lowers the loss",
+            edit("return gradients", "return -gradients"),
         ),
         Slip(
             "nothing is subtracted at the character that came; Y plays no part",
-            edit("    slopes[torch.arange(len(Y)), Y] -= 1\n", ""),
+            edit("    gradients[torch.arange(len(Y)), Y] -= 1\n", ""),
         ),
         Slip(
             "it is divided by all B V entries; the loss is a mean over the B rows alone",
-            edit("slopes / len(Y)", "slopes / logits.numel()"),
+            edit("gradients / len(Y)", "gradients / logits.numel()"),
         ),
         Slip(
             "the softmax goes down the columns; each row is a distribution of its own",
@@ -116,7 +116,9 @@ _GRADIENT = Exercise(
         Slip(
             "the largest logit of all is subtracted everywhere; a row far below it is left with zeros alone",
             edit("log_softmax(logits)", "(logits - logits.max())"),
-            edit("    slopes[torch", "    slopes /= slopes.sum(1, keepdim=True)\n    slopes[torch"),
+            edit(
+                "    gradients[torch", "    gradients /= gradients.sum(1, keepdim=True)\n    gradients[torch"
+            ),
         ),
     ),
     properties=(_rows_sum_to_zero,),
@@ -124,13 +126,13 @@ _GRADIENT = Exercise(
 )
 
 
-def _no_slope_is_lost(args: Sequence[Any], parts: Parts) -> str:
+def _no_gradient_is_lost(args: Sequence[Any], parts: Parts) -> str:
     yours: Any = parts[RESULT]
     if torch.allclose(yours.sum(dim=0).float(), args[1].sum(dim=0), atol=1e-4):
         return ""
     return (
-        "its columns do not add up to what those of slopes add up to, as they "
-        "would if each slope were counted once"
+        "its columns do not add up to what those of gradients add up to, as they "
+        "would if each gradient were counted once"
     )
 
 
@@ -140,15 +142,15 @@ _ROWS = Exercise(
     task="""
     This is an exercise of the lecture: index rows of $W$, of shape $(V, C)$, instead of multiplying by
     one-hots. The forward pass is `W[X]`, row `X[i]` for example `i`. Write the way back, without autograd:
-    `rows_gradient(X, slopes, V)`, where `X` is int64 of shape $(B,)$, and `slopes`, float of shape $(B, C)$,
+    `rows_gradient(X, gradients, V)`, where `X` is int64 of shape $(B,)$, and `gradients`, float of shape $(B, C)$,
     holds the gradient of the loss with respect to each row that was taken. Return the gradient with respect
-    to $W$. Try the tempting `dW[X] += slopes` first, on a list in which an index occurs twice.
+    to $W$. Try the tempting `dW[X] += gradients` first, on a list in which an index occurs twice.
     """,
     hints=(
         "A row that nobody took has no influence on the loss. What if one example took it, and what if two "
         "did?",
-        "Where a number is used several times, its slopes add up. So start from zeros, and add each "
-        "example's slopes to the row that it took.",
+        "Where a number is used several times, its gradients add up. So start from zeros, and add each "
+        "example's gradients to the row that it took.",
         "A loop over the examples does it; tensors have a method that adds rows at given indices, and "
         "counts an index as often as it occurs.",
     ),
@@ -167,33 +169,33 @@ _ROWS = Exercise(
             "where several examples took one row, only the last one counts: writing to rows by index, with = "
             "or with +=, writes each row once",
             edit(
-                "return nothing.index_add(0, X, slopes)",
-                "for x, slope in zip(X, slopes):\n        nothing[x] = slope\n    return nothing",
+                "return nothing.index_add(0, X, gradients)",
+                "for x, gradient in zip(X, gradients):\n        nothing[x] = gradient\n    return nothing",
             ),
         ),
         Slip(
-            "the slopes of the examples that took one row are averaged; they add up",
-            edit("(0, X, slopes)", "(0, X, slopes) / X.bincount(minlength=V).clamp(min=1)[:, None]"),
+            "the gradients of the examples that took one row are averaged; they add up",
+            edit("(0, X, gradients)", "(0, X, gradients) / X.bincount(minlength=V).clamp(min=1)[:, None]"),
         ),
         Slip(
-            "it is divided by the number of examples; slopes is already the gradient of the whole loss",
-            edit("(0, X, slopes)", "(0, X, slopes) / len(X)"),
+            "it is divided by the number of examples; the gradients are already those of the whole loss",
+            edit("(0, X, gradients)", "(0, X, gradients) / len(X)"),
         ),
         Slip(
             "the result lies on its side: its rows are the rows of W",
-            edit("(0, X, slopes)", "(0, X, slopes).T"),
+            edit("(0, X, gradients)", "(0, X, gradients).T"),
         ),
         Slip(
             "the rows that nobody took are missing; they are rows of zeros",
-            edit("(0, X, slopes)", "(0, X, slopes)[X.unique()]"),
+            edit("(0, X, gradients)", "(0, X, gradients)[X.unique()]"),
         ),
         Slip(
-            "rows of slopes are taken at X, as rows of W were on the way forward; on the way back row i goes to "
-            "X[i], and a matrix of one-hot rows has to be transposed",
-            edit("nothing.index_add(0, X, slopes)", "torch.eye(V)[X] @ slopes"),
+            "rows of gradients are taken at X, as rows of W were on the way forward; on the way back row i goes "
+            "to X[i], and a matrix of one-hot rows has to be transposed",
+            edit("nothing.index_add(0, X, gradients)", "torch.eye(V)[X] @ gradients"),
         ),
     ),
-    properties=(_no_slope_is_lost,),
+    properties=(_no_gradient_is_lost,),
     tolerance=1e-5,
 )
 
@@ -359,20 +361,20 @@ _SAME = Exercise(
 )
 
 
-def _charge_and_slopes(answer: Answer, args: Sequence[Any]) -> Parts:
+def _charge_and_gradient(answer: Answer, args: Sequence[Any]) -> Parts:
     result = answer(*args)
     W = args[0]
     if not (isinstance(result, Tensor) and W.requires_grad):
         return {RESULT: result}
-    slopes = None
+    gradient = None
     if result.requires_grad:
-        (slopes,) = torch.autograd.grad(result.sum(), W, allow_unused=True)
-    return {RESULT: result.detach(), SLOPES: torch.zeros_like(W) if slopes is None else slopes}
+        (gradient,) = torch.autograd.grad(result.sum(), W, allow_unused=True)
+    return {RESULT: result.detach(), GRADIENT: torch.zeros_like(W) if gradient is None else gradient}
 
 
 def _connected(args: Sequence[Any], parts: Parts) -> str:
-    slopes: Any = parts.get(SLOPES)
-    if slopes is None or slopes.any():
+    gradient: Any = parts.get(GRADIENT)
+    if gradient is None or gradient.any():
         return ""
     return "the result is not connected to W: after backward() its gradient is 0"
 
@@ -389,7 +391,7 @@ _CHARGE = Exercise(
     Weight decay is only nearly add-k smoothing. Write `exact_charge(W, k, n)`: what has to be added to the
     average cross-entropy over $n$ pairs, in nats, such that the table of add-k smoothing is exactly the
     minimum, whatever the names. It has no constant part. $W$ is float of shape $(V, V)$, a row of logits for
-    each character; the result is a scalar tensor through which gradients flow to $W$.
+    each character; the result is a scalar tensor through which a gradient flows to $W$.
     """,
     hints=(
         "Add-k smoothing is counting, on a list in which each pair stands k more times than in the names. "
@@ -444,7 +446,7 @@ _CHARGE = Exercise(
             edit("log_softmax(W)", "log_softmax(W.detach())"),
         ),
     ),
-    drive=_charge_and_slopes,
+    drive=_charge_and_gradient,
     properties=(_connected,),
     tolerance=1e-5,
 )

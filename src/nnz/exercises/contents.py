@@ -10,8 +10,8 @@ import difflib
 CONTENTS = {
     "engine": {
         "gradient": "A gradient on paper",
-        "forward_difference": "Slopes from forward differences",
-        "symmetric_difference": "Slopes from both sides",
+        "forward_difference": "A gradient from forward differences",
+        "symmetric_difference": "A gradient from both sides",
         "softmax_nll": "The loss of a softmax",
         "maximum": "A new operation",
         "second_derivative": "The slope of the slope",
@@ -41,7 +41,7 @@ CONTENTS = {
         "trigram_loss": "A trigram from a dictionary",
         "best_k": "Choosing the smoothing",
         "discounted_row": "One row, discounted",
-        "continuations": "How many neighbours",
+        "continuations": "How many neighbors",
         "estimated_discount": "The discount without a dev set",
         "mixed_log_probs": "Two models together",
     },

@@ -1,4 +1,4 @@
-"""The exercises of the chapter on the engine: slopes by hand, measured, and carried back."""
+"""The exercises of the chapter on the engine: gradients by hand, measured, and carried back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def forward_difference(
     point: Sequence[float],
     h: float,
 ) -> list[float]:
-    """Return the slope of f at the point along each number in turn, measured by one step of h forward."""
+    """Return the gradient of f at the point, each part measured by one step of h forward."""
     here = f(*point)
     slopes = []
     for i, x in enumerate(point):
@@ -41,7 +41,7 @@ def symmetric_difference(
     point: Sequence[float],
     h: float,
 ) -> list[float]:
-    """Return the slope of f at the point along each number in turn, measured by h to either side."""
+    """Return the gradient of f at the point, each part measured by a step of h to either side."""
     slopes = []
     for i, x in enumerate(point):
         above = f(*point[:i], x + h, *point[i + 1 :])
@@ -78,7 +78,9 @@ def _is_the_slope(args: Sequence[Any], parts: Parts) -> str:
     yours: Any = parts[RESULT]
     for i, slope in enumerate(symmetric_difference(_lecture, list(args), 1e-4)):
         if not math.isclose(yours[i], slope, rel_tol=1e-4, abs_tol=1e-4):
-            return f"the slope measured along {'abc'[i]} differs by {abs(yours[i] - slope):.4f}"
+            return (
+                f"the measured derivative with respect to {'abc'[i]} differs by {abs(yours[i] - slope):.4f}"
+            )
     return ""
 
 
@@ -139,7 +141,7 @@ _FORWARD = Exercise(
     task="""
     Write `forward_difference(f, point, h)`, which measures the gradient of `f` at a point: it nudges each
     coordinate of the list `point` in turn by $h$ and returns the list of ratios, by how much `f(*point)`
-    grows for each unit of $h$. `f` takes the coordinates as separate arguments, and `point` stays as it is.
+    grows per unit of $h$. `f` takes the coordinates as separate arguments, and `point` stays as it is.
     """,
     hints=(
         "The value at the point itself is needed once, the value after a step once for each number.",
@@ -148,7 +150,7 @@ _FORWARD = Exercise(
     inputs=_POINTS,
     slips=(
         Slip(
-            "that is how much f grows; a slope is growth per unit of h",
+            "that is how much f grows; a derivative is growth per unit of h",
             edit("(f(*moved) - here) / h", "f(*moved) - here"),
         ),
         Slip(
@@ -188,11 +190,9 @@ _SYMMETRIC = Exercise(
     ),
     inputs=_POINTS,
     slips=(
-        Slip(
-            "the two places are further apart than h, so the slopes are twice too large", edit("(2 * h)", "h")
-        ),
+        Slip("the two places are 2 h apart, so dividing by h gives twice the gradient", edit("(2 * h)", "h")),
         Slip("that is the forward difference; look to both sides of the point", forward_difference),
-        Slip("the sign: it is the value ahead less the value behind", edit("above - below", "below - above")),
+        Slip("the sign: it is the value at x + h less that at x - h", edit("above - below", "below - above")),
         Slip(
             "each number keeps its step while the next ones are moved; move one at a time, from the same point",
             edit("slopes = []", "slopes, point = [], list(point)"),
@@ -329,7 +329,7 @@ _SECOND = Exercise(
     $f(x)$ and $f(x + h)$. Which $h$ is good?
     """,
     hints=(
-        "Between x and the place ahead there is one slope, between the place behind and x another.",
+        "Between x and x + h there is one slope, between x - h and x another.",
         "How much does the slope grow from the one to the other, and how far is it from the middle of the first "
         "stretch to the middle of the second?",
     ),

@@ -32,7 +32,7 @@ def bits_for_name(model: LanguageModel, name: str) -> float:
 
 
 def standard_error(totals: Tensor, lengths: Tensor) -> float:
-    """Return the standard error of totals.sum() / lengths.sum(), linearised."""
+    """Return the standard error of totals.sum() / lengths.sum(), linearized."""
     n = len(totals)
     loss = totals.sum() / lengths.sum()
     rests = totals - loss * lengths  # sum to 0

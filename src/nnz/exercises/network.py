@@ -83,7 +83,7 @@ _COUNT = Exercise(
     ),
     inputs=(call(1, [1]), call(2, [3]), call(2, [16, 16, 1]), call(3, [4, 5, 2]), call(784, [1000, 100, 10])),
     slips=(
-        Slip("each neuron has a bias beside its weights", edit("(n_from + 1)", "n_from")),
+        Slip("each neuron has a bias as well as its weights", edit("(n_from + 1)", "n_from")),
         Slip(
             "only the first layer reads the network's inputs; the others read the layer before",
             edit("(n_from + 1)", "(n_in + 1)"),
@@ -226,8 +226,8 @@ def _scores(*numbers: float) -> list[Value]:
 
 def _pushes_the_right_way(args: Sequence[Any], parts: Parts) -> str:
     gradients: Any = parts[GRADIENTS]
-    for i, (slope, target) in enumerate(zip(gradients, args[1], strict=True)):
-        if slope * target > 0:
+    for i, (gradient, target) in enumerate(zip(gradients, args[1], strict=True)):
+        if gradient * target > 0:
             return f"descent would move score {i} away from its target, which is {target}"
     return ""
 

@@ -154,7 +154,7 @@ _SMOOTHING = Exercise(
     hints=(
         "One model for each k: order and k are given when it is made, and it is fitted to train and to nothing "
         "else.",
-        "The losses serve to choose by; what is returned is the k that belongs to the smallest.",
+        "Choose by the losses; what is returned is the k that belongs to the smallest.",
         "The built-in function min takes a key, a function that says by what its entries are compared; of "
         "equal ones it keeps the first.",
     ),
@@ -171,7 +171,7 @@ _SMOOTHING = Exercise(
             edit("(train), dev", "(train), train"),
         ),
         Slip(
-            "the models are fitted to dev and judged by train; it should be the other way round",
+            "the models are fitted to dev and judged by train; it should be the other way around",
             edit("(train), dev", "(dev), train"),
         ),
         Slip("that is the k with the largest loss", edit("min(", "max(")),
@@ -207,17 +207,17 @@ _DISCOUNT = Exercise(
     reference=discounted_row,
     task="""
     Write `discounted_row(counts, lower, discount)`, which is absolute discounting {eq}`eq-absolute` for one
-    context, in plain lists. `counts` holds $V$ whole numbers, how often each character followed the context,
-    with the sum `total`, and `kinds` of them are above 0; `lower` holds $V$ probabilities with sum 1, what
-    the next shorter context says; and $D$, the discount, is above 0 and at most 1. Return a new list of $V$
-    probabilities: for each character the larger of 0 and its count less $D$, as a share of `total`, and of
-    the rest, $D$ times `kinds` over `total`, its part by `lower`. What should it return for a context that
-    was never seen, where all counts are 0? Nothing but `lower` is known about it.
+    context, in plain lists. `counts` holds $V$ whole numbers, how often each character followed the context;
+    their sum is `total`, and `kinds` of them are above 0. `lower` holds $V$ probabilities with sum 1, what
+    the next shorter context says. $D$, the discount, is above 0 and at most 1. Return a new list of $V$
+    probabilities. Each has two parts: the larger of 0 and the character's count less $D$, divided by
+    `total`; and $D$ times `kinds` over `total`, times the character's probability in `lower`. What should it
+    return for a context that was never seen, where all counts are 0? Nothing but `lower` is known about it.
     """,
     hints=(
         "Every count above 0 gives up D; together they give up a certain share of the total. Who gets it?",
         "Find total and kinds first, and look at total before you divide by it.",
-        "Everyone gets a part of what was given up, in proportion to lower, those who gave among them. So the "
+        "Every character gets a part of what was given up, in proportion to lower, also those that gave. So the "
         "row sums to 1 again.",
     ),
     inputs=(
@@ -230,7 +230,7 @@ _DISCOUNT = Exercise(
     slips=(
         Slip("what was taken from the counts is not handed on", edit(" + discount * kinds * share", "")),
         Slip(
-            "what was taken is handed on in equal parts, where lower should say who gets how much",
+            "what was taken is handed on in equal parts, where lower should say which character gets how much",
             edit("kinds * share", "kinds / len(lower)"),
         ),
         Slip(
@@ -294,13 +294,13 @@ _CONTINUATION = Exercise(
     label="ngram-ex-continuation",
     reference=continuations,
     task="""
-    Write `continuations(names)`: a dict that says, for each character that follows another, after how many
-    different ones it does, directly and anywhere in the names. Each name has one `.` before it and one after
-    it, which is a character too: with `["ann", "nan"]` the entry for `n` is 3, for before it stand `a`, `n`
-    and the `.` of the start. Which letter's share falls most when occurrences are replaced by these?
+    Write `continuations(names)`: a dict that says for each character after how many different characters it
+    comes, directly and anywhere in the names. Each name has one `.` before it and one after it, which is a
+    character too: with `["ann", "nan"]` the entry for `n` is 3, since `a`, `n` and the `.` of the start come
+    directly before it. Which letter's share falls most when these counts replace those of occurrences?
     """,
     hints=(
-        "Which pairs of neighbours are there? How often each of them occurs is of no matter here.",
+        "Which pairs of neighbors are there? How often each of them occurs does not matter here.",
         "A set keeps every pair once, even if it occurs in several names.",
         "In the set of all different pairs, count how many have a certain character in second place.",
     ),
@@ -312,16 +312,16 @@ _CONTINUATION = Exercise(
     ),
     slips=(
         Slip(
-            "that is how often each character occurs; a neighbour that returns counts only once",
+            "that is how often each character occurs; a neighbor that returns counts only once",
             edit("{pair", "[pair"),
             edit('.")}', '.")]'),
         ),
         Slip(
-            "those are the neighbours after each character; count the ones before it",
+            "those are the neighbors after each character; count the ones before it",
             edit("_, char", "char, _"),
         ),
         Slip(
-            "the ends are left out: the '.' before the first letter and the one after the last are neighbours too",
+            "the ends are left out: the '.' before the first letter and the one after the last are neighbors too",
             edit('f".{name}."', "name"),
         ),
         Slip(
@@ -333,7 +333,7 @@ _CONTINUATION = Exercise(
             edit('f".{name}."', 'f".{name}"'),
         ),
         Slip(
-            "a neighbour counts once for each name in which it is one; count it once in all the names",
+            "a neighbor counts once for each name in which it is one; count it once in all the names",
             edit("{pair for", "[pair for"),
             edit('pairwise(f".{name}.")}', 'set(pairwise(f".{name}."))]'),
         ),
@@ -346,7 +346,7 @@ _CONTINUATION = Exercise(
             ),
         ),
         Slip(
-            "a letter that stands before itself, as in 'nn', is one of its own neighbours",
+            "a letter that stands before itself, as in 'nn', is one of its own neighbors",
             edit("_, char in pairs", "other, char in pairs if other != char"),
         ),
     ),

@@ -31,10 +31,10 @@ def count_table(counts: Tensor, chars: Sequence[str]) -> Figure:
         0.5, vmin=0, vmax=float(counts.max())
     )  # a square root, or the rare pairs would all be white
     axes.imshow(counts.numpy(), cmap=HEAT, norm=norm)
-    colours = mpl.colormaps[HEAT]
+    colors = mpl.colormaps[HEAT]
     for i, row in enumerate(counts.tolist()):
         for j, count in enumerate(row):
-            red, green, blue, _ = colours(norm(count))
+            red, green, blue, _ = colors(norm(count))
             dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
             ink = "white" if dark else FAINT if count == 0 else INK
             axes.text(j, i - 0.2, chars[i] + chars[j], ha="center", va="center", color=ink, fontsize=7)

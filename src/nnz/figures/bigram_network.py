@@ -53,8 +53,8 @@ def smoothing(ks: Sequence[float], curves: Mapping[str, Sequence[float]]) -> Fig
     """Draw the dev loss over the strength of smoothing, a line for each way to smooth."""
     figure, axes = new_figure(NORMAL, 3.2)
     styles = zip(("o-", "s--"), ("blue", "orange"), strict=True)
-    for (label, losses), (style, colour) in zip(curves.items(), styles, strict=True):
-        axes.plot(ks, losses, style, color=PALETTE[colour], markersize=5, label=label)
+    for (label, losses), (style, color) in zip(curves.items(), styles, strict=True):
+        axes.plot(ks, losses, style, color=PALETTE[color], markersize=5, label=label)
     axes.set_xscale("log")
     axes.set_xlabel("k, or the weight decay in units of 1 / 2N")
     axes.set_ylabel("dev loss (nats per character)")

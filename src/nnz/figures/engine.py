@@ -15,16 +15,16 @@ def secants(f: Callable[[float], float], x: float, steps: Sequence[float]) -> Fi
     figure, axes = new_figure(height=3.4)
     xs = np.linspace(x - 1.6, x + max(steps) + 0.5, 200)
     axes.plot(xs, [f(float(value)) for value in xs], color=INK)
-    for step, colour in zip(steps, PALETTE.values(), strict=False):
+    for step, color in zip(steps, PALETTE.values(), strict=False):
         slope = (f(x + step) - f(x)) / step
         axes.plot(
             xs[xs >= x - 0.9],
             [f(x) + slope * (value - x) for value in xs[xs >= x - 0.9]],
-            color=colour,
+            color=color,
             linewidth=1.4,
             label=f"h = {step:g}: slope {slope:.3g}",
         )
-        axes.plot(x + step, f(x + step), "o", color=colour, markersize=5)
+        axes.plot(x + step, f(x + step), "o", color=color, markersize=5)
     axes.plot(x, f(x), "o", color=INK, markersize=6)
     axes.set_xlabel("x")
     axes.set_ylabel("f(x)")

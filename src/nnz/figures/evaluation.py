@@ -44,9 +44,9 @@ def resamples(values: Tensor, measured: float, interval: tuple[float, float]) ->
 def pair(losses: Mapping[str, Tensor], difference: Tensor) -> Figure:
     """Draw how two losses are spread over resampled lists, and below it how their difference is."""
     figure, (top, bottom) = new_figure(NORMAL, 4.8, nrows=2)
-    colours = (PALETTE["blue"], PALETTE["orange"])
-    for (label, values), colour, hatch in zip(losses.items(), colours, HATCHES, strict=True):
-        top.hist(values.numpy(), bins=30, color=colour, alpha=0.55, hatch=hatch, label=label)
+    colors = (PALETTE["blue"], PALETTE["orange"])
+    for (label, values), color, hatch in zip(losses.items(), colors, HATCHES, strict=True):
+        top.hist(values.numpy(), bins=30, color=color, alpha=0.55, hatch=hatch, label=label)
     top.set_xlabel("loss (nats)")
     top.set_ylabel("resampled lists")
     top.legend(fontsize=9)

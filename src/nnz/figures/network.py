@@ -15,13 +15,13 @@ KINDS = {1: ("o", PALETTE["blue"]), -1: ("s", PALETTE["orange"])}
 
 
 def _points(axes: Axes, points: Sequence[Sequence[float]], labels: Sequence[int]) -> None:
-    for label, (marker, colour) in KINDS.items():
+    for label, (marker, color) in KINDS.items():
         chosen = [point for point, of in zip(points, labels, strict=True) if of == label]
         axes.scatter(
             [x for x, _ in chosen],
             [y for _, y in chosen],
             marker=marker,
-            color=colour,
+            color=color,
             edgecolor="white",
             linewidth=0.5,
             s=26,
@@ -44,7 +44,7 @@ def _boundary(axes: Axes, grid: Grid) -> None:
 
 
 def regions(points: Sequence[Sequence[float]], labels: Sequence[int], grids: Mapping[str, Grid]) -> Figure:
-    """Draw labelled points over what a model says everywhere, a panel for each model.
+    """Draw labeled points over what a model says everywhere, a panel for each model.
 
     A grid is the places x1, the places x2, and the scores, a row for each x2.
     """

@@ -16,12 +16,12 @@ LINES = ["-", "--", "-.", ":", "-"]
 def nets(curves: Mapping[str, Sequence[float]], floors: Sequence[float]) -> Figure:
     """Draw the loss of several networks at each step on a logarithmic axis of steps, each with its floor."""
     figure, axes = new_figure(NORMAL, 3.2)
-    colours = list(PALETTE.values())
-    rows = zip(curves.items(), floors, colours, LINES, strict=False)
-    for (label, losses), floor, colour, line in rows:
+    colors = list(PALETTE.values())
+    rows = zip(curves.items(), floors, colors, LINES, strict=False)
+    for (label, losses), floor, color, line in rows:
         steps = range(1, len(losses) + 1)
-        axes.plot(steps, losses, line, color=colour, label=label)
-        axes.axhline(floor, color=colour, linewidth=1, linestyle=":")
+        axes.plot(steps, losses, line, color=color, label=label)
+        axes.axhline(floor, color=color, linewidth=1, linestyle=":")
     axes.set_xscale("log")
     axes.set_ylim(min(floors) - 0.05, max(floors) + 1.2)
     axes.set_xlabel("gradient steps")
@@ -33,14 +33,14 @@ def nets(curves: Mapping[str, Sequence[float]], floors: Sequence[float]) -> Figu
 def over_k(
     ks: Sequence[float], train: Mapping[str, Sequence[float]], dev: Mapping[str, Sequence[float]]
 ) -> Figure:
-    """Draw training (dashed) and dev loss over k, a colour for each order; the best k on dev is marked."""
+    """Draw training (dashed) and dev loss over k, a color for each order; the best k on dev is marked."""
     figure, axes = new_figure(NORMAL, 4.0)
     rows = zip(dev, PALETTE.values(), MARKERS, strict=False)
-    for label, colour, marker in rows:
-        axes.plot(ks, train[label], "--", color=colour, linewidth=1.4)
-        axes.plot(ks, dev[label], color=colour)
+    for label, color, marker in rows:
+        axes.plot(ks, train[label], "--", color=color, linewidth=1.4)
+        axes.plot(ks, dev[label], color=color)
         best = min(range(len(ks)), key=lambda i: dev[label][i])
-        axes.plot(ks[best], dev[label][best], marker, color=colour, markersize=8, label=label)
+        axes.plot(ks[best], dev[label][best], marker, color=color, markersize=8, label=label)
     axes.plot([], [], color=INK, label="dev")
     axes.plot([], [], "--", color=INK, linewidth=1.4, label="training")
     axes.set_xscale("log")
