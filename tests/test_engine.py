@@ -6,6 +6,7 @@ import copy
 import importlib
 import itertools
 import math
+import pickle
 import random
 import re
 import subprocess
@@ -22,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnz.engine import Value, new_node, topological_order
+from nnz.nn import MLP
 
 # What may be done, with the numbers for which torch and we must agree: away from overflow, from poles, and from
 # where 1 - tanh(x)**2 is a difference of nearly equal numbers.
@@ -519,6 +521,86 @@ def test_a_leaf_can_be_copied() -> None:
     assert (twin.data, twin.grad, twin.label) == (2.5, 1.0, "a")
 
 
+def test_a_chain_of_a_hundred_thousand_nodes_is_copied() -> None:
+    x = node = Value(1.5, label="x")
+    for _ in range(100_000):
+        node = node + x
+    node.label = "sum"
+    node.backward()
+    twin = copy.deepcopy(node)
+    order, copied = topological_order(node), topological_order(twin)
+    assert len(copied) == len(order) == 100_001
+    assert not set(order) & set(copied)
+    for one, other in zip(order, copied, strict=True):
+        assert (other.data, other.grad, other.op, other.label) == (one.data, one.grad, one.op, one.label)
+    twin.backward()
+    assert (copied[0].grad, x.grad) == (2 * 100_001.0, 100_001.0)
+
+
+def test_what_a_graph_shares_its_copy_shares() -> None:
+    x, y = Value(2.5), Value(-1.5)
+    inner = x * y
+    results = [inner.tanh() + x, inner / y, y, inner * inner]
+    twins = copy.deepcopy({"results": results, "leaves": [x, y]})
+    x_twin, y_twin = twins["leaves"]
+    assert twins["results"][2] is y_twin
+    for result, twin in zip(results, twins["results"], strict=True):
+        x.grad = y.grad = x_twin.grad = y_twin.grad = 0.0
+        result.backward()
+        assert (x_twin.grad, y_twin.grad) == (0.0, 0.0)
+        twin.backward()
+        assert (x_twin.grad, y_twin.grad) == (x.grad, y.grad)
+    square = twins["results"][3]
+    assert {node.op for node in square._prev} == {"*"}
+    assert square._prev == twins["results"][1]._prev - {y_twin}
+
+
+def test_every_node_of_a_long_chain_is_copied_once_though_all_are_listed() -> None:
+    nodes = [Value(1.0)]
+    for _ in range(5000):
+        nodes.append(-nodes[-1])
+    for twins in (copy.deepcopy(nodes), copy.deepcopy(nodes[::-1])[::-1]):
+        for one, other in itertools.pairwise(twins):
+            assert other._prev == {one}
+
+
+class Named(Value):
+    """A leaf with an attribute of its own."""
+
+    def __init__(self, data: float, note: str) -> None:
+        super().__init__(data)
+        self.note = note
+
+
+def test_a_leaf_of_ones_own_kind_is_copied_as_one() -> None:
+    double = Named(3.0, "mine") * 2
+    for twin in (copy.deepcopy(double), copy.copy(double)):
+        leaf = topological_order(twin)[0]
+        assert isinstance(leaf, Named)
+        assert leaf.note == "mine"
+    shallow = copy.copy(double)
+    assert shallow is not double
+    assert shallow._prev == double._prev
+
+
+def test_a_leaf_is_pickled_and_what_was_computed_says_what_to_keep() -> None:
+    x = Value(2.5, label="x")
+    x.grad = 3.0
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        twin = pickle.loads(pickle.dumps(x, protocol))
+        assert (twin.data, twin.grad, twin.label, twin.operands) == (2.5, 3.0, "x", [])
+    model = MLP(2, [3, 1], generator=random.Random(5))
+    twins = pickle.loads(pickle.dumps([model, model.parameters()]))
+    assert twins[0].parameters()[0] is twins[1][0]
+    assert [p.data for p in twins[1]] == [p.data for p in model.parameters()]
+    node = x
+    for _ in range(100_000):
+        node = node + x
+    for dump in (pickle.dumps, pickle._dumps):  # type: ignore[attr-defined]
+        with pytest.raises(TypeError, match=r"keep x\.data.*leaves.*copy\.deepcopy"):
+            dump([node])
+
+
 def test_tanh_of_exponentials_is_tanh() -> None:
     for x in (-2.3, -0.1, 0.4, 1.9):
         long, short = Value(x), Value(x)
@@ -563,7 +645,10 @@ print(sorted(set(sys.modules) - before))
 def test_the_engine_needs_little_of_the_standard_library_and_nothing_else() -> None:
     """Five modules that load in a few milliseconds; torch takes seconds."""
     out = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, encoding="utf-8")
-    assert out.stdout.strip() == "['nnz', 'nnz.engine', 'nnz.plumbing', 'nnz.plumbing.checks']"
+    assert (
+        out.stdout.strip()
+        == "['nnz', 'nnz.engine', 'nnz.plumbing', 'nnz.plumbing.checks', 'nnz.plumbing.copies']"
+    )
 
 
 ONE, TWO = Value(1.0), Value(2.0)
