@@ -504,9 +504,9 @@ def test_an_answer_that_fails_on_large_scores_only_is_told_where() -> None:
         ) / len(scores)
 
     result = ex.logistic_loss.check(naive)
-    assert result.state == "error"
+    assert result.state == "wrong"
     assert "Value(-1000.0)" in lines_of(result)[1]
-    assert "OverflowError" in lines_of(result)[2]
+    assert "exp of a large number is larger than any float" in result.text
 
 
 @each()

@@ -506,6 +506,60 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "test_alpha.py:5: pathlib.Path('b').open without",
     ),
     (
+        "a pickle that is opened",
+        house.pickles,
+        {"alpha": ("import math\n", "import math\nimport pickle\n")},
+        "src/nnz/alpha.py:6: pickle reads or writes pickles",
+    ),
+    (
+        "a pickle by another name",
+        house.pickles,
+        {"beta": ("from nnz.alpha import double\n", "from joblib import load as open_it\n")},
+        "beta.py:5: joblib reads",
+    ),
+    (
+        "a pickle by torch, in a cell",
+        house.pickles,
+        {"two": ("```{listing}", cell("torch.save(x, 'b.pt')") + "\n```{listing}")},
+        "two.md:8: torch.save reads",
+    ),
+    (
+        "by torch under another name",
+        house.pickles,
+        {"alpha": ("return 2 * x", "import torch as t; return t.load(x)")},
+        "alpha.py:10: torch.load reads",
+    ),
+    (
+        "by a function of torch",
+        house.pickles,
+        {"alpha": ("import math\n", "from torch import load\n")},
+        "alpha.py:5: torch.load reads",
+    ),
+    (
+        "by a module of torch",
+        house.pickles,
+        {"alpha": ("return 2 * x", "return torch.jit.load(x)")},
+        "alpha.py:10: torch.load reads",
+    ),
+    (
+        "by numpy",
+        house.pickles,
+        {"alpha": ("return 2 * x", "return np.load(x, allow_pickle=True)")},
+        "alpha.py:10: allow_pickle reads",
+    ),
+    (
+        "by a name in text",
+        house.pickles,
+        {"alpha": ("return 2 * x", "return importlib.import_module('marshal').loads(x)")},
+        "alpha.py:10: marshal reads",
+    ),
+    (
+        "by pandas",
+        house.pickles,
+        {"two": ("```{listing}", cell("frame.to_pickle('x')") + "\n```{listing}")},
+        "to_pickle reads",
+    ),
+    (
         "a process heard in it",
         house.locale_texts,
         {"two": ("```{listing}", cell("run('a', text=True)") + "\n```{listing}")},
@@ -543,6 +597,15 @@ def test_claims_cells_that_only_read_are_left_alone(house_of: Callable[..., Path
 def test_a_claims_cell_is_no_fragment_for_a_reader(house_of: Callable[..., Path]) -> None:
     claims = "\n".join(f'claim("two.{number}", 1)' for number in range(30))
     assert house.long_fragments(house_of(two=with_claims(claims))) == []
+
+
+def test_what_holds_no_pickle_may_be_read(house_of: Callable[..., Path]) -> None:
+    code = (
+        "import json\n\nfrom safetensors.torch import load_file, save_file\n\n"
+        "json.load(x)\nnp.load(x)\nnp.load(x, allow_pickle=False)\ncopy.copy(pickled)\nmodel.load(x)"
+    )
+    changed = house_of(two=("```{listing}", cell(code) + "\n```{listing}"))
+    assert house.pickles(changed) == []
 
 
 def test_bytes_have_no_encoding_to_name(house_of: Callable[..., Path]) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from nnz.moons import two_moons
+from nnz.engine import Value
+from nnz.moons import total_loss, train_step, two_moons
+from nnz.nn import MLP
 
 
 def test_without_noise_every_point_lies_on_its_half_circle() -> None:
@@ -80,7 +83,45 @@ def test_moons_of_what_is_no_number_are_refused_and_nothing_is_drawn(
     assert g.getstate() == before
 
 
-@pytest.mark.parametrize("generator", [42, None])
+@pytest.mark.parametrize("generator", [42, None, random.Random])
 def test_a_seed_is_no_generator(generator: Any) -> None:
     with pytest.raises(TypeError, match=r"such as random.Random\(1\); got"):
         two_moons(10, 0.1, generator)
+
+
+POINTS, LABELS = [[0.5, -1.0], [1.5, 0.25], [-0.5, 0.75]], [1, -1, 1]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda m: total_loss(m, Value, POINTS, LABELS[:2]), ValueError, "got 3 points, 2 labels"),
+        (lambda m: total_loss(m, Value, [], []), ValueError, "at least one; got 0 points"),
+        (
+            lambda m: total_loss(m, Value, POINTS[0], 1),
+            TypeError,
+            r"got .* and 1 \(int\).*total_loss\(model, Value",
+        ),
+        (lambda m: total_loss(m, Value, None, LABELS), TypeError, "got None"),
+        (lambda m: total_loss(m(POINTS[0]), Value, POINTS, LABELS), TypeError, "is a network.*got Value"),
+        (lambda m: total_loss(MLP, Value, POINTS, LABELS), TypeError, r"is a network, such as MLP\(2"),
+        (lambda m: total_loss(m.parameters(), Value, POINTS, LABELS), TypeError, "is a network.*list"),
+        (
+            lambda m: train_step(m, 0.5, 0),
+            TypeError,
+            r"not its data; got 0.5 \(float\).*train_step\(model, loss, k\)",
+        ),
+        (lambda m: train_step(Value(0.5), m, 0), TypeError, "is a network.*got Value"),
+        (lambda m: train_step(m.parameters(), Value(0.5), 0), TypeError, "is a network.*list"),
+        (lambda m: train_step(m, Value(0.5), "0"), TypeError, r"number of the step; got '0' \(str\)"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_with_the_right_call(
+    call: Callable[[MLP], Any], error: type[Exception], words: str
+) -> None:
+    model = MLP(2, [3, 1], generator=random.Random(3))
+    for parameter in model.parameters():
+        parameter.grad = 0.25
+    with pytest.raises(error, match=words):
+        call(model)
+    assert {parameter.grad for parameter in model.parameters()} == {0.25}

@@ -13,6 +13,7 @@ from numbers import Real
 from typing import Any, Never
 
 from nnz.plumbing.checks import given, shorten
+from nnz.plumbing.copies import deep_copy, pickled_leaf, shallow_copy
 
 
 class Value:
@@ -26,6 +27,12 @@ class Value:
     a Value's hash is its identity, as a tensor's is in torch, so that it can be a key although its
     data may change. So a set or a dict finds the very Value, and a list one with the same data: in a
     list, look for `x` by `any(x is v for v in nodes)`, since `in`, `index` and `remove` compare.
+
+    A result that is too large for a float is `inf` or `-inf`, whichever operation makes it, as in IEEE 754 and in
+    torch; and `nan`, "not a number", is passed on. What has no result, such as 1 / 0, is refused.
+
+    `copy.deepcopy` copies a whole graph, however long. A leaf can be pickled, and so can a network;
+    what was computed cannot.
 
     Args:
         data: a real number; it is kept as a float.
@@ -155,24 +162,18 @@ class Value:
                 "exponent; write the exponent as a plain number."
             )
         power, slope = _power(self.data, other.data)
-        by_exponent = power * math.log(self.data) if self.data else 0.0
+        by_exponent = power * (math.log(self.data) if self.data else 0.0)
         return _node(power, "**", self, slope, other, by_exponent)
 
     def __rpow__(self, other: float) -> Value:
         return Value(other) ** self
 
     def exp(self) -> Value:
-        """Return e to the power of this Value.
-
-        Raises:
-            OverflowError: the result is larger than any float, which it is from about 709.8 on.
-        """
+        """Return e to the power of this Value, which is inf from about 709.8 on."""
         try:
             power = math.exp(self.data)
         except OverflowError:
-            raise OverflowError(
-                f"exp({self.data}) is larger than any float; subtract something from the exponent first."
-            ) from None
+            power = math.inf
         return _node(power, "exp", self, power)
 
     def log(self) -> Value:
@@ -200,7 +201,10 @@ class Value:
         return _node(s, "sigmoid", self, e / (1 + e) ** 2)
 
     def relu(self) -> Value:
-        """Return the number if it is positive and 0 if not; the derivative at 0 is taken to be 0, as in torch."""
+        """Return the number if it is positive and 0 if not.
+
+        As in torch, the derivative at 0 is taken to be 0, and nan stays nan, with the derivative 1.
+        """
         if self.data <= 0:
             return _node(0.0, "relu", self, 0.0)
         return _node(self.data, "relu", self, 1.0)
@@ -221,6 +225,9 @@ class Value:
         return self.data >= _data(other)
 
     __hash__ = object.__hash__
+
+    # A chain of a hundred thousand nodes is copied without recursion.
+    __copy__, __deepcopy__, __reduce_ex__ = shallow_copy, deep_copy, pickled_leaf
 
     def __float__(self) -> Never:
         raise TypeError(
@@ -379,9 +386,7 @@ def _power(base: float, exponent: float) -> tuple[float, float]:
     try:
         power = base**exponent
     except OverflowError:
-        raise OverflowError(
-            f"({base}) ** {exponent} is larger than any float."
-        ) from None
+        power = -math.inf if base < 0 and exponent % 2 else math.inf
     if exponent == 0:
         return power, 0.0
     if base == 0 and exponent < 1:

@@ -67,8 +67,13 @@ def total_loss(
         points: (n, 2).
         labels: (n,), each 1 or -1.
 
+    Raises:
+        ValueError: there is not one label for each point, or there is none.
+        TypeError: `model` is no network, or points or labels do not come in lists.
+
     Source: the demo that comes with micrograd 0.1.0 (Karpathy, 2020).
     """
+    _check_examples(model, points, labels)
     scores = [model([value(x) for x in point]) for point in points]
     losses = [(1 + -y * s).relu() for y, s in zip(labels, scores, strict=True)]
     charge = 1e-4 * sum(p * p for p in model.parameters())
@@ -76,7 +81,12 @@ def total_loss(
 
 
 def train_step(model: Any, loss: Any, k: float, first: float = 1.0) -> None:
-    """Take step `k` of the demo, whose learning rate falls from `first` to a tenth of it over a hundred steps."""
+    """Take step `k` of the demo, whose learning rate falls from `first` to a tenth of it over a hundred steps.
+
+    Raises:
+        TypeError: `model` is no network, `loss` has no `backward`, or `k` is no number.
+    """
+    _check_step(model, loss, k)
     model.zero_grad()
     loss.backward()
     rate = first * (1.0 - 0.9 * k / 100)
@@ -86,6 +96,42 @@ def train_step(model: Any, loss: Any, k: float, first: float = 1.0) -> None:
 
 def _angles(n: int) -> list[float]:
     return [math.pi * i / max(n - 1, 1) for i in range(n)]
+
+
+def _check_model(model: Any, usage: str) -> None:
+    """Raise a clear error unless there is a network, which has parameters, and not its class alone."""
+    if isinstance(model, type) or not hasattr(model, "zero_grad"):
+        raise TypeError(
+            f"model is a network, such as MLP(2, [16, 16, 1]); got {given(model)}. It is {usage}."
+        )
+
+
+def _check_examples(model: Any, points: Any, labels: Any) -> None:
+    """Raise a clear error unless a network can be judged on these."""
+    usage = "total_loss(model, Value, points, labels)"
+    _check_model(model, usage)
+    if not all(hasattr(things, "__len__") for things in (points, labels)):
+        raise TypeError(
+            f"points and labels are lists; got {given(points)} and {given(labels)}. It is {usage}."
+        )
+    if len(points) != len(labels) or not len(points):
+        raise ValueError(
+            f"each point has one label, and there is at least one; got {len(points)} points, {len(labels)} labels."
+        )
+
+
+def _check_step(model: Any, loss: Any, k: object) -> None:
+    """Raise a clear error unless a step can be taken."""
+    usage = "train_step(model, loss, k), as in train_step(model, total_loss(model, Value, points, labels), 0)"
+    _check_model(model, usage)
+    if not hasattr(loss, "backward"):
+        raise TypeError(
+            f"loss is a Value, which has the graph, and not its data; got {given(loss)}. It is {usage}."
+        )
+    if not isinstance(k, Real):
+        raise TypeError(
+            f"k is the number of the step; got {given(k)}. It is {usage}."
+        )
 
 
 def _check(n: int, noise: float, generator: random.Random) -> None:

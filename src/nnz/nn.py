@@ -214,7 +214,8 @@ def _check_layers(n_outs: Sequence[int]) -> None:
     """Raise a clear error unless there is a list of sizes with something in it."""
     if isinstance(n_outs, str) or (found := _length(n_outs)) is None:
         raise TypeError(
-            f"n_outs lists the neurons of each layer, such as [16, 16, 1]; got {given(n_outs)}."
+            "n_outs lists the neurons of each layer, such as [16, 16, 1], as in MLP(2, [16, 16, 1]);"
+            f" got {given(n_outs)}."
         )
     if not found:
         raise ValueError("an MLP needs at least one layer; n_outs is empty.")

@@ -271,6 +271,12 @@ _SOFTMAX = Exercise(
             "number",
             edit("max(logit.data for logit in logits)", "0"),
         ),
+        Slip(
+            "exp of a large logit is larger than any float, and a ratio of two such is no number; make the logits "
+            "smaller first, all by the same number",
+            edit("max(logit.data for logit in logits)", "0"),
+            edit("total.log() - shifted[target]", "-(shifted[target].exp() / total).log()"),
+        ),
     ),
     drive=with_gradients,
     properties=(_gradients_cancel,),

@@ -32,7 +32,7 @@ def check_count(n: object, least: int, rule: str) -> None:
 
 def check_source(generator: object, *methods: str) -> None:
     """Raise a TypeError unless a source of random numbers has the methods that are asked of it."""
-    if not all(hasattr(generator, method) for method in methods):
+    if isinstance(generator, type) or not all(hasattr(generator, method) for method in methods):
         raise TypeError(
             f"generator is a source of random numbers, such as random.Random(1); got {given(generator)}."
         )

@@ -656,7 +656,73 @@ def _asks_for_text(called: str, call: ast.Call, given: Mapping[str | None, str])
     return bool(re.fullmatch(r"'[rwax+t]+'", mode))  # other things are opened, too
 
 
+# What reads or writes pickles, which can run any code when they are opened.
+PICKLERS = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+PICKLING = {"read_pickle", "to_pickle", "load_state_dict_from_url"}
+
+
+def pickles(root: Path) -> list[str]:
+    """Nothing is kept in a pickle or read from one: not by its modules, nor by way of torch, numpy or pandas."""
+    problems = []
+    for path in (path for name in ("src", "tools", "book/_ext") for path in (root / name).rglob("*.py")):
+        problems += [
+            f"{path.relative_to(root)}:{line}: {what}"
+            for line, what in _pickles(path.read_text(encoding="utf-8"))
+        ]
+    for path in toc(root):
+        for cell in read_page(path).cells:
+            problems += [f"{path.name}:{cell.line + line}: {what}" for line, what in _pickles(cell.code)]
+    return problems
+
+
+def _pickles(code: str) -> Iterator[tuple[int, str]]:
+    tree = _parsed(code)
+    torches = {"torch"}  # the names that torch goes by, and modules of it
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            torches |= {alias.asname or alias.name for alias in node.names if _top(alias.name) == "torch"}
+        elif isinstance(node, ast.ImportFrom) and _top(node.module or "") == "torch" and not node.level:
+            torches |= {alias.asname or alias.name for alias in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            named = [_top(alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            named = [_top(node.module or "")]
+            if named == ["torch"]:
+                named = [f"torch.{alias.name}" for alias in node.names if alias.name in ("load", "save")]
+        elif isinstance(node, ast.Call):
+            named = _called_pickler(node)
+        elif isinstance(node, ast.Attribute):
+            owner = ast.unparse(node.value)
+            of_torch = owner in torches or owner.startswith("torch.")
+            named = [f"torch.{node.attr}"] if of_torch and node.attr in ("load", "save") else [node.attr]
+        else:
+            continue
+        for name in named:
+            if name in PICKLERS | PICKLING | {"torch.load", "torch.save", "allow_pickle"}:
+                yield (
+                    node.lineno,
+                    f"{name} reads or writes pickles; keep tensors in safetensors, and all else in JSON",
+                )
+
+
+def _called_pickler(call: ast.Call) -> list[str]:
+    """Return what a call imports by a name in text, and whether it lets numpy open a pickle."""
+    allowed = [
+        key for key in call.keywords if key.arg == "allow_pickle" and ast.unparse(key.value) != "False"
+    ]
+    called = ast.unparse(call.func).rpartition(".")[2]
+    imports = called in ("__import__", "import_module") and call.args
+    named = [_top(str(call.args[0].value))] if imports and isinstance(call.args[0], ast.Constant) else []
+    return [*named, *("allow_pickle" for _ in allowed)]
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
+
+
 RULES = (
+    pickles,
     unclaimed,
     unplaced,
     long_modules,
