@@ -356,7 +356,7 @@ def _check_operation(op: object, a: object, b: object, db: object) -> None:
     for operand in (a, a if b is None else b):
         if not isinstance(operand, Value):
             raise TypeError(
-                f"operands are Values; got {given(operand)}, of which Value(...) makes one. It is {usage}."
+                f"operands are Values; got {given(operand)}, which Value(...) turns into one. It is {usage}."
             )
     if (b is None) != (db is None):
         raise TypeError(

@@ -263,7 +263,7 @@ _LOGISTIC = Exercise(
             edit("total / len(scores)", "Value(total.data / len(scores))"),
         ),
         Slip(
-            "that is the hinge loss, max(0, 1 - y s), of which the logistic loss is a smooth relative",
+            "that is the hinge loss, max(0, 1 - y s); the logistic loss is a smooth relative of it",
             edit("(1 + (-margin).exp()).log()", "(1 - margin).relu()"),
             edit("(1 + margin.exp()).log() - margin", "(1 - margin).relu()"),
         ),

@@ -61,7 +61,7 @@ def continuations(names: Sequence[str]) -> dict[str, int]:
 
 
 def estimated_discount(counts: Tensor) -> float:
-    """Return n1 / (n1 + 2 n2) for counts of which n1 are 1 and n2 are 2."""
+    """Return n1 / (n1 + 2 n2) for n1 counts of 1 and n2 counts of 2."""
     once, twice = (int((counts == times).sum()) for times in (1, 2))
     return once / (once + 2 * twice)
 
