@@ -5,29 +5,28 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from string import ascii_lowercase
 from typing import Any, NoReturn
 
 import torch
 
 from nnz.app import store
 from nnz.app.files import load_model, save_model
-from nnz.app.lists import composed, read_own
+from nnz.app.lists import composed, names_to_use
 from nnz.app.trained import Trained, trained
 from nnz.bigram import Uniform
 from nnz.contract import LanguageModel
-from nnz.data import LETTERS, Vocabulary, split_names
+from nnz.data import Vocabulary
 from nnz.evaluate import bootstrap, nll, unseen
 from nnz.model_spec import ModelSpec
 from nnz.models import MODELS, size_of, spec_of
-from nnz.plumbing.datasets import locate, read_names
-from nnz.plumbing.terminal import print_any_letter
+from nnz.plumbing.terminal import print_any_letter, shown
 from nnz.sample import sample_names, seeded
 from nnz.train import LossError
 
-AT_ONCE = 1000  # names drawn side by side
+FIRST = 20  # names drawn side by side; then twice as many, and so on
+AT_ONCE = 1000  # up to so many
 JUDGED = 1000  # names drawn to see how many are new
 INTERRUPTED = 130  # exit code: 128 and the number of the signal
 
@@ -83,8 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--model", required=True, help="its name: see nnz models")
     train.add_argument("--out", type=Path, help="a file to keep the model in")
     for added in (sample, train):
-        listed = "a file with a name on each line; the book's list by default"
+        listed = "a file with a name on each line, in any alphabet; the book's list by default"
         added.add_argument("--data", type=Path, help=listed)
+        table = "if the file is a table: the column with the names, by its number from 1 or its title"
+        added.add_argument("--column", metavar="N", help=table)
         added.add_argument("--seed", type=_seed, default=1, help="another one")
         shares = "the number of training steps is multiplied by it"
         added.add_argument("--effort", type=_positive, help=shares)
@@ -93,9 +94,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_sampling(sample: argparse.ArgumentParser) -> None:
     """Add the options of drawing names."""
-    sample.add_argument("-n", type=int, default=20, help="how many names")
+    many = "how many names; with the same seed, fewer are the first of more"
+    sample.add_argument("-n", type=int, default=20, help=many)
     sample.add_argument("--prompt", default="", help="how each name begins")
-    milder = "below 1 favours what is likely"
+    milder = "below 1 favors what is likely; 0 takes the likeliest character each time"
     sample.add_argument("--temperature", type=float, default=1.0, help=milder)
     likely = "draw from the K likeliest characters alone"
     sample.add_argument("--top-k", type=int, metavar="K", help=likely)
@@ -130,6 +132,7 @@ def _sample(
     model: str | None,
     file: Path | None,
     data: Path | None,
+    column: str | None,
     seed: int,
     effort: float | None,
     n: int,
@@ -139,34 +142,60 @@ def _sample(
     how["prompt"] = composed(how["prompt"])
     if file is None:
         spec = spec_of(model or "")
-        names, vocabulary = _list(data)
-        _rehearse(vocabulary, n, **how)
-        drawer = _fit(spec, split_names(names)[0], vocabulary, seed, effort)
-        chosen = drawer.model
-    elif data or effort:
-        raise ValueError("--data and --effort are for training, and --file is trained; give --model instead.")
+        listed = names_to_use(data, column)
+        _rehearse(listed.vocabulary, n, **how)
+        listed.tell()
+        chosen = _fit(spec, listed.parts()[0], listed.vocabulary, seed, effort).model
+    elif data or effort or column:
+        raise ValueError(
+            "--data, --column and --effort are for training, and --file is trained; give --model instead."
+        )
     else:
         chosen = load_model(file)
         _rehearse(chosen.vocabulary, n, **how)
-    g = seeded(seed)
-    for done in range(0, n, AT_ONCE):
-        some = min(AT_ONCE, n - done)
-        print(*sample_names(chosen, some, generator=g, **how), sep="\n")
+    blank = 0
+    for names in _drawn(chosen, n, seeded(seed), **how):
+        shown = [name for name in names if name.strip()]
+        blank += len(names) - len(shown)
+        if shown:
+            print(*shown, sep="\n")
+    if blank:
+        sys.stdout.flush()
+        store.notice(f"{blank:,} of the {n:,} names {'was' if blank == 1 else 'were'} blank and left out")
+
+
+def _drawn(model: LanguageModel, n: int, g: torch.Generator, **how: Any) -> Iterator[list[str]]:
+    """Yield n names in parts, whose sizes do not depend on n: the first names of many are those of few."""
+    size = FIRST
+    while n > 0:
+        yield sample_names(model, size, generator=g, **_greedy(how))[:n]
+        n -= size
+        size = min(2 * size, AT_ONCE)
+
+
+def _greedy(how: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of drawing, with a temperature of 0 as what it comes to: the one likeliest character."""
+    return how | {"temperature": 1.0, "top_k": 1} if how.get("temperature") == 0 else how
 
 
 def _rehearse(vocabulary: Vocabulary, n: int, **how: Any) -> None:
     """Draw from a model that knows nothing, so that bad options are found before anything is trained."""
+    if how["temperature"] == 0:
+        how["temperature"] = 1.0
     sample_names(Uniform(vocabulary), min(n, 1), generator=seeded(0), **how)
 
 
-def _train(model: str, data: Path | None, out: Path | None, seed: int, effort: float | None) -> None:
+def _train(
+    model: str, data: Path | None, column: str | None, out: Path | None, seed: int, effort: float | None
+) -> None:
     """Train a model on a list of names, and say how good it is."""
     spec = spec_of(model)
     if out:
         _check_out(out)
-    names, vocabulary = _list(data)
-    parts = split_names(names)
-    result = _fit(spec, parts[0], vocabulary, seed, effort)
+    listed = names_to_use(data, column)
+    listed.tell()
+    parts = listed.parts()
+    result = _fit(spec, parts[0], listed.vocabulary, seed, effort)
     if out:
         _save(out, result, spec)
     _report(result, parts, seed)
@@ -184,19 +213,6 @@ def _save(out: Path, result: Trained, spec: ModelSpec) -> None:
         raise OSError(f"{why}; make room, or name another file, and {kept}.") from None
 
 
-def _list(data: Path | None) -> tuple[list[str], Vocabulary]:
-    """Return the names to work with, and their alphabet. NNZ_NAMES may name a list in any alphabet, as --data."""
-    if data:
-        names = read_own(data)
-        return names, Vocabulary(names)
-    source = locate()
-    if source.kind != "own":
-        return read_names(source, ascii_lowercase), LETTERS
-    names = read_own(source.path)
-    usual = set("".join(names)) <= set(ascii_lowercase)
-    return names, LETTERS if usual else Vocabulary(names)
-
-
 def _fit(
     spec: ModelSpec, names: Sequence[str], vocabulary: Vocabulary, seed: int, effort: float | None
 ) -> Trained:
@@ -212,14 +228,19 @@ def _report(result: Trained, parts: Sequence[Sequence[str]], seed: int) -> None:
     """Print how large and how good a model is, and what it makes up."""
     model, g = result.model, seeded(seed)
     known, dev, test = parts
+    stand = [len(part) - len(unseen(part, known)) for part in (dev, test)]
     print(f"names         {' + '.join(f'{len(part):,}' for part in parts)}")
+    print(
+        f"in train too  {stand[0]:,} of the {len(dev):,} for dev, {stand[1]:,} of the {len(test):,} for test"
+    )
     print(f"parameters    {size_of(model):,}")
     print(f"seconds       {result.seconds:.1f}")
     print(f"train loss    {nll(model, known):.4f} nats per character")
     print(f"dev loss      {_dev_loss(model, dev, g)}")
     print(f"test loss     {nll(model, test):.4f}")
-    drawn = sample_names(model, JUDGED, generator=g)
-    print(f"new names     {len(unseen(drawn, known)) / JUDGED:.1%}")
+    drawn = [name for name in sample_names(model, JUDGED, generator=g) if name.strip()]
+    print(f"blank names   {1 - len(drawn) / JUDGED:.1%} of {JUDGED:,}")
+    print(f"new names     {len(unseen(drawn, known)) / max(1, len(drawn)):.1%} of the others")
     print(f"it makes up   {', '.join(drawn[:10])}")
 
 
@@ -228,7 +249,7 @@ def _dev_loss(model: LanguageModel, dev: Sequence[str], g: torch.Generator) -> s
     if len(dev) < 2:
         return f"{nll(model, dev):.4f} (one name: no standard error)"
     estimate = bootstrap(model, dev, generator=g)
-    return f"{estimate.value:.4f} ± {estimate.standard_error:.4f}"
+    return f"{estimate.value:.4f} {shown('±', '+/-')} {estimate.standard_error:.4f}"
 
 
 def _check_out(out: Path) -> None:
