@@ -11,7 +11,7 @@ from pathlib import Path
 from string import ascii_lowercase
 
 from nnz.app.store import notice
-from nnz.app.tables import TAB, Line, column_of, is_title, separator_of
+from nnz.app.tables import TAB, Line, column_of, column_of_words, is_title, separator_of
 from nnz.data import END, LETTERS, Vocabulary, split_names
 from nnz.plumbing.datasets import ENOUGH, DataError, locate, read_names, text_of
 from nnz.sample import MAX_LENGTH
@@ -165,9 +165,10 @@ def _look(path: Path, lines: list[Line]) -> None:
     if kind := separator_of(lines):
         number, shown = lines[0]
         table = f"{path} looks like a table with {kind.words} (line {number} is {shown[:40]!r})"
-        advice = "give --column 1 if the names are in its first column"
+        place, cell = column_of_words(lines, kind)
+        advice = f"--column {place} takes {cell[:40]!r} and what stands below it"
         if kind is TAB:
-            raise DataError(f"{table}; {advice}, or 2 for the second.")
+            raise DataError(f"{table}; {advice}.")
         notice(f"{table}, and each whole line is read as a name; {advice}")
     elif mark := _several_a_line(lines):
         notice(
@@ -241,7 +242,7 @@ def _check_number(path: Path, names: list[str]) -> None:
         return
     has = f"{len(names):,} name{'s' * (len(names) != 1)}"
     if distinct < len(names):
-        has += f", but {'one' if distinct == 1 else f'only {distinct}'} that differ{'s' * (distinct == 1)}"
+        has += ", all the same" if distinct == 1 else f", but only {distinct} different ones"
     raise DataError(
         f"{path} has {has}; to train, to choose and to test takes {ENOUGH} different ones or more."
     )

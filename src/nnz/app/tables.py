@@ -107,6 +107,16 @@ def _columns_of_numbers(rows: Sequence[Sequence[str]]) -> list[int]:
     return [i for i, share in enumerate(shares) if share >= MOST]
 
 
+def column_of_words(lines: Sequence[Line], kind: Separator) -> tuple[int, str]:
+    """Return the first column without numbers, counted from 1, and the first cell in it below a title."""
+    rows = [row for _, row in kind.split(lines[:LOOKED_AT])]
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    rows = [row for row in rows if len(row) == width]
+    numbers = _columns_of_numbers(rows)
+    place = next((i for i in range(width) if i not in numbers), 0)
+    return place + 1, rows[has_header(rows, place)][place]
+
+
 def is_title(text: str) -> bool:
     """Whether a text is a usual title over names, and hardly a name itself."""
     return re.sub(r"[\W_]", "", text.lower()) in TITLES
