@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from safetensors.torch import save_file
 
 from nnz.app import command
 from nnz.app.files import load_model
-from nnz.app.lists import read_own
+from nnz.app.lists import read_own, split_distinct
 from nnz.app.trained import trained
 from nnz.evaluate import nll
 from nnz.models import MODELS
@@ -85,30 +86,31 @@ def test_models_are_listed_with_what_they_are(nnz: Said) -> None:
 def test_names_are_drawn_as_the_package_draws_them(nnz: Said) -> None:
     words = ["sample", "--model", "bigram", "-n", 3, "--seed", 5]
     code, out, err = nnz(*words, "--prompt", "em", "--top-k", 5, "--temperature", 2)
-    from nnz.data import split_names
-
-    model = trained(MODELS["bigram"], split_names(NAMES)[0], seed=5)
+    model = trained(MODELS["bigram"], split_distinct(NAMES)[0], seed=5)
     assert model.from_store
     how: dict[str, Any] = {"prompt": "em", "top_k": 5, "temperature": 2.0}
     g = torch.Generator().manual_seed(5)
-    assert out.splitlines() == sample_names(model.model, 3, generator=g, **how)
+    assert out.splitlines() == sample_names(model.model, 20, generator=g, **how)[:3]
     assert code == 0
-    assert "bigram, trained on 19 names" in err
+    assert "bigram, trained on 18 names" in err
     assert "from the store" in nnz(*words)[2]
 
 
 def test_no_prompt_is_the_same_as_an_empty_one(nnz: Said) -> None:
     words = ["sample", "--model", "bigram"]
     assert nnz(*words)[1] == nnz(*words, "--prompt", "")[1]
-    assert len(nnz(*words)[1].splitlines()) == 20
+    _, out, err = nnz(*words)
+    left_out = re.search(r"(\d+) of the 20 names w.* blank and left out", err)
+    assert len(out.splitlines()) == 20 - (int(left_out[1]) if left_out else 0)
     assert nnz(*words, "-n", 0)[:2] == (0, "")
 
 
 def test_training_reports_and_keeps_the_model_in_the_store(nnz: Said, folder: Path) -> None:
     code, out, _ = nnz("train", "--model", "trigram")
     assert code == 0
-    assert "names         19 + 2 + 3" in out
-    for word in ("parameters", "seconds", "train loss", "±", "test loss", "%"):
+    assert "names         18 + 1 + 1" in out
+    assert "in train too  0 of the 1 for dev, 0 of the 1 for test" in out
+    for word in ("parameters", "seconds", "train loss", "dev loss", "test loss", "%"):
         assert word in out
     (kept,) = folder.glob("*.safetensors")
     assert f"kept in       {kept}" in out
@@ -144,16 +146,16 @@ def test_an_own_list_goes_to_a_file_and_comes_back(
     assert nnz(*again, *words)[1] == first  # what the store has is the same
 
 
-def test_a_letter_that_the_terminal_lacks_is_written_as_its_code(
+def test_what_the_terminal_has_no_letter_for_ends_no_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = write(tmp_path / "own", ["zoé"] * 30)
+    data = write(tmp_path / "own", [letter * n for n in range(1, 31) for letter in "éüж"])
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr("sys.stdout", out)
     assert command.main(["train", "--model", "bigram", "--data", str(data)]) == 0
     said = out.buffer.getvalue().decode("ascii")
     assert r"\xe9" in said.split("it makes up")[1]
-    assert r"\xb1" in said  # of the loss and its error
+    assert re.search(r"dev loss      \d\.\d{4} \+/- \d", said)
 
 
 def test_odd_but_harmless_lists_are_read(tmp_path: Path) -> None:
@@ -164,7 +166,7 @@ def test_odd_but_harmless_lists_are_read(tmp_path: Path) -> None:
 
 
 def test_a_prompt_may_write_its_accents_in_two_ways(nnz: Said, tmp_path: Path) -> None:
-    data = write(tmp_path / "own", ["zoé"] * 6)
+    data = write(tmp_path / "own", [f"zoé {n}" for n in range(6)])
     words = ["sample", "--model", "bigram", "--data", data, "-n", 1]
     assert nnz(*words, "--prompt", "e\u0301")[1][0] == "é"
 
@@ -179,8 +181,9 @@ def test_a_prompt_may_write_its_accents_in_two_ways(nnz: Said, tmp_path: Path) -
         (b"", ["has no names in it"]),
         (b"\n \n\t\r\n", ["has no names in it"]),
         (b"\xff\xfe\x00a\x00", ["not a text file in UTF-8", "byte 0"]),
-        (b"ann\nb.c\n", ["line 2", "'b.c'", "marks the ends"]),
-        (b"a\nb\nc\nd\ne\n", ["has 5 names", "6 or more"]),
+        (b"ann\n" * 9, ["has 9 names, all the same", "6 different"]),
+        (b"ann\nbo\n" * 9, ["has 18 names, but only 2 different ones", "6 different"]),
+        (b"a\nb\nc\nd\ne\n", ["has 5 names", "6 different ones or more"]),
         (b"ann\n" + b"x" * 101, ["line 2", "101 characters", "may have 100"]),
         (b"ann\nb\x00b\n", ["line 2", r"'\x00'", "control character"]),
         (b"ann\nb\tb\n", ["line 2", r"'\t'", "control character"]),
@@ -216,7 +219,7 @@ def test_a_list_that_cannot_be_opened_is_said_to_be_so(
         ("train --model wavnet", "'wavnet'; is it wavenet or wavenet-tree"),
         ("sample --model mlp -n -1", "n is -1"),
         ("sample --model mlp -n many", "invalid int value: 'many'"),
-        ("sample --model mlp --temperature 0", "temperature is 0.0"),
+        ("sample --model mlp --temperature 0 --top-k 28", "top_k is 28; with 27 characters"),
         ("sample --model mlp --temperature -1", "temperature is -1.0"),
         ("sample --model mlp --temperature nan", "temperature is nan"),
         ("sample --model mlp --temperature warm", "invalid float value: 'warm'"),
@@ -284,7 +287,7 @@ def test_a_full_disk_costs_the_file_and_not_the_training(
     ("content", "parts"),
     [
         (b"", ["has no names in it"]),
-        ("zo\xe9\n".encode("latin-1") * 9, ["UTF-8", "byte 2", "save it as UTF-8"]),
+        ("zo\xe9\n".encode("latin-1") * 9, ["UTF-8", "byte 2", "looks like Latin-1", "save it as UTF-8"]),
         ("zo\xe9\n".encode("utf-16") * 9, ["begins as UTF-16", "save it as UTF-8"]),
         (None, ["NNZ_NAMES", "there is no such file", "spelling"]),
         ("folder", ["NNZ_NAMES", "names the folder", "expected a text file"]),
@@ -311,7 +314,7 @@ def test_a_variable_that_names_no_list_is_said_in_a_line(
 def test_a_variable_may_name_a_list_in_any_alphabet(
     nnz: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = write(tmp_path / "own", ["zo\xe9", "\xe5sa", "\xf8ystein"] * 9)
+    own = write(tmp_path / "own", ["zo\xe9", "\xe5sa", "\xf8ystein", "\xf8", "a", "ys"])
     monkeypatch.setenv("NNZ_NAMES", str(own))
     words = ["sample", "--model", "bigram", "-n", 3]
     code, out, _ = nnz(*words)
@@ -370,8 +373,9 @@ def test_a_reader_who_has_read_enough_is_no_error() -> None:
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_training_and_leaves_nothing(tmp_path: Path, folder: Path) -> None:
-    out = tmp_path / "m"
-    with start(TOLD, "train", "--model", "wavenet-tree", "--out", str(out)) as run:
+    out, data = tmp_path / "m", write(tmp_path / "own", NAMES[:8])
+    words = ["train", "--model", "wavenet-tree", "--data", str(data)]
+    with start(TOLD, *words, "--out", str(out)) as run:
         assert run.stdout
         assert run.stderr
         for _ in range(10):

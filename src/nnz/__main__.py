@@ -2,7 +2,7 @@
 
 import sys
 
-from nnz.app.command import main
+from nnz.app.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

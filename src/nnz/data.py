@@ -42,13 +42,14 @@ def load_names(
 
 
 class Vocabulary:
-    """The alphabet of a list of names, each character with its index; `END` has index 0.
+    """The alphabet of a list of names, each character with its index; the end mark has index 0.
 
     Args:
         names: the strings whose characters make up the alphabet; they are sorted.
+        end: the end mark, which stands before and after each name; for names with a full stop it is another one.
 
     Raises:
-        ValueError: a name contains `END` itself.
+        ValueError: a name contains the end mark itself, or that is not one character.
 
     Example:
         >>> vocabulary = Vocabulary(["emma", "ava"])
@@ -58,17 +59,19 @@ class Vocabulary:
         'eva'
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], end: str = END) -> None:
         letters = sorted(set("".join(names)))
-        if END in letters:
+        if len(end) != 1 or end in letters:
             raise ValueError(
-                f"{END!r} marks the ends of a name, so no name can contain it."
+                f"{end!r} marks the ends of a name, so it is one character that no name"
+                " contains; choose another: Vocabulary(names, end=...)."
             )
-        self.chars = (END, *letters)
+        self.end = end
+        self.chars = (end, *letters)
         self._index = {char: index for index, char in enumerate(self.chars)}
 
     def __len__(self) -> int:
-        """Return V, the number of characters with `END` among them."""
+        """Return V, the number of characters with the end mark among them."""
         return len(self.chars)
 
     def encode(self, text: str) -> list[int]:
@@ -80,7 +83,7 @@ class Vocabulary:
         try:
             return [self._index[char] for char in text]
         except KeyError as missing:
-            known = "".join(self.chars)
+            known = "".join(self.chars[:60]) + "..." * (len(self) > 60)
             raise ValueError(
                 f"{missing} in {text[:40]!r} is not in the vocabulary {known!r}."
             ) from None
@@ -130,8 +133,8 @@ def windows(
         vocabulary: gives each character its index.
 
     Returns:
-        X, int64 of shape (N, block_size), the contexts, filled up with 0 (`END`) on the left; and Y, int64 of
-        shape (N,), the characters that follow. N is the number of letters plus the number of names.
+        X, int64 of shape (N, block_size), the contexts, filled up with 0 (the end mark) on the left; and Y, int64
+        of shape (N,), the characters that follow. N is the number of letters plus the number of names.
 
     Raises:
         TypeError: names is one string.
@@ -142,11 +145,11 @@ def windows(
         >>> [(LETTERS.decode(x), LETTERS.decode([y])) for x, y in zip(X, Y)]
         [('..', 'e'), ('.e', 'v'), ('ev', 'e'), ('ve', '.')]
     """
-    _check_names(names)
+    _check_names(names, vocabulary.end)
     if block_size < 0:
         raise ValueError(f"block_size is {block_size}; it must be 0 or more.")
     gap = max(block_size, 1)
-    padding = END * gap
+    padding = vocabulary.end * gap
     text = padding + padding.join(names) + padding
     indices = _encode_fast(text, vocabulary)  # as vocabulary.encode does
     rows = indices.unfold(0, gap + 1, 1)  # (len(text) - gap, gap + 1)
@@ -184,7 +187,7 @@ def _encode_fast(text: str, vocabulary: Vocabulary) -> Tensor:
     return indices
 
 
-def _check_names(names: Sequence[str]) -> None:
+def _check_names(names: Sequence[str], end: str) -> None:
     """Stop before a list of names that would be read wrongly."""
     if isinstance(names, str):
         raise TypeError(
@@ -193,7 +196,7 @@ def _check_names(names: Sequence[str]) -> None:
     if len(names) == 0:
         raise ValueError("expected at least one name, got an empty list.")
     for name in names:
-        if not name or END in name:
+        if not name or end in name:
             raise ValueError(
-                f"{name!r} cannot be a name: it is empty or contains {END!r}."
+                f"{name!r} cannot be a name: it is empty or contains {end!r}."
             )

@@ -40,8 +40,10 @@ class Dropout(TensorModule):
         if not self.training or self.p == 0:
             return x
         note(self.generator)
-        drawn = torch.empty_like(x).uniform_(generator=self.generator)
-        return x * drawn.ge_(self.p).div_(1 - self.p)  # 0 or 1 / (1 - p)
+        drawn = torch.empty_like(x, device=self.generator.device)
+        drawn.uniform_(generator=self.generator)
+        kept = drawn.ge_(self.p).div_(1 - self.p)  # 0 or 1 / (1 - p)
+        return x * kept.to(x.device)
 
 
 class GatedBlock(TensorModule):

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from nnz.contract import LanguageModel
-from nnz.data import END
 from nnz.plumbing.undo import unmoved
 
 MAX_LENGTH = 100  # a name that has not ended by then is cut there
@@ -87,7 +86,7 @@ def sampling_probs(
 
 
 def begin_names(model: LanguageModel, n: int, prompt: str) -> Tensor:
-    """Return n times what a model is given before it writes: its context full of `END`, and the prompt.
+    """Return n times what a model is given before it writes: its context full of end marks, and the prompt.
 
     Args:
         model: any model of the contract.
@@ -98,14 +97,16 @@ def begin_names(model: LanguageModel, n: int, prompt: str) -> Tensor:
         int64 of shape (n, block_size + len(prompt)).
 
     Raises:
-        ValueError: n is negative, or the prompt has `END`, which would end the name, or an unknown character.
+        ValueError: n is negative, or the prompt has the end mark, which would end the name, or an unknown
+            character.
     """
     if n < 0:
         raise ValueError(f"n is {n}; it counts names, so it is 0 or more.")
     indices = model.vocabulary.encode(prompt)
     if 0 in indices:
         raise ValueError(
-            f"the prompt {prompt!r} has {END!r}, which ends a name; leave it out."
+            f"the prompt {prompt!r} has {model.vocabulary.end!r}, which ends a name;"
+            " leave it out."
         )
     start = [0] * model.block_size + indices
     return torch.tensor(start, dtype=torch.int64).repeat(n, 1)
@@ -187,7 +188,7 @@ def sample_names(
         n strings; some may be empty, and one that had not ended after `MAX_LENGTH` characters is cut there.
 
     Raises:
-        ValueError: n is negative, temperature or top_k is out of range, the prompt has `END` or an unknown
+        ValueError: n is negative, temperature or top_k is out of range, the prompt has the end mark or an unknown
             character, or the model answers with what is no distribution. The generator is then as it was.
     """
     text = begin_names(model, n, prompt)  # (n, block_size + characters so far)

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from string import ascii_lowercase
 from typing import Any, NoReturn
 
 import torch
 
-from nnz.app import store
+from nnz.app import doctor, store
 from nnz.app.files import load_model, save_model
-from nnz.app.lists import composed, read_own
+from nnz.app.lists import composed, names_to_use
+from nnz.app.resumable import devices, facts_in
 from nnz.app.trained import Trained, trained
 from nnz.bigram import Uniform
 from nnz.contract import LanguageModel
-from nnz.data import LETTERS, Vocabulary, split_names
-from nnz.evaluate import bootstrap, nll, unseen
+from nnz.data import Vocabulary
+from nnz.evaluate import bootstrap, nll, surprisals, unseen
 from nnz.model_spec import ModelSpec
 from nnz.models import MODELS, size_of, spec_of
-from nnz.plumbing.datasets import locate, read_names
-from nnz.plumbing.terminal import print_any_letter
+from nnz.plumbing.progress import Bar, watched
+from nnz.plumbing.terminal import print_any_letter, shown
 from nnz.sample import sample_names, seeded
 from nnz.train import LossError
 
-AT_ONCE = 1000  # names drawn side by side
+FIRST = 20  # names drawn side by side; then twice as many, and so on
+AT_ONCE = 1000  # up to so many
+MANY = 30_000  # names judged at once
 JUDGED = 1000  # names drawn to see how many are new
 INTERRUPTED = 130  # exit code: 128 and the number of the signal
 
@@ -75,27 +78,43 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command("models", _models)
+    command("doctor", _doctor)
     sample, train = command("sample", _sample), command("train", _train)
     _add_sampling(sample)
     which = sample.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", help="its name; it is trained if it must be")
     which.add_argument("--file", type=Path, help="a file that train --out wrote")
-    train.add_argument("--model", required=True, help="its name: see nnz models")
+    train.add_argument("--model", help="its name: see nnz models")
     train.add_argument("--out", type=Path, help="a file to keep the model in")
+    _add_stopping(train)
     for added in (sample, train):
-        listed = "a file with a name on each line; the book's list by default"
+        listed = "a file with a name on each line, in any alphabet; the book's list by default"
         added.add_argument("--data", type=Path, help=listed)
-        added.add_argument("--seed", type=_seed, default=1, help="another one")
+        table = "if the file is a table: the column with the names, by its number from 1 or its title"
+        added.add_argument("--column", metavar="N", help=table)
+        added.add_argument("--seed", type=_seed, help="of all random numbers; 1 by default")
         shares = "the number of training steps is multiplied by it"
         added.add_argument("--effort", type=_positive, help=shares)
     return parser
 
 
+def _add_stopping(train: argparse.ArgumentParser) -> None:
+    """Add the options of training in parts, and on which device."""
+    how = train.add_mutually_exclusive_group()
+    kept = "a file from which training can go on: written now and then, and at Ctrl-C"
+    how.add_argument("--checkpoint", type=Path, metavar="FILE", help=kept)
+    on = "go on from such a file, with the same list, to the same model as without a stop"
+    how.add_argument("--resume", type=Path, metavar="FILE", help=on)
+    where = "where a network is trained: cpu (the default), cuda or mps, if it is there"
+    train.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu", help=where)
+
+
 def _add_sampling(sample: argparse.ArgumentParser) -> None:
     """Add the options of drawing names."""
-    sample.add_argument("-n", type=int, default=20, help="how many names")
+    many = "how many names; with the same seed, fewer are the first of more"
+    sample.add_argument("-n", type=int, default=20, help=many)
     sample.add_argument("--prompt", default="", help="how each name begins")
-    milder = "below 1 favours what is likely"
+    milder = "below 1 favors what is likely; 0 takes the likeliest character each time"
     sample.add_argument("--temperature", type=float, default=1.0, help=milder)
     likely = "draw from the K likeliest characters alone"
     sample.add_argument("--top-k", type=int, metavar="K", help=likely)
@@ -126,47 +145,99 @@ def _models() -> None:
         print(f"{name:{width}}  {spec.summary}")
 
 
+def _doctor() -> None:
+    """Look whether everything is there, and say what to do about what is not."""
+    if not doctor.report():
+        raise SystemExit(1)
+
+
 def _sample(
     model: str | None,
     file: Path | None,
     data: Path | None,
-    seed: int,
+    column: str | None,
+    seed: int | None,
     effort: float | None,
     n: int,
     **how: Any,
 ) -> None:
     """Print names that a model makes up."""
     how["prompt"] = composed(how["prompt"])
+    seed = 1 if seed is None else seed
     if file is None:
         spec = spec_of(model or "")
-        names, vocabulary = _list(data)
-        _rehearse(vocabulary, n, **how)
-        drawer = _fit(spec, split_names(names)[0], vocabulary, seed, effort)
-        chosen = drawer.model
-    elif data or effort:
-        raise ValueError("--data and --effort are for training, and --file is trained; give --model instead.")
+        listed = names_to_use(data, column)
+        _rehearse(listed.vocabulary, n, **how)
+        listed.tell()
+        chosen = _fit(spec, listed.parts()[0], listed.vocabulary, seed, effort).model
+    elif data or effort or column:
+        raise ValueError(
+            "--data, --column and --effort are for training, and --file is trained; give --model instead."
+        )
     else:
         chosen = load_model(file)
         _rehearse(chosen.vocabulary, n, **how)
-    g = seeded(seed)
-    for done in range(0, n, AT_ONCE):
-        some = min(AT_ONCE, n - done)
-        print(*sample_names(chosen, some, generator=g, **how), sep="\n")
+    blank = 0
+    for names in _drawn(chosen, n, seeded(seed), **how):
+        shown = [name for name in names if name.strip()]
+        blank += len(names) - len(shown)
+        if shown:
+            print(*shown, sep="\n")
+    if blank:
+        sys.stdout.flush()
+        store.notice(f"{blank:,} of the {n:,} names {'was' if blank == 1 else 'were'} blank and left out")
+
+
+def _drawn(model: LanguageModel, n: int, g: torch.Generator, **how: Any) -> Iterator[list[str]]:
+    """Yield n names in parts, whose sizes do not depend on n: the first names of many are those of few."""
+    size = FIRST
+    while n > 0:
+        yield sample_names(model, size, generator=g, **_greedy(how))[:n]
+        n -= size
+        size = min(2 * size, AT_ONCE)
+
+
+def _greedy(how: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of drawing, with a temperature of 0 as what it comes to: the one likeliest character."""
+    return how | {"temperature": 1.0, "top_k": 1} if how.get("temperature") == 0 else how
 
 
 def _rehearse(vocabulary: Vocabulary, n: int, **how: Any) -> None:
     """Draw from a model that knows nothing, so that bad options are found before anything is trained."""
+    if how["temperature"] == 0:
+        how["temperature"] = 1.0
     sample_names(Uniform(vocabulary), min(n, 1), generator=seeded(0), **how)
 
 
-def _train(model: str, data: Path | None, out: Path | None, seed: int, effort: float | None) -> None:
+def _train(
+    model: str | None,
+    data: Path | None,
+    column: str | None,
+    out: Path | None,
+    checkpoint: Path | None,
+    resume: Path | None,
+    device: str,
+    seed: int | None,
+    effort: float | None,
+) -> None:
     """Train a model on a list of names, and say how good it is."""
-    spec = spec_of(model)
-    if out:
-        _check_out(out)
-    names, vocabulary = _list(data)
-    parts = split_names(names)
-    result = _fit(spec, parts[0], vocabulary, seed, effort)
+    if resume:
+        model, seed, effort = _begun(resume, model, seed, effort)
+    spec = spec_of(model or _missing())
+    seed = 1 if seed is None else seed
+    for option, file in (("--out", out), ("--checkpoint", checkpoint)):
+        if file:
+            _check_out(file, option)
+    in_parts = _in_parts(spec, checkpoint, resume, device)
+    listed = names_to_use(data, column)
+    listed.tell()
+    parts = listed.parts()
+    try:
+        result = _fit(spec, parts[0], listed.vocabulary, seed, effort, **in_parts)
+    except KeyboardInterrupt:
+        if (file := resume or checkpoint) and file.exists():
+            store.notice(f"stopped; to go on, give the same list and --resume {file}")
+        raise
     if out:
         _save(out, result, spec)
     _report(result, parts, seed)
@@ -184,25 +255,54 @@ def _save(out: Path, result: Trained, spec: ModelSpec) -> None:
         raise OSError(f"{why}; make room, or name another file, and {kept}.") from None
 
 
-def _list(data: Path | None) -> tuple[list[str], Vocabulary]:
-    """Return the names to work with, and their alphabet. NNZ_NAMES may name a list in any alphabet, as --data."""
-    if data:
-        names = read_own(data)
-        return names, Vocabulary(names)
-    source = locate()
-    if source.kind != "own":
-        return read_names(source, ascii_lowercase), LETTERS
-    names = read_own(source.path)
-    usual = set("".join(names)) <= set(ascii_lowercase)
-    return names, LETTERS if usual else Vocabulary(names)
+def _missing() -> NoReturn:
+    raise ValueError("the following arguments are required: --model, or --resume; see nnz train --help.")
+
+
+def _begun(file: Path, model: str | None, seed: int | None, effort: float | None) -> tuple[str, int, float]:
+    """Return which model a checkpoint is of, its seed and its effort, unless they are given."""
+    facts = facts_in(file)
+    model = facts.get("model", "") if model is None else model
+    seed = facts.get("seed", 1) if seed is None else seed
+    return model, seed, facts.get("effort", 1.0) if effort is None else effort
+
+
+def _in_parts(spec: ModelSpec, checkpoint: Path | None, resume: Path | None, device: str) -> dict[str, Any]:
+    """Return how a network is trained if not in one go, or raise a clear error if it cannot be so."""
+    networks = [part for part in getattr(spec, "of", (spec,)) if part.recipe]
+    asked = {"--checkpoint": checkpoint, "--resume": resume, "--device": device != "cpu"}
+    if not networks and (options := [option for option, value in asked.items() if value]):
+        raise ValueError(
+            f"{options[0]} is for networks, and {spec.name} only counts, in one go; leave it out."
+        )
+    if device not in (there := devices()):
+        raise ValueError(
+            f"this torch finds no {device} on this machine; --device may be {' or '.join(there)} here."
+        )
+    if checkpoint and checkpoint.exists():
+        raise ValueError(
+            f"--checkpoint {checkpoint} is there already; go on by --resume, or name another file."
+        )
+    if resume and (begun := facts_in(resume).get("model")) != spec.name:
+        raise ValueError(f"{resume} was begun with --model {begun}; here it is {spec.name}.")
+    if not (file := resume or checkpoint) and device == "cpu":
+        return {}
+    return {"file": file, "resume": resume is not None, "device": device}
 
 
 def _fit(
-    spec: ModelSpec, names: Sequence[str], vocabulary: Vocabulary, seed: int, effort: float | None
+    spec: ModelSpec,
+    names: Sequence[str],
+    vocabulary: Vocabulary,
+    seed: int,
+    effort: float | None,
+    **in_parts: Any,
 ) -> Trained:
     """Return a trained model, and say on stderr where it came from."""
     effort = 1.0 if effort is None else effort
-    result = trained(spec, names, vocabulary=vocabulary, seed=seed, effort=effort)
+    if len(names) > MANY and watched():
+        store.notice(f"training {spec.name} on {len(names):,} names")
+    result = trained(spec, names, vocabulary=vocabulary, seed=seed, effort=effort, **in_parts)
     whence = "from the store" if result.from_store else f"on {len(names):,} names"
     store.notice(f"{spec.name}, trained {whence} in {result.seconds:.1f} s of the processor")
     return result
@@ -212,15 +312,33 @@ def _report(result: Trained, parts: Sequence[Sequence[str]], seed: int) -> None:
     """Print how large and how good a model is, and what it makes up."""
     model, g = result.model, seeded(seed)
     known, dev, test = parts
+    stand = [len(part) - len(unseen(part, known)) for part in (dev, test)]
     print(f"names         {' + '.join(f'{len(part):,}' for part in parts)}")
+    print(
+        f"in train too  {stand[0]:,} of the {len(dev):,} for dev, {stand[1]:,} of the {len(test):,} for test"
+    )
     print(f"parameters    {size_of(model):,}")
     print(f"seconds       {result.seconds:.1f}")
-    print(f"train loss    {nll(model, known):.4f} nats per character")
+    print(f"train loss    {_loss(model, known):.4f} nats per character")
     print(f"dev loss      {_dev_loss(model, dev, g)}")
-    print(f"test loss     {nll(model, test):.4f}")
-    drawn = sample_names(model, JUDGED, generator=g)
-    print(f"new names     {len(unseen(drawn, known)) / JUDGED:.1%}")
+    print(f"test loss     {_loss(model, test):.4f}")
+    drawn = [name for name in sample_names(model, JUDGED, generator=g) if name.strip()]
+    print(f"blank names   {1 - len(drawn) / JUDGED:.1%} of {JUDGED:,}")
+    print(f"new names     {len(unseen(drawn, known)) / max(1, len(drawn)):.1%} of the others")
     print(f"it makes up   {', '.join(drawn[:10])}")
+
+
+def _loss(model: LanguageModel, names: Sequence[str]) -> float:
+    """Return `nll`; of a long list part by part, with progress, and in the memory that a part takes."""
+    if len(names) <= MANY:
+        return nll(model, names)
+    total, characters = 0.0, 0
+    with Bar(0, math.ceil(len(names) / MANY)) as bar:
+        for start in range(0, len(names), MANY):
+            costs = surprisals(model, names[start : start + MANY])
+            total, characters = total + costs.sum().item(), characters + len(costs)
+            bar.advance(nats=total / characters)
+    return total / characters
 
 
 def _dev_loss(model: LanguageModel, dev: Sequence[str], g: torch.Generator) -> str:
@@ -228,14 +346,14 @@ def _dev_loss(model: LanguageModel, dev: Sequence[str], g: torch.Generator) -> s
     if len(dev) < 2:
         return f"{nll(model, dev):.4f} (one name: no standard error)"
     estimate = bootstrap(model, dev, generator=g)
-    return f"{estimate.value:.4f} ± {estimate.standard_error:.4f}"
+    return f"{estimate.value:.4f} {shown('±', '+/-')} {estimate.standard_error:.4f}"
 
 
-def _check_out(out: Path) -> None:
+def _check_out(out: Path, option: str) -> None:
     """Raise a clear error unless a file can be written there."""
     if out.is_dir():
-        raise ValueError(f"--out {out} is a folder; name a file in it.")
+        raise ValueError(f"{option} {out} is a folder; name a file in it.")
     if not out.parent.is_dir():
-        raise ValueError(f"--out {out}: there is no folder {out.parent}; make it.")
+        raise ValueError(f"{option} {out}: there is no folder {out.parent}; make it.")
     if not os.access(out.parent, os.W_OK):
-        raise ValueError(f"--out {out}: nothing can be written to {out.parent}.")
+        raise ValueError(f"{option} {out}: nothing can be written to {out.parent}.")

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from nnz.contract import LanguageModel
-from nnz.data import Vocabulary
+from nnz.data import END, Vocabulary
 from nnz.model_spec import ModelSpec
 from nnz.models import spec_of
 from nnz.plumbing.files import replaced
@@ -39,7 +39,8 @@ def save_model(
         about: facts on its training, in words and numbers that JSON has.
     """
     facts = {"format": FORMAT, "kind": spec.name, "settings": spec.settings}
-    facts |= {"alphabet": "".join(model.vocabulary.chars[1:]), "about": about}
+    end, *letters = model.vocabulary.chars
+    facts |= {"alphabet": "".join(letters), "end": end, "about": about}
     numbers = {k: x.detach().clone() for k, x in model.state_dict().items()}
     with replaced(Path(path)) as beside:
         beside.write_bytes(save(numbers, {"nnz": json.dumps(facts)}))
@@ -60,7 +61,8 @@ def load_with_facts(path: str | os.PathLike[str]) -> tuple[LanguageModel, dict[s
     state, facts = _read(Path(path))
     try:
         spec = replace(spec_of(facts["kind"]), settings=facts["settings"])
-        model: Any = spec.make(Vocabulary(facts["alphabet"]), seeded(0))
+        end = facts.get("end", END)  # files of before had no other
+        model: Any = spec.make(Vocabulary(facts["alphabet"], end), seeded(0))
         model.load_state_dict(state)
         return model, dict(facts["about"])
     except (

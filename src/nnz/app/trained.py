@@ -11,6 +11,7 @@ from typing import Any
 
 from nnz.app import store
 from nnz.app.files import ModelFileError, load_with_facts, save_model
+from nnz.app.resumable import fit_in_parts
 from nnz.contract import LanguageModel
 from nnz.data import LETTERS, Vocabulary
 from nnz.mixture import Mixture
@@ -46,6 +47,7 @@ def trained(
     seed: int = 1,
     effort: float = 1.0,
     show: bool | None = None,
+    **parts: Any,
 ) -> Trained:
     """Return a trained model from the store, or train it and store it. A mixture is made of stored parts.
 
@@ -59,6 +61,7 @@ def trained(
         seed: of the generator that trains it.
         effort: as for `nnz.models.fit`.
         show: likewise.
+        parts: file, resume and device, as for `nnz.app.resumable.fit_in_parts`; a model that counts has none.
 
     Raises:
         ValueError: as `nnz.models.fit`, whose other errors come through as well. A store that is damaged, or that
@@ -66,16 +69,24 @@ def trained(
     """
     how: dict[str, Any] = {"vocabulary": vocabulary, "effort": effort, "show": show}
     if isinstance(spec, MixtureSpec):
-        parts = [trained(part, names, seed=seed, **how) for part in spec.parts()]
-        return _mixed(parts, spec.shares())
+        if parts:
+            parts["asked"] = spec.name
+        made = [trained(part, names, seed=seed, **how, **parts) for part in spec.parts()]
+        return _mixed(made, spec.shares())
     about = _about(names, seed, effort)
+    if spec.recipe and parts.get("device", "cpu") != "cpu":
+        about["device"] = parts["device"]  # which rounds otherwise
     path = _place(spec, about, vocabulary)
     with store.alone(path) as writable:
         if found := _find(path):
             return found
-        start = time.process_time()
-        model = spec.fit(names, generator=seeded(seed), **how)
-        about["seconds"] = time.process_time() - start
+        start, before = time.process_time(), 0.0
+        if spec.recipe and parts:
+            facts = {"model": parts.pop("asked", spec.name), "device": "cpu", **about, "key": path.stem}
+            model, before = fit_in_parts(spec, names, facts, seed=seed, **how, **parts)
+        else:
+            model = spec.fit(names, generator=seeded(seed), **how)
+        about["seconds"] = before + time.process_time() - start
         if writable:
             _keep(path, model, spec, about)
     return Trained(model, about["seconds"], False, about, path)

@@ -6,7 +6,6 @@ read; `read_names` reads it. Chapters use both through `nnz.data.load_names`.
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import os
 import sys
@@ -17,6 +16,7 @@ from string import ascii_lowercase
 import pooch
 import requests
 
+from nnz.plumbing.encodings import advice, converted, wide_encoding
 from nnz.plumbing.paths import project_root, resource
 
 NAMES_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
@@ -138,22 +138,24 @@ def text_of(path: Path) -> str:
 
     Raises:
         FileNotFoundError: there is no such file.
-        DataError: it is a folder, cannot be read, or is not text in UTF-8.
+        DataError: it is a folder, cannot be read, or is not text in UTF-8; what it looks like is said.
     """
     if path.is_dir():
         raise DataError(f"{path} is a folder; expected a text file with one name on each line.")
     try:
         content = path.read_bytes()
-        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}; check the spelling.") from None
-    except UnicodeDecodeError as error:
-        why = f"{error.reason} at byte {error.start}"
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            why += "; it begins as UTF-16 does"
-        raise DataError(f"{path} is not a text file in UTF-8 ({why}); save it as UTF-8.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        why = f"{error.reason} at byte {error.start}"
+        raise DataError(f"{path} is not a text file in UTF-8 ({why}); {advice(content, path)}.") from None
+    if "\0" in text and (wide := wide_encoding(content)):
+        raise DataError(f"{path} is not a text file in UTF-8; {converted(wide, path)}.")
+    return text
 
 
 def read_names(source: Source, alphabet: str) -> list[str]:

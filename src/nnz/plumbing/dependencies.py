@@ -15,7 +15,14 @@ from pathlib import Path
 from nnz.plumbing.paths import PACKAGE
 
 # Modules that cannot change a number: where files are, what a person is shown, how files are kept.
-SILENT = {"plumbing.paths", "plumbing.progress", "app.store", "plumbing.files", "plumbing.datasets"}
+SILENT = {
+    "plumbing.paths",
+    "plumbing.progress",
+    "app.store",
+    "plumbing.files",
+    "plumbing.datasets",
+    "plumbing.encodings",
+}
 
 
 def imported(tree: ast.AST, package: Path = PACKAGE) -> Iterator[str]:
