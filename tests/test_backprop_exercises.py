@@ -113,7 +113,7 @@ def test_what_is_rounding_alone_is_measured_by_what_it_is_the_sum_of() -> None:
         assert ex.all_gradients.compare(name, rest + 1e-8)
         assert not ex.all_gradients.compare(name, rest + 1e-5)
         flipped = ex.all_gradients.compare(name, -rest)
-        assert "probable cause: the sign is turned round" in flipped.text
+        assert "probable cause: the sign is wrong" in flipped.text
 
 
 def test_every_slip_of_a_line_is_named_when_it_is_compared() -> None:
@@ -130,7 +130,7 @@ def test_every_slip_of_a_line_is_named_when_it_is_compared() -> None:
 def test_slips_that_any_line_can_have_are_named(name: str) -> None:
     _, d, _, _ = right()
     gradient = vars(d)[name]
-    wrong = {"sign is turned round": -gradient}
+    wrong = {"sign is wrong": -gradient}
     if name not in ("b1", "logit_maxes"):  # rounding
         wrong["that share is left out"] = gradient * 5
         wrong["once too often"] = gradient / 5

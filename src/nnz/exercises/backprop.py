@@ -218,7 +218,7 @@ _DLOGITS = Exercise(
             "the softmax goes down the columns; each row is a distribution of its own", edit("dim=1", "dim=0")
         ),
         Slip(
-            "the sign is turned around: the loss falls where the target's logit rises",
+            "the sign is wrong: the loss falls where the target's logit rises",
             edit("grads / len", "-grads / len"),
         ),
         Slip(
@@ -252,7 +252,7 @@ _DLOGITS = Exercise(
             edit("torch.softmax(logits, dim=1)", "logits.exp() / logits.exp().sum(1, keepdim=True)"),
         ),
         Slip(
-            "the largest logit of all is taken off every row, and a row far below it is left with exponentials "
+            "the largest logit of all is subtracted from every row, and a row far below it is left with exponentials "
             "of 0",
             edit(
                 "torch.softmax(logits, dim=1)",
@@ -364,7 +364,7 @@ _DHPREBN = Exercise(
         Slip("the way through the variance has the wrong sign", edit("+ n / (n - 1)", "- n / (n - 1)")),
         Slip("the way through the mean has the wrong sign", edit("= dhpreact.sum(0)", "= -dhpreact.sum(0)")),
     ),
-    properties=(_balances("column", 0, "what is added to all examples alike, the norm takes off again"),),
+    properties=(_balances("column", 0, "what is added to all examples alike, the norm removes"),),
 )
 
 
@@ -486,7 +486,7 @@ _LAYER = Exercise(
     with mean and variance over the last axis ([](batchnorm-layernorm)), for an input with any number of axes,
     without autograd. `dout`, of the shape of `x`, is the gradient with respect to the output; the variance
     divides by the number of features; what is given stays as it is. What is different from batch norm's
-    {eq}`eq-backprop-batchnorm`, besides the axis?
+    {eq}`eq-backprop-batchnorm`, apart from the axis?
     """,
     hints=(
         "Begin with the two easy ones: weight and bias are used in every row, so their gradients are sums over "

@@ -24,7 +24,7 @@ Line = Callable[[SimpleNamespace, SimpleNamespace], Tensor]
 
 # Known slips of any line, from the right gradient and the batch size.
 ANY_LINE: tuple[tuple[str, Callable[[Tensor, int], Tensor]], ...] = (
-    ("the sign is turned round", lambda right, n: -right),
+    ("the sign is wrong", lambda right, n: -right),
     (
         "it is as many times too large as there are examples; the loss is their mean, and that share is left out",
         lambda right, n: right * n,
@@ -347,7 +347,7 @@ class LineByLine(Exercise):
     >>> dlogprobs[range(5), Y] = 0.2
     >>> ex.all_gradients.compare("logprobs", dlogprobs)
     logprobs: WRONG by up to 0.4
-    probable cause: the sign is turned round
+    probable cause: the sign is wrong
     >>> ex.all_gradients.compare("logprobs", -dlogprobs)
     logprobs: exact
     """

@@ -316,7 +316,7 @@ _NUMERICAL = Exercise(
             "it is multiplied by h, and should be divided: a / 2 * h is (a / 2) * h", edit("(2 * h)", "2 * h")
         ),
         Slip(
-            "the sign is turned round: the value behind is subtracted from the value ahead",
+            "the sign is wrong: the value behind is subtracted from the value ahead",
             edit("f(x + step) - f(x - step)", "f(x - step) - f(x + step)"),
         ),
         Slip("x itself is nudged and not put back", _NUDGED),
