@@ -134,7 +134,7 @@ class HandStep:
         p, h, probs = self.p, self.h, self.probs
         self.embcat = p.C.take(contexts, axis=0).reshape(self.B, -1)
         np.dot(self.embcat, p.W1, out=self.raw)
-        self.standardise(self.raw)
+        self.standardize(self.raw)
         np.multiply(self.raw, p.bngain, out=h)
         h += p.bnbias
         np.tanh(h, out=h)
@@ -142,7 +142,7 @@ class HandStep:
         probs += p.b2
         return self.judge(probs, targets)
 
-    def standardise(self, raw: Floats) -> None:
+    def standardize(self, raw: Floats) -> None:
         """Subtract the mean from each column, and divide it by the root of its variance, in place."""
         raw -= np.dot(self.share, raw)
         var = np.einsum("ij,ij->j", raw, raw) / np.float32(self.B - 1)

@@ -126,7 +126,7 @@ def fit_in_parts(
     assert recipe
     generator = seeded(seed)
     model: Any = spec.make(vocabulary, generator)
-    size, steps = recipe.size_and_steps(names)
+    size, steps = recipe.size_and_steps(model, names)
     steps = max(1, round(effort * steps))
     length = 1 if recipe.source is batches else math.ceil(len(names) / (size or len(names)))
     with moved(model, device):

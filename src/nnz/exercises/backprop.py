@@ -252,8 +252,8 @@ _DLOGITS = Exercise(
             edit("torch.softmax(logits, dim=1)", "logits.exp() / logits.exp().sum(1, keepdim=True)"),
         ),
         Slip(
-            "the largest logit of all is subtracted from every row, and a row far below it is left with exponentials "
-            "of 0",
+            "the largest logit of all is subtracted from every row, and a row far below it is left with "
+            "exponentials of 0",
             edit(
                 "torch.softmax(logits, dim=1)",
                 "(logits - logits.max()).exp()\n    grads /= grads.sum(1, keepdim=True)",
