@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from nnz.backprop import first_params
 from nnz.experiments import batchnorm, diagnostics, initialization
+from nnz.experiments.backprop import soften
 from nnz.experiments.batchnorm import model_of, scaled_starts
 from nnz.experiments.diagnostics import at_best
 from nnz.experiments.initialization import begin
@@ -110,3 +112,15 @@ def test_a_deep_network_has_its_norms_before_its_activations() -> None:
     ]
     block = ["Linear", BatchNorm1d.__name__, "Tanh"]
     assert kinds == ["Embedding", "Flatten", *block, *block, "Linear"]
+
+
+def test_softened_first_weights_are_of_the_sizes_of_part_iv() -> None:
+    there = begin("gain 1", seed=3).params
+    for start, alike in {"lecture": (), "W1": ("W1",), "all": ("W1", "W2", "b1", "b2")}.items():
+        here = first_params(3, 10, 200, 27, generator=torch.Generator().manual_seed(3))
+        soften(here, start)
+        close = [
+            n for n in ("W1", "W2", "b1", "b2") if abs(here[n].std() - there[n].std()) <= 0.05 * here[n].std()
+        ]
+        assert close == list(alike)
+        assert bool((here["bngain"] == 1).all() and (here["bnbias"] == 0).all()) == (start == "all")

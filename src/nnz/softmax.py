@@ -20,6 +20,7 @@ def log_softmax(logits: Tensor) -> Tensor:
         float of shape (B, V); the exponentials of each row sum to 1.
 
     Example:
+        >>> import torch
         >>> log_softmax(torch.tensor([[1000.0, 1000.0]])).exp()
         tensor([[0.5000, 0.5000]])
     """

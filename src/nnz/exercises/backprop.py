@@ -252,8 +252,8 @@ _DLOGITS = Exercise(
             edit("torch.softmax(logits, dim=1)", "logits.exp() / logits.exp().sum(1, keepdim=True)"),
         ),
         Slip(
-            "the largest logit of all is subtracted from every row, and a row far below it is left with "
-            "exponentials of 0",
+            "the largest logit of all is subtracted from every row, and a row far below it has exponentials "
+            "of 0",
             edit(
                 "torch.softmax(logits, dim=1)",
                 "(logits - logits.max()).exp()\n    grads /= grads.sum(1, keepdim=True)",
@@ -626,7 +626,7 @@ _ROUND = Exercise(
     ),
     slips=(
         Slip(
-            "the way round is left out of dx; x goes into the sum by itself as well", edit("dout + dz", "dz")
+            "the way around is left out of dx; x goes into the sum by itself as well", edit("dout + dz", "dz")
         ),
         Slip("the way through the layer is left out of dx", edit("dout + dz @ W.T", "dout.clone()")),
         Slip("relu is taken for something that lets every gradient pass", edit(" * (x @ W > 0)", "")),
@@ -653,13 +653,13 @@ _ROUND = Exercise(
         ),
         Slip("dW is transposed", edit("x.T @ dz", "dz.T @ x")),
         Slip("in dW relu is left out, and in dx it is there", edit("x.T @ dz", "x.T @ dout")),
-        Slip("relu is on the way round as well; it is only on the other one", edit("dout + dz", "dz + dz")),
+        Slip("relu is on the way around as well; it is only on the other one", edit("dout + dz", "dz + dz")),
         Slip(
             "dW is divided by the batch size; if the loss is a mean, dout has that share in it already",
             edit("x.T @ dz", "x.T @ dz / len(x)"),
         ),
         Slip(
-            "the two are the wrong way round: dx comes first",
+            "the two are in the wrong order: dx comes first",
             edit("dout + dz @ W.T, x.T @ dz", "x.T @ dz, dout + dz @ W.T"),
         ),
         Slip("only dx is returned; dW is asked for too", edit(", x.T @ dz", "")),

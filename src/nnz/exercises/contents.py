@@ -98,7 +98,7 @@ CONTENTS = {
         "dhprebn": "A norm in one line",
         "hand_step": "A step without autograd",
         "layer_norm_backward": "The norm over the other axis",
-        "residual_backward": "A way round",
+        "residual_backward": "A way around",
         "adam_by_hand": "Adam on your own gradients",
     },
     "wavenet": {
