@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -45,7 +46,12 @@ also_copy = ["chapters.toml", "_toc.yml", "data", "book"]
 pytest_add_cli_args_test_selection = [{tests}]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not ({unfit})"]
 use_git_change_detection = false
+timeout_multiplier = 4.0
+timeout_constant = 5.0
 """
+
+# A loop that a mutant makes endless may fill the memory before its time is over; torch alone maps about 1 GB.
+MOST_BYTES = 4 * 2**30
 
 # What mutmut puts into a module imports more, and takes longer.
 UNFIT = ("little_of_the_standard_library", "chain_of_a_million_nodes")
@@ -79,15 +85,40 @@ def prepare(module: str) -> Path:
         if not copy.exists() or path.name != f"{module}.py":
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)
+    forget_survivors(record(work, module))
     return work
+
+
+def record(work: Path, module: str) -> Path:
+    """Return where mutmut keeps what became of a module's mutants."""
+    return work / "mutants" / "src" / "nnz" / f"{module}.py.meta"
+
+
+def forget_survivors(path: Path) -> None:
+    """Let what survived be tried again: its tests may be others now."""
+    if path.is_file():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        codes = kept["exit_code_by_key"]
+        kept["exit_code_by_key"] = {key: code if code in NOTICED else None for key, code in codes.items()}
+        path.write_text(json.dumps(kept, indent=4), encoding="utf-8")
 
 
 def mutmut(work: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run mutmut in a folder, with the changed code before all other."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
     environment = {**os.environ, "PYTHONPATH": str(work / "mutants" / "src"), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "mutmut", *arguments]
     return subprocess.run(
-        command, cwd=work, env=environment, encoding="utf-8", stdin=subprocess.DEVNULL, **options
+        command,
+        cwd=work,
+        env=environment,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        preexec_fn=limit,
+        **options,
     )
 
 
@@ -106,8 +137,8 @@ def function_of(mutant: str) -> str:
 
 def collect(module: str, work: Path) -> dict[str, Any]:
     """Return the result of a module, with the reasons that were given before."""
-    meta = json.loads((work / "mutants" / "src" / "nnz" / f"{module}.py.meta").read_text(encoding="utf-8"))
-    codes: dict[str, int | None] = meta["exit_code_by_key"]
+    kept = json.loads(record(work, module).read_text(encoding="utf-8"))
+    codes: dict[str, int | None] = kept["exit_code_by_key"]
     if untried := sum(code is None for code in codes.values()):
         raise SystemExit(
             f"{untried} of {len(codes)} mutants of {module} are not tried yet; run it again to go on."
