@@ -6,7 +6,7 @@ BIN := .venv/bin
 SPHINX = $(BIN)/python tools/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test book quick sample repeat serve browser bench record lint format constraints clean distclean
+.PHONY: help venv test book quick sample repeat serve browser bench record mutants sbom lint format constraints clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,14 @@ bench: venv  ## measure every time that the book names beside its goal; STRICT=1
 
 record: venv  ## run an experiment for ten seeds: NAME=… (VERIFY=1 runs one, to renew a fingerprint); without NAME, list them
 	$(BIN)/python -m nnz.press.recordings $(NAME) $(if $(VERIFY),--verify)
+
+mutants: venv  ## change taught code in small ways and see whether a test notices: MODULE=…; without it, what is known
+	@$(BIN)/python -m pip install -q --no-build-isolation -c constraints.txt -e ".[mutants]"
+	$(BIN)/python tools/mutants.py $(MODULE)
+
+sbom: venv  ## write what the package runs on, with licenses, into _build/sbom.json
+	@$(BIN)/python -m pip install -q --no-build-isolation -c constraints.txt -e ".[sbom]"
+	$(BIN)/python tools/sbom.py
 
 lint: venv  ## style and types
 	$(BIN)/ruff check .

@@ -469,6 +469,9 @@ def test_comparisons_are_those_of_the_numbers() -> None:
     assert three != 4
     assert three != "3"
     assert three < 4
+    assert not three < 3
+    assert not three > 3
+    assert not three > Value(3)
     assert three <= 3
     assert three > Value(2)
     assert three >= 3
@@ -511,6 +514,29 @@ def test_an_operation_of_ones_own_takes_part() -> None:
     sine = new_node(math.sin(x.data), "sin", x, math.cos(x.data))
     (sine * sine).backward()
     assert x.grad == pytest.approx(math.sin(1.4), rel=1e-15)
+
+
+def test_an_operation_of_ones_own_keeps_its_name_and_both_operands() -> None:
+    x, y = Value(3.0), Value(4.0)
+    longest = new_node(4.0, "longest", x, 0.0, y, 1.0)
+    assert longest.op == "longest"
+    assert [
+        (operand is expected, slope)
+        for (operand, slope), expected in zip(longest.operands, (x, y), strict=True)
+    ] == [
+        (True, 0.0),
+        (True, 1.0),
+    ]
+    (unmoved,) = (slope for operand, slope in new_node(3.0, "first", x, 1.0, y, 0.0).operands if operand is y)
+    assert unmoved == 0.0
+
+
+@pytest.mark.parametrize("op", ["exp", "tanh", "sigmoid", "relu"])
+@pytest.mark.parametrize("data", [1.5, -0.5])
+def test_a_curve_is_known_by_its_name_on_either_side_of_zero(op: str, data: float) -> None:
+    x = Value(data)
+    result = getattr(x, op)()
+    assert (result.op, result._prev) == (op, {x})
 
 
 def test_a_leaf_can_be_copied() -> None:

@@ -190,6 +190,9 @@ WRONG_CALLS: list[tuple[Callable[[], Any], str]] = [
     (lambda: Neuron(2)({1, 2}), "one list.*set"),
     (lambda: Neuron(2)({1: 1, 2: 2}), "one list.*dict"),
     (lambda: Neuron(2)([[1.0, 2.0], [3.0, 4.0]]), r"real number.*got \[1.0, 2.0\]"),
+    (lambda: Neuron(2)([1.0, 2.0], [3.0, 4.0]), r"one list.*got \(\[1.0, 2.0\], \[3.0, 4.0\]\) \(tuple\)"),
+    (lambda: Layer(2, 3)([1.0, 2.0], 7), r"one list, here of length 2.*got \(\[1.0, 2.0\], 7\)"),
+    (lambda: MLP(2, [1])([1.0, 2.0], 7), r"one list, here of length 2.*got \(\[1.0, 2.0\], 7\)"),
     (lambda: Layer(2, 3)(0.5), "one list, here of length 2"),
     (lambda: Layer(2, 3)(0.5, 0.2), "one list, here of length 2"),
     (lambda: MLP(2, [1])(0.5), "one list, here of length 2"),
@@ -227,6 +230,12 @@ WRONG_CALLS: list[tuple[Callable[[], Any], str]] = [
 def test_a_wrong_call_is_told_what_to_write(call: Callable[[], Any], words: str) -> None:
     with pytest.raises(TypeError, match=words):
         call()
+
+
+def test_neurons_are_relus_unless_asked_for_otherwise() -> None:
+    assert repr(Neuron(3)) == "ReLUNeuron(3)"
+    assert repr(Layer(2, 1)) == "Layer of [ReLUNeuron(2)]"
+    assert repr(Layer(2, 1, nonlin=False)) == "Layer of [LinearNeuron(2)]"
 
 
 def test_inputs_may_be_any_list_tuple_or_array() -> None:

@@ -1,0 +1,46 @@
+"""`{licenses}`: a table of what the package runs on, with the versions and licenses of this build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+from nnz.press.licenses import UNKNOWN, installed, runtime
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Licenses(SphinxDirective):
+    """Writes the table; a package that does not state its license stops the build."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(ROOT / "pyproject.toml"))
+        packages = installed(runtime(ROOT))
+        if unstated := [package.package for package in packages if package.license == UNKNOWN]:
+            raise ExtensionError(f"these packages do not state their license: {', '.join(unstated)}")
+        return [table(("package", "version", "license"), packages)]
+
+
+def table(head: tuple[str, ...], rows: list[Any]) -> nodes.table:
+    """Return a table of plain text."""
+    group = nodes.tgroup(cols=len(head))
+    group += [nodes.colspec(colwidth=1) for _ in head]
+    group += nodes.thead("", row(head))
+    group += nodes.tbody("", *(row(cells) for cells in rows))
+    return nodes.table("", group)
+
+
+def row(cells: tuple[str, ...]) -> nodes.row:
+    """Return one row."""
+    return nodes.row("", *(nodes.entry("", nodes.paragraph(text=cell)) for cell in cells))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_directive("licenses", Licenses)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
