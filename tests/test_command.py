@@ -15,15 +15,17 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from nnz.app import command
 from nnz.app.files import load_model
 from nnz.app.lists import read_own, split_distinct
 from nnz.app.trained import trained
+from nnz.data import split_names
 from nnz.evaluate import nll
 from nnz.models import MODELS
-from nnz.sample import sample_names
+from nnz.plumbing.datasets import sha256
+from nnz.sample import sample_names, seeded
 
 pytestmark = pytest.mark.support
 
@@ -388,3 +390,228 @@ def test_ctrl_c_ends_training_and_leaves_nothing(tmp_path: Path, folder: Path) -
     assert "Traceback" not in "".join(said)
     assert not out.exists()
     assert not [p for p in folder.iterdir() if p.suffix != ".lock"]
+
+
+# A list with repetitions, a table, full stops
+
+
+def test_a_list_with_repetitions_says_how_it_was_split(nnz: Said, tmp_path: Path) -> None:
+    names = [f"{a}{b}" for a in "abcdef" for b in "xyz"] + ["once"]
+    data = write(tmp_path / "own", names * 4)
+    code, out, err = nnz("train", "--model", "bigram", "--data", data)
+    assert code == 0
+    assert "76 names, 19 of them different: the split is by different names" in err
+    assert "names         60 + 2 + 2" in out
+    assert "in train too  0 of the 2 for dev, 0 of the 2 for test" in out
+
+
+def test_the_book_s_list_says_how_many_names_stand_in_train(
+    nnz: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = write(tmp_path / "names", NAMES)
+    monkeypatch.setattr("nnz.plumbing.datasets.NAMES_SHA256", sha256(names))
+    _, out, err = nnz("train", "--model", "bigram")
+    train, dev, test = split_names(NAMES)
+    assert "names         19 + 2 + 3" in out
+    stand = [sum(name in train for name in part) for part in (dev, test)]
+    assert f"in train too  {stand[0]} of the 2 for dev, {stand[1]} of the 3 for test" in out
+    assert sum(stand)
+    assert "different" not in err
+
+
+def test_a_table_and_full_stops_go_all_the_way(nnz: Said, tmp_path: Path) -> None:
+    data, out = tmp_path / "own.csv", tmp_path / "m"
+    lines = ["who;n", *(f"st. {name};{i}" for i, name in enumerate(NAMES[:8]))]
+    data.write_text("\n".join(lines), encoding="utf-8")
+    words = ["--model", "mlp", "--data", data, "--column", "who", "--effort", 0.1]
+    code, _, err = nnz("train", *words, "--out", out)
+    assert code == 0
+    assert "column 1 of a table with semicolons has 8 names; its first line, 'who n', is left out" in err
+    code, said, _ = nnz("sample", "--file", out, "-n", 3, "--prompt", "st. e")
+    assert code == 0
+    assert all(name.startswith("st. e") for name in said.splitlines())
+    assert nnz("sample", *words, "-n", 3, "--prompt", "st. e")[1] == said
+    fails(nnz("sample", "--file", out, "--column", "1"), "--column and --effort are for training")
+
+
+# Drawing
+
+
+@pytest.mark.parametrize("model", ["bigram", "gated"])
+def test_fewer_names_are_the_first_of_more(nnz: Said, model: str) -> None:
+    words = ["sample", "--model", model, "--seed", 2, "--prompt", "e", "-n"]
+    most = nnz(*words, 70)[1].splitlines()
+    assert len(most) == 70
+    for n in (1, 5, 20, 21, 61):
+        assert nnz(*words, n)[1].splitlines() == most[:n]
+    assert len(set(most[:20])) > 1
+    assert most[20:40] != most[:20]
+
+
+def test_many_names_are_drawn_in_few_batches(monkeypatch: pytest.MonkeyPatch, nnz: Said) -> None:
+    sizes: list[int] = []
+
+    def counted(model: Any, n: int, **how: Any) -> list[str]:
+        sizes.append(n)
+        return sample_names(model, n, **how)
+
+    monkeypatch.setattr(command, "sample_names", counted)
+    nnz("sample", "--model", "bigram", "-n", 5000)
+    drawn = sizes[1:]  # after the rehearsal
+    assert len(drawn) < 12
+    assert sum(drawn) < 2 * 5000
+
+
+def test_a_temperature_of_0_takes_the_likeliest_character(nnz: Said) -> None:
+    words = ["sample", "--model", "trigram", "-n", 4, "--prompt", "e"]
+    greedy = nnz(*words, "--temperature", 0)[1].splitlines()
+    assert greedy == nnz(*words, "--top-k", 1)[1].splitlines()
+    assert len(set(greedy)) == 1
+    assert greedy == nnz(*words, "--temperature", 0, "--top-k", 3, "--seed", 9)[1].splitlines()
+    assert "0 takes the likeliest" in " ".join(nnz("sample", "--help")[1].split())
+
+
+def test_blank_names_are_left_out_and_counted(nnz: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn(model: Any, n: int, **how: Any) -> list[str]:
+        return ["ann", "", "  ", "bo"][:n] + ["cy"] * max(0, n - 4)
+
+    monkeypatch.setattr(command, "sample_names", drawn)
+    _, out, err = nnz("sample", "--model", "bigram", "-n", 4)
+    assert out == "ann\nbo\n"
+    assert "2 of the 4 names were blank and left out" in err
+    _, out, err = nnz("sample", "--model", "bigram", "-n", 2)
+    assert out == "ann\n"
+    assert "1 of the 2 names was blank" in err
+    assert "blank" not in nnz("sample", "--model", "bigram", "-n", 1)[2]
+    report = nnz("train", "--model", "bigram")[1]
+    assert "blank names   4.0% of 50" in report
+    assert "it makes up   ann, bo, cy" in report
+
+
+def test_a_pipe_that_has_only_ascii_ends_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = write(tmp_path / "own", [f"Ёлка{letter}" for letter in "абвгдежзийклмнопрстуфхцчшщ"])
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    for words in (["train"], ["sample", "-n", "3"]):
+        with start(MODULE, *words, "--model", "bigram", "--data", str(data)) as run:
+            out, err = run.communicate()
+        assert run.returncode == 0, err
+        assert r"\u04" in out
+
+
+# Stopping and going on
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_training_that_was_stopped_goes_on_to_the_same_model(tmp_path: Path, nnz: Said, folder: Path) -> None:
+    words = [
+        "--data",
+        str(write(tmp_path / "own", NAMES[:8])),
+        "--model",
+        "gated",
+        "--seed",
+        "4",
+        "--effort",
+        "300",
+    ]
+    kept = tmp_path / "run"
+    slow = TOLD.replace("import sys\n", "import sys, time\n").replace(
+        'print("a step", file=sys.stderr)', '(print("a step", file=sys.stderr), time.sleep(0.01))'
+    )
+    with start(slow, "train", *words, "--checkpoint", str(kept)) as run:
+        assert run.stderr
+        for _ in range(10):
+            run.stderr.readline()
+        run.send_signal(signal.SIGINT)
+        said = run.stderr.readlines()
+    assert run.returncode == 130
+    assert said[-2:] == [
+        f"nnz: stopped; to go on, give the same list and --resume {kept}.\n",
+        "interrupted\n",
+    ]
+    assert not [p for p in folder.iterdir() if p.suffix != ".lock"]
+    taken = len(load_file(kept)["losses"])
+    assert 10 <= taken < 1200
+
+
+def test_a_run_goes_on_with_what_it_was_begun_with(nnz: Said, tmp_path: Path, folder: Path) -> None:
+    data = write(tmp_path / "own", NAMES[:8])
+    words = ["train", "--data", data, "--model", "mixture", "--seed", 4, "--effort", 2]
+    whole, out = tmp_path / "whole", tmp_path / "m"
+    nnz(*words, "--out", whole)
+    shutil.rmtree(folder)
+    assert nnz(*words, "--checkpoint", tmp_path / "run")[0] == 0
+    fails(nnz(*words, "--checkpoint", tmp_path / "run"), "is there already; go on by --resume")
+    shutil.rmtree(folder)
+    again = ["train", "--resume", tmp_path / "run"]
+    fails(nnz(*again, "--data", data, "--model", "mlp"), "begun with --model mixture; here it is mlp")
+    code, said, err = nnz(*again, "--data", data, "--seed", 5)
+    assert (code, said) == (2, "")
+    assert "begun with --seed 4; here it is 5" in err.splitlines()[-1]
+    code, said, err = nnz(*again)
+    assert (code, said) == (2, "")
+    assert "begun on another list" in err.splitlines()[-1]
+    assert nnz(*again, "--data", data, "--out", out)[0] == 0
+    first, second = load_model(whole), load_model(out)
+    assert sample_names(first, 9, generator=seeded(1)) == sample_names(second, 9, generator=seeded(1))
+    assert nll(first, NAMES) == nll(second, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("train --model bigram --checkpoint run", "--checkpoint is for networks, and bigram only counts"),
+        ("train --model bigram --device cuda", "--device is for networks"),
+        ("train --model mlp --checkpoint no/run", "there is no folder no"),
+        ("train --model mlp --checkpoint .", "is a folder"),
+        ("train --model mlp --checkpoint names", "is there already"),
+        ("train --resume run", "there is no checkpoint run; nnz train --checkpoint run begins one"),
+        ("train --resume names", "names is no checkpoint"),
+        ("train --resume a --checkpoint b --model mlp", "not allowed with"),
+        ("train --model mlp --device tpu", "invalid choice: 'tpu'"),
+    ],
+)
+def test_what_cannot_be_stopped_or_gone_on_with_is_said(nnz: Said, words: str, part: str) -> None:
+    before = Path("names").read_bytes()
+    fails(nnz(*words.split()), part)
+    assert Path("names").read_bytes() == before
+
+
+def test_a_device_that_is_not_there_is_said(nnz: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "devices", lambda: ["cpu", "mps"])
+    fails(
+        nnz("train", "--model", "mlp", "--device", "cuda"), "finds no cuda", "--device may be cpu or mps here"
+    )
+
+
+# Large lists
+
+
+def test_a_long_list_is_judged_in_parts(nnz: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["train", "--model", "kneser-ney"]
+    whole = nnz(*words)[1]
+    monkeypatch.setattr(command, "MANY", 5)
+    parts = nnz(*words)[1]
+    assert [line for line in whole.splitlines() if "loss" in line] == [
+        line for line in parts.splitlines() if "loss" in line
+    ]
+
+
+LARGE = """
+import resource, sys
+from nnz.app import command
+code = command.main()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("model", ["bigram", "trigram"])
+def test_a_hundred_thousand_names_take_little_memory(tmp_path: Path, model: str) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    names = [f"{a}{b}{c}{d}{b}{a}" for a in letters for b in letters for c in letters for d in "aeious"]
+    data = write(tmp_path / "own", names)
+    with start(LARGE, "train", "--model", model, "--data", str(data)) as run:
+        out, err = run.communicate()
+    assert run.returncode == 0, err
+    assert "names         84,364 + 10,546 + 10,546" in out
+    assert int(err.splitlines()[-1]) < 1_500_000  # kilobytes, of which torch takes some hundred thousand

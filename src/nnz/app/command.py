@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import torch
 
 from nnz.app import doctor, store
+from nnz.app.entry import INTERRUPTED
 from nnz.app.files import load_model, save_model
 from nnz.app.lists import composed, names_to_use
 from nnz.app.resumable import devices, facts_in
@@ -32,7 +33,6 @@ FIRST = 20  # names drawn side by side; then twice as many, and so on
 AT_ONCE = 1000  # up to so many
 MANY = 30_000  # names judged at once
 JUDGED = 1000  # names drawn to see how many are new
-INTERRUPTED = 130  # exit code: 128 and the number of the signal
 
 
 def main(argv: Sequence[str] | None = None) -> int:

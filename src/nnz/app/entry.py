@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from nnz.app import doctor
 
+INTERRUPTED = 130  # exit code: 128 and the number of the signal
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `nnz.app.command.main`, or say in a line what it misses; `doctor` looks even then.
@@ -23,4 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         reason = " ".join(str(error).split())
         print(f"nnz: error: {reason}; python -m nnz doctor says what to do.", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # torch takes a while
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     return command.main(given)

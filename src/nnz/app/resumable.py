@@ -181,17 +181,15 @@ def check_facts(path: Path, facts: Mapping[str, Any]) -> None:
         FileNotFoundError, CheckpointError: as `facts_in`; or it is of another run, and what differs is said.
     """
     theirs = facts_in(path)
-    for what, mine in facts.items():
-        if theirs.get(what) == mine:
-            continue
-        if what == "data":
-            lists = (
-                f"another list, with {theirs.get('names')} names to train on, not these {facts.get('names')}"
-            )
-            raise CheckpointError(f"{path} was begun on {lists}; give the --data and --column of then.")
-        if what == "key":
-            raise CheckpointError(f"{path} was begun by another version of nnz or torch; begin anew.")
-        raise CheckpointError(f"{path} was begun with --{what} {theirs.get(what)}; here it is {mine}.")
+    differ = [what for what, mine in facts.items() if theirs.get(what) != mine]
+    if "data" in differ:
+        lists = f"another list, with {theirs.get('names')} names to train on, not these {facts.get('names')}"
+        raise CheckpointError(f"{path} was begun on {lists}; give the --data and --column of then.")
+    if differ == ["key"]:
+        raise CheckpointError(f"{path} was begun by another version of nnz or torch; begin anew.")
+    if differ:
+        what = differ[0]
+        raise CheckpointError(f"{path} was begun with --{what} {theirs.get(what)}; here it is {facts[what]}.")
 
 
 def _as_tensor(facts: Mapping[str, Any]) -> Tensor:

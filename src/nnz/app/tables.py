@@ -167,17 +167,16 @@ def column_of(lines: Sequence[Line], asked: str) -> Column:
 
 def _place(rows: Rows, asked: str) -> tuple[int, bool]:
     """Return which column is asked for, from 0, and whether the first row is known to hold titles."""
-    first = rows[0][1]
-    titles = [cell.casefold() for cell in first]
-    if asked.casefold() in titles:
-        return titles.index(asked.casefold()), not asked.isdecimal()
     width = max(len(row) for _, row in rows[:LOOKED_AT])
-    if not asked.isdecimal():
-        shown = ", ".join(map(repr, first[:8]))
-        raise DataError(f"no column is called {asked!r}; the first line has {shown}; or give a number.")
-    if not 1 <= int(asked) <= width:
+    if asked.isdecimal():
+        if 1 <= int(asked) <= width:
+            return int(asked) - 1, False
         raise DataError(f"there is no column {asked}; lines have {width}, counted from 1.")
-    return int(asked) - 1, False
+    titles = [cell.casefold() for cell in rows[0][1]]
+    if asked.casefold() in titles:
+        return titles.index(asked.casefold()), True
+    shown = ", ".join(map(repr, rows[0][1][:8]))
+    raise DataError(f"no column is called {asked!r}; the first line has {shown}; or give a number.")
 
 
 def _cells(rows: Rows, place: int) -> Iterator[Line]:
