@@ -355,6 +355,36 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "two.md:7: a shown cell imports nnz.press.claims",
     ),
     (
+        "a cell of the spine that reads what only a workshop binds",
+        house.needed_workshops,
+        {
+            "two": (
+                "# One",
+                "# One\n\n## Deeper\n\n```{workshop}\n```\n\n"
+                + cell("# no heading\nfound = 1")
+                + "\n### Still\n\n"
+                + cell("deep = found")
+                + "\n## On\n\n"
+                + cell("print(found)"),
+            )
+        },
+        "reads 'found', which only a workshop binds",
+    ),
+    (
+        "a function of the spine that calls a workshop's",
+        house.needed_workshops,
+        {
+            "two": (
+                "# One",
+                "# One\n\n## Deeper\n\n```{workshop}\n```\n\n"
+                + cell("def f():\n    return 1")
+                + "\n## On\n\n"
+                + cell("def g():\n    return f()"),
+            )
+        },
+        "reads 'f', which only a workshop binds",
+    ),
+    (
         "a shown cell that reads what a claims cell bound",
         house.borrowed_names,
         {"one": with_claims("mean = total / 2"), "two": with_claims("mean = total / 2", shown="print(mean)")},

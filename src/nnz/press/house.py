@@ -545,6 +545,47 @@ def borrowed_names(root: Path) -> list[str]:
     return problems
 
 
+def needed_workshops(root: Path) -> list[str]:
+    """No cell outside of the workshops reads a name that a workshop alone has bound: they can be left out."""
+    problems = []
+    for path in toc(root):
+        folded = workshops(path.read_text(encoding="utf-8"))
+        spine, aside = set[str](), set[str]()
+        for cell in read_page(path).cells:
+            if cell.of_claims:
+                continue  # what the reader does not see
+            if any(cell.line in lines for lines in folded):
+                aside |= _bound(cell.code)
+                continue
+            lacking = (_globals(cell.code) - _bound(cell.code) - spine) & aside
+            problems += [
+                f"{path.name}:{cell.line}: reads {name!r}, which only a workshop binds"
+                for name in sorted(lacking)
+            ]
+            spine |= _bound(cell.code)
+    return problems
+
+
+def workshops(text: str) -> list[range]:
+    """Return the lines of each section of a page that begins with `{workshop}`."""
+    lines, found = text.splitlines(), []
+    heads = [(i, len(m[1])) for i, line in enumerate(lines) if (m := re.match(r"(#+) ", line))]
+    fenced = False
+    inside = set[int]()
+    for i, line in enumerate(lines):
+        if re.match(r"\s*`{3,}", line):
+            fenced = not fenced
+        if fenced:
+            inside.add(i)
+    heads = [(i, level) for i, level in heads if i not in inside]
+    for place, (i, level) in enumerate(heads):
+        below = next((line for line in lines[i + 1 :] if line.strip()), "")
+        if below.startswith("```{workshop}"):
+            end = next((j for j, other in heads[place + 1 :] if other <= level), len(lines))
+            found.append(range(i + 1, end + 1))
+    return found
+
+
 def _tables(code: str) -> Iterator[symtable.SymbolTable]:
     """Yield the scopes of a cell, its own first."""
     left = [symtable.symtable(ast.unparse(_parsed(code)), "cell", "exec")]
@@ -736,6 +777,7 @@ RULES = (
     unmarked_timings,
     shown_claims,
     borrowed_names,
+    needed_workshops,
     busy_claims,
     locale_texts,
 )
