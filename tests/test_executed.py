@@ -11,8 +11,8 @@ import pytest
 
 from nnz.plumbing import datasets
 from nnz.press import executed
-from nnz.press.house import chapters, read_page
 from nnz.press.kernel import use_own_python
+from nnz.press.pages import chapters, read_page
 
 pytestmark = pytest.mark.support
 
