@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nnz.press import executed
+from nnz.press.pages import chapters, read_page, toc
 from nnz.press.recordings import cores
 
 SLOWEST = 5  # pages that are named at the end
