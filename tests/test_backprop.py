@@ -16,7 +16,7 @@ from torch import Tensor
 from nnz.backprop import EPS, NAMES, PARAMETERS, Values, backward, first_params, forward
 from nnz.compare import compare
 from nnz.norms import BatchNorm1d
-from nnz.press.house import read_page
+from nnz.press.pages import read_page
 from nnz.sample import seeded
 from nnz.short_forms import batchnorm_backward, cross_entropy_backward
 

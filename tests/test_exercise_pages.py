@@ -13,7 +13,7 @@ import pytest
 from nnz import exercises as ex
 from nnz.exercises.checker.plain import plain
 from nnz.exercises.contents import CONTENTS
-from nnz.press import house
+from nnz.press import pages
 
 pytestmark = pytest.mark.support
 
@@ -146,6 +146,6 @@ def test_the_rules_read_a_task_as_prose_and_an_answer_as_a_listing(
     path = tmp_path / "network.md"
     path.write_text("# Networks\n\n```{exercise} count_parameters\nBy rows.\n```\n", encoding="utf-8")
     monkeypatch.setattr(ex.count_parameters, "task", "It has\n\n337 parameters.")
-    page = house.read_page(path)
+    page = pages.read_page(path)
     assert {(3, "337 parameters."), (4, "By rows.")} <= set(page.prose)
     assert page.listings == [(3, ["nnz.exercises.network.count_parameters"], None)]

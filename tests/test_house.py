@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nnz.press import house
+from nnz.press import house, pages
 
 pytestmark = pytest.mark.house
 
@@ -355,6 +355,36 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "two.md:7: a shown cell imports nnz.press.claims",
     ),
     (
+        "a cell of the spine that reads what only a workshop binds",
+        house.needed_workshops,
+        {
+            "two": (
+                "# One",
+                "# One\n\n## Deeper\n\n```{workshop}\n```\n\n"
+                + cell("# no heading\nfound = 1")
+                + "\n### Still\n\n"
+                + cell("deep = found")
+                + "\n## On\n\n"
+                + cell("print(found)"),
+            )
+        },
+        "reads 'found', which only a workshop binds",
+    ),
+    (
+        "a function of the spine that calls a workshop's",
+        house.needed_workshops,
+        {
+            "two": (
+                "# One",
+                "# One\n\n## Deeper\n\n```{workshop}\n```\n\n"
+                + cell("def f():\n    return 1")
+                + "\n## On\n\n"
+                + cell("def g():\n    return f()"),
+            )
+        },
+        "reads 'f', which only a workshop binds",
+    ),
+    (
         "a shown cell that reads what a claims cell bound",
         house.borrowed_names,
         {"one": with_claims("mean = total / 2"), "two": with_claims("mean = total / 2", shown="print(mean)")},
@@ -637,7 +667,7 @@ def test_names_txt_and_what_was_built_are_not_in_the_repository(root: Path) -> N
 
 def test_every_marker_of_a_chapter_selects_its_tests(root: Path, request: pytest.FixtureRequest) -> None:
     """`pytest -m bigram` runs that chapter's tests alone: those collected here, and any that could be."""
-    chapters = house.chapters(root)
+    chapters = pages.chapters(root)
     conftest = request.config.pluginmanager.get_plugin(str(root / "tests/conftest.py"))
     assert conftest
 
@@ -663,3 +693,9 @@ def test_every_marker_of_a_chapter_selects_its_tests(root: Path, request: pytest
         assert own == marks.get(collected.path, set())
     known = " ".join(request.config.getini("markers"))
     assert all(f"{name}: the tests of the chapter" in known for name in chapters)
+
+
+def test_the_cover_says_of_each_chapter_what_it_is_about(root: Path) -> None:
+    cover = (root / "book" / "index.md").read_text(encoding="utf-8")
+    told = [page for page in pages.chapters(root) if f"\n[]({page}.md)\n: " in cover]
+    assert told == list(pages.chapters(root))

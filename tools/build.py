@@ -23,8 +23,9 @@ import pages
 from nnz.data import load_names
 from nnz.plumbing.datasets import DataError
 from nnz.press import executed
-from nnz.press.house import chapters, over_budget
+from nnz.press.house import over_budget
 from nnz.press.kernel import use_own_python
+from nnz.press.pages import chapters
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"

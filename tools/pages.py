@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnz.press import executed, house
+from nnz.press import executed
+from nnz.press.pages import chapters, read_page, toc
 from nnz.press.recordings import cores
 
 SLOWEST = 5  # pages that are named at the end
@@ -39,12 +40,12 @@ class Work:
 def work(root: Path, build: Path) -> list[Work]:
     """Return the pages that have to be executed, the longest first."""
     around = executed.surroundings(root)
-    table = house.chapters(root)
+    table = chapters(root)
     folder = build / "pages"
     folder.mkdir(parents=True, exist_ok=True)
     left = []
-    for path in house.toc(root):
-        cells = [cell.code for cell in house.read_page(path).cells]
+    for path in toc(root):
+        cells = [cell.code for cell in read_page(path).cells]
         if not cells:
             continue
         key = executed.key(path.stem, cells, root, around)

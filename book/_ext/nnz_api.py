@@ -7,7 +7,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from nnz.press.house import chapters
+from nnz.press.pages import chapters
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "```{modules}\n```\n"

@@ -251,6 +251,8 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
         copy_mathjax(out / "_static" / "mathjax")
     if not (out / "_static" / "fonts" / "LICENSE.txt").exists():
         cut_fonts(out / "_static" / "fonts")
+    for source in (out / "_sources").rglob("*.md*"):
+        source.write_text(executed.without_claims(source.read_text(encoding="utf-8")), encoding="utf-8")
     first = f"{app.config.root_doc}.html"
     if first != "index.html":
         (out / "index.html").write_text(

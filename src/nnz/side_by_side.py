@@ -1,4 +1,4 @@
-"""The lecture's network many times over, trained side by side: what trains the networks of Part IV.
+"""The lecture's network many times over, trained side by side: as *initialization* and *batchnorm* do.
 
 Every tensor has an axis for the model in front, so that a few dozen calls do the work of all models. The gradients
 are written out by hand, and subtracted where they are computed; in networks this small autograd's own work would

@@ -7,7 +7,6 @@ refuses those that do not belong to the code beside them.
 from __future__ import annotations
 
 import ast
-import copy
 import hashlib
 import platform
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 
 from nnz.plumbing import datasets
 from nnz.plumbing.dependencies import digest, imported, module_path, reachable
@@ -73,18 +73,19 @@ def code_cells(notebook: Mapping[str, Any]) -> list[str]:
     return [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
-def bare(notebook: Any) -> Any:
-    """Return a copy of a notebook without its claims cells: the code that a reader sees, which runs alone."""
-    copied = copy.deepcopy(notebook)
-    copied["cells"] = [
-        cell for cell in copied["cells"] if CLAIMS not in cell.get("metadata", {}).get("tags", [])
-    ]
-    if lines := copied["metadata"].get("source_map"):
-        tags = [cell.get("metadata", {}).get("tags", []) for cell in notebook["cells"]]
-        copied["metadata"]["source_map"] = [
-            line for line, own in zip(lines, tags, strict=True) if CLAIMS not in own
-        ]
-    return copied
+def without_claims(page: str) -> str:
+    """Return the source of a page without its claims cells: what a reader downloads, and what runs alone."""
+    cells = re.compile(r"^(`{3,})\{code-cell\}[^\n]*\n(.*?)^\1\n\n?", re.MULTILINE | re.DOTALL)
+    return cells.sub(lambda cell: "" if CLAIMS in _tags(cell[2]) else cell[0], page)
+
+
+def _tags(cell: str) -> list[str]:
+    """Return the tags in the head of a cell, as it stands in the source of a page."""
+    head = re.match(r"---\n(.*?)^---\n", cell, re.MULTILINE | re.DOTALL)
+    short = re.findall(r"^:(tags:.*)$", cell, re.MULTILINE)[:1]
+    options = yaml.safe_load(head[1] if head else "\n".join(short)) or {}
+    tags: list[str] = options.get("tags", [])
+    return tags
 
 
 def read(path: Path) -> Any | None:

@@ -11,30 +11,14 @@ import symtable
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import yaml
-
-from nnz.press import executed
 from nnz.press.listing import ListingError, definitions, find_all, is_public
+from nnz.press.pages import chapters, module_files, read_page, toc, workshops
 
-NOT_PROSE = {
-    "code-cell",
-    "listing",
-    "code-block",
-    "code",
-    "math",
-    "python",
-    "bash",
-    "text",
-    "toml",
-    "raw",
-    "",
-}
 HEADER = {"jupytext", "kernelspec"}
 NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,})(?![\w])|\d+ ?%")
 YEAR = re.compile(r"(?:19|20)\d\d")
@@ -56,127 +40,9 @@ CLAIMS_MODULE, RECORDING = "nnz.press.claims", ("claim", "note")
 LONGEST, NINE_IN_TEN, HALF = 25, 13, 6  # lines of a fragment
 
 
-@dataclass
-class Cell:
-    """One executable cell of a chapter."""
-
-    line: int
-    options: dict[str, Any]
-    code: str
-    end: int = 0  # the line of its last fence
-
-    @property
-    def tags(self) -> list[str]:
-        """Its tags."""
-        return list(self.options.get("tags") or [])
-
-    @property
-    def of_claims(self) -> bool:
-        """Whether it records claims and is not shown."""
-        return executed.CLAIMS in self.tags
-
-
-@dataclass
-class Page:
-    """What the rules look at in a page of the book."""
-
-    path: Path
-    header: dict[str, Any] = field(default_factory=dict)
-    prose: list[tuple[int, str]] = field(default_factory=list)
-    cells: list[Cell] = field(default_factory=list)
-    listings: list[tuple[int, list[str], list[str] | None]] = field(default_factory=list)
-    images: list[int] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """The chapter's name, which is that of its file."""
-        return self.path.stem
-
-
-def read_page(path: Path) -> Page:
-    """Take a page apart into its header, prose, cells and listings."""
-    return _taken_apart(path, path.read_text(encoding="utf-8"))
-
-
-@cache
-def _taken_apart(path: Path, text: str) -> Page:
-    page = Page(path)
-    lines = text.splitlines()
-    start = 0
-    if lines and lines[0] == "---":
-        end = lines.index("---", 1)
-        page.header = yaml.safe_load("\n".join(lines[1:end])) or {}
-        start = end + 1
-    fences: list[tuple[str, str, int]] = []
-    body: list[str] = []
-    for number, line in enumerate(lines[start:], start=start + 1):
-        fence = re.match(r"\s*(`{3,}|:{3,})(?:\{([^}]*)\})?\s*(.*)$", line)
-        if fence and fences and fence[1].startswith(fences[-1][0]) and not fence[2] and not fence[3]:
-            _close(page, fences.pop(), body, number)
-            body = []
-        elif fences and fences[-1][1].split(" ")[0] in NOT_PROSE:
-            body.append(line)
-        elif fence and (fence[2] is not None or fence[1][0] == "`"):
-            fences.append((fence[1], f"{fence[2] or ''} {fence[3]}".strip(), number))
-            body = []
-            if fence[2] in ("figure", "image"):
-                page.images.append(number)
-        elif not re.match(r"\s*:[\w-]+:|\s*%", line):
-            page.prose.append((number, line))
-            page.images += [number] if "![" in line else []
-    return page
-
-
-def _close(page: Page, fence: tuple[str, str, int], body: list[str], end: int) -> None:
-    kind, _, argument = fence[1].partition(" ")
-    if kind == "code-cell":
-        options: dict[str, Any] = {}
-        if body and body[0].strip() == "---":
-            last = next(index for index in range(1, len(body)) if body[index].strip() == "---")
-            options, body = (yaml.safe_load("\n".join(body[1:last])) or {}, body[last + 1 :])
-        while body and (short := re.match(r":([\w-]+):\s*(.*)", body[0])):
-            options[short[1]], body = yaml.safe_load(short[2] or "null"), body[1:]
-        page.cells.append(Cell(fence[2], options, "\n".join(body), end))
-    elif kind == "listing":
-        members = next((line.split(":", 2)[2] for line in body if line.startswith(":members:")), None)
-        chosen = None if members is None else [name.strip() for name in members.split(",") if name.strip()]
-        page.listings.append((fence[2], argument.split(), chosen))
-    elif kind == "exercise":
-        from nnz import exercises  # and torch with it, which other pages do not need
-
-        if exercise := getattr(exercises, argument, None):
-            page.prose += [(fence[2], line) for line in exercise.task.splitlines()]
-            answer = f"{exercise.reference.__module__}.{argument}"
-            page.listings.append((fence[2], [answer], None))
-
-
 # Of code, in a taught module; and one that is read from beginning to end as a single class.
 MOST_LINES = 150
 WHOLE = {"engine"}
-
-
-def toc(root: Path) -> list[Path]:
-    """Return the pages of the book in its order."""
-    settings = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    names = [settings["root"]]
-    for part in [settings, *settings.get("parts", [])]:
-        names += [chapter["file"] for chapter in part.get("chapters", [])]
-    return [root / f"{name}.md" for name in names]
-
-
-def chapters(root: Path) -> dict[str, dict[str, Any]]:
-    """Return chapters.toml, in the order of the table of contents."""
-    table = tomllib.loads((root / "chapters.toml").read_text(encoding="utf-8"))
-    order = [path.stem for path in toc(root)]
-    return dict(
-        sorted(table.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
-    )
-
-
-def module_files(root: Path) -> dict[str, Path]:
-    """Return the files of taught modules by module name: all but those that Python itself looks for."""
-    files = [path for path in sorted((root / "src" / "nnz").glob("*.py")) if not path.stem.startswith("__")]
-    return {path.stem: path for path in files}
 
 
 def unclaimed(root: Path) -> list[str]:
@@ -545,6 +411,27 @@ def borrowed_names(root: Path) -> list[str]:
     return problems
 
 
+def needed_workshops(root: Path) -> list[str]:
+    """No cell outside of the workshops reads a name that a workshop alone has bound: they can be left out."""
+    problems = []
+    for path in toc(root):
+        folded = workshops(path.read_text(encoding="utf-8"))
+        spine, aside = set[str](), set[str]()
+        for cell in read_page(path).cells:
+            if cell.of_claims:
+                continue  # what the reader does not see
+            if any(cell.line in lines for lines in folded):
+                aside |= _bound(cell.code)
+                continue
+            lacking = (_globals(cell.code) - _bound(cell.code) - spine) & aside
+            problems += [
+                f"{path.name}:{cell.line}: reads {name!r}, which only a workshop binds"
+                for name in sorted(lacking)
+            ]
+            spine |= _bound(cell.code)
+    return problems
+
+
 def _tables(code: str) -> Iterator[symtable.SymbolTable]:
     """Yield the scopes of a cell, its own first."""
     left = [symtable.symtable(ast.unparse(_parsed(code)), "cell", "exec")]
@@ -736,6 +623,7 @@ RULES = (
     unmarked_timings,
     shown_claims,
     borrowed_names,
+    needed_workshops,
     busy_claims,
     locale_texts,
 )

@@ -1,0 +1,167 @@
+"""Mark what a first reading can leave out: `{workshop}` below a heading, and say how long a page takes to read.
+
+A section that begins with `{workshop}` is folded, marked in the table of contents, and counted apart. `{times}`
+shows the minutes of all chapters, and every chapter says its own below its title.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
+from sphinx.transforms import SphinxTransform
+from sphinx.util.docutils import SphinxDirective
+from sphinx.writers.html5 import HTML5Translator
+
+ROOT = Path(__file__).resolve().parents[2]
+# A minute of reading: so many words, or so many lines of code.
+WORDS, LINES = 200, 20
+MARK = "Workshop: no later section needs it"
+Minutes = tuple[float, float]  # of the spine, and of the workshops
+
+
+class workshop(nodes.General, nodes.Element):
+    """Opens the fold of a workshop section."""
+
+
+class workshop_end(nodes.General, nodes.Element):
+    """Closes it."""
+
+
+class times(nodes.General, nodes.Element):
+    """Stands where the table of minutes will be."""
+
+
+class Workshop(SphinxDirective):
+    """`{workshop}`: the section which it opens can be left out."""
+
+    def run(self) -> list[nodes.Node]:
+        place = self.get_source_info()
+        node = workshop()
+        node.source, node.line = place
+        return [node]
+
+
+class Times(SphinxDirective):
+    """`{times}`: how long each chapter takes to read, and its workshops."""
+
+    def run(self) -> list[nodes.Node]:
+        return [times()]
+
+
+class FoldWorkshops(SphinxTransform):
+    """Fold the sections that are workshops, and note how long the page takes to read."""
+
+    default_priority = 700
+
+    def apply(self, **kwargs: Any) -> None:
+        for node in list(self.document.findall(workshop)):
+            section = node.parent
+            if not isinstance(section, nodes.section) or section.index(node) != 1:
+                raise ExtensionError(
+                    f"{node.source}:{node.line}: workshop has to stand right below a heading"
+                )
+            section["classes"].append("workshop")
+            section[0] += nodes.inline("", " · workshop", classes=["workshop-mark"])
+            node["minutes"] = minutes(section)[0]
+            section += workshop_end()
+        if Path(self.env.docname).name in chapters():
+            spine, folded = found = minutes(self.document)
+            self.env.nnz_minutes[self.env.docname] = found  # type: ignore[attr-defined]
+            title = next(iter(self.document.findall(nodes.title)), None)
+            if title is not None:
+                more = f", and {folded:.0f} more for its workshops" if folded else ""
+                words = f"About {spine:.0f} minutes to read{more}."
+                title.parent.insert(1, nodes.paragraph("", words, classes=["reading-time"]))
+
+
+def minutes(top: nodes.Element) -> Minutes:
+    """Return the minutes that what is below a node takes: outside of workshops, and in them."""
+    found = [0.0, 0.0]
+    for text in top.findall(nodes.Text):
+        inside, code, shown = False, False, True
+        node: Any = text.parent
+        while node is not None and node is not top:
+            inside |= isinstance(node, nodes.section) and "workshop" in node["classes"]
+            code |= isinstance(node, nodes.literal_block)
+            classes = node.get("classes", []) if isinstance(node, nodes.Element) else []
+            shown &= not {"cell_output", "dropdown", "solution"}.intersection(classes)
+            node = node.parent
+        if shown:
+            lines = text.astext().splitlines()
+            found[inside] += sum(map(bool, lines)) / LINES if code else len(text.astext().split()) / WORDS
+    return found[0], found[1]
+
+
+def chapters() -> dict[str, Any]:
+    """Return the table of chapters."""
+    return tomllib.loads((ROOT / "chapters.toml").read_text(encoding="utf-8"))
+
+
+def begin(app: Sphinx) -> None:
+    """Have a place for the minutes."""
+    if not hasattr(app.env, "nnz_minutes"):
+        app.env.nnz_minutes = {}  # type: ignore[attr-defined]
+
+
+def merge(app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
+    """Take over what another process has read."""
+    env.nnz_minutes |= {k: v for k, v in other.nnz_minutes.items() if k in docnames}  # type: ignore[attr-defined]
+
+
+def show_times(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Replace `{times}` by the table."""
+    for node in list(doctree.findall(times)):
+        found = app.env.nnz_minutes  # type: ignore[attr-defined]
+        order = [name for name in app.env.found_docs if name in found]
+        order.sort(key=lambda name: list(chapters()).index(Path(name).name))
+        rows = [(app.env.titles[name].astext(), *found[name]) for name in order]
+        rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+        node.replace_self(table(rows))
+
+
+def table(rows: list[tuple[str, float, float]]) -> nodes.table:
+    """Return the minutes as a table."""
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (60, 20, 20)), cols=3)
+    group += nodes.thead("", row("chapter", "minutes", "workshops"))
+    group += nodes.tbody("", *(row(name, f"{spine:.0f}", f"{folded:.0f}") for name, spine, folded in rows))
+    return nodes.table("", group, classes=["times"])
+
+
+def row(*texts: str) -> nodes.row:
+    """Return a row of a table."""
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", text)) for text in texts))
+
+
+def visit_workshop(self: HTML5Translator, node: workshop) -> None:
+    """Open the fold."""
+    summary = f"{MARK}. About {max(1, node['minutes']):.0f} minutes."
+    self.body.append(f'<details class="workshop"><summary>{summary}</summary>\n')
+
+
+def visit_end(self: HTML5Translator, node: workshop_end) -> None:
+    """Close it."""
+    self.body.append("</details>\n")
+
+
+def skip(self: Any, node: nodes.Node) -> None:
+    """Write nothing."""
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    for node, visit in ((workshop, visit_workshop), (workshop_end, visit_end)):
+        app.add_node(node, html=(visit, skip), text=(skip, skip), latex=(skip, skip))
+    app.add_node(times)
+    app.add_directive("workshop", Workshop)
+    app.add_directive("times", Times)
+    app.add_transform(FoldWorkshops)
+    app.connect("builder-inited", begin)
+    app.connect("env-merge-info", merge)
+    app.connect("doctree-resolved", show_times)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

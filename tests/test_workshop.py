@@ -1,0 +1,88 @@
+"""What a first reading can leave out: it is folded and marked, and the minutes are counted apart."""
+
+from __future__ import annotations
+
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.support
+
+CONF = """
+import sys
+sys.path.insert(0, {extensions!r})
+extensions = ["myst_parser", "nnz_workshop"]
+"""
+PAGE = """# Networks
+
+{spine}
+
+## Deeper
+
+```{{workshop}}
+```
+
+{folded}
+
+### Still deeper
+
+Some words.
+
+## Further
+
+See [](#deeper).
+"""
+
+
+def built(folder: Path, root: Path, page: str, name: str = "network") -> tuple[str, str]:
+    """Build a page of that text and one with all times; return the HTML of both."""
+    from sphinx.application import Sphinx
+
+    (folder / "conf.py").write_text(CONF.format(extensions=str(root / "book" / "_ext")), encoding="utf-8")
+    (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    (folder / "index.md").write_text(
+        f"# All\n\n```{{times}}\n```\n\n```{{toctree}}\n{name}\n```\n", encoding="utf-8"
+    )
+    before = sys.path[:]
+    try:
+        app = Sphinx(
+            folder, folder, folder / "html", folder / "doctrees", "html", status=None, warning=StringIO()
+        )
+        app.build()
+    finally:
+        sys.path[:] = before
+    found = [(folder / "html" / f"{page}.html").read_text(encoding="utf-8") for page in (name, "index")]
+    return found[0], found[1]
+
+
+def test_a_workshop_is_folded_and_marked_and_counted_apart(tmp_path: Path, root: Path) -> None:
+    page = PAGE.format(spine="word " * 800, folded="word " * 400)
+    html, index = built(tmp_path, root, page)
+    head, _, rest = html.partition('<details class="workshop">')
+    inside, _, after = rest.partition("</details>")
+    assert "About 2 minutes." in inside
+    assert "Still deeper" in inside
+    assert "Further" in after
+    assert "Deeper" in head
+    assert html.count(" · workshop") >= 1
+    assert html.count("<details") == html.count("</details>") == 1
+    assert "About 4 minutes to read, and 2 more for its workshops." in head
+    cells = [line for line in index.splitlines() if "<td>" in line]
+    assert "".join(cells).count("<p>4</p>") == 2  # of the chapter, and of all
+    assert "".join(cells).count("<p>2</p>") == 2
+
+
+def test_code_takes_longer_than_words_and_what_is_no_chapter_says_no_time(tmp_path: Path, root: Path) -> None:
+    code = "# One\n\n```python\n" + "x = 1\n" * 60 + "```\n"
+    assert "About 3 minutes to read." in built(tmp_path, root, code)[0]
+    assert "minutes to read" not in built(tmp_path, root, code, name="other")[0]
+
+
+def test_a_workshop_that_stands_elsewhere_is_an_error(tmp_path: Path, root: Path) -> None:
+    from sphinx.errors import ExtensionError
+
+    page = "# One\n\nWords.\n\n```{workshop}\n```\n"
+    with pytest.raises(ExtensionError, match=r"network.md:5: workshop has to stand right below a heading"):
+        built(tmp_path, root, page)
