@@ -502,7 +502,7 @@ def test_a_pipe_that_has_only_ascii_ends_no_report(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_training_that_was_stopped_goes_on_to_the_same_model(tmp_path: Path, nnz: Said, folder: Path) -> None:
+def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(tmp_path: Path, nnz: Said, folder: Path) -> None:
     words = [
         "--data",
         str(write(tmp_path / "own", NAMES[:8])),

@@ -124,19 +124,6 @@ def test_a_model_of_names_with_full_stops_writes_them_and_goes_to_a_file(tmp_pat
         begin_names(back, 1, "a\nb")
 
 
-def test_a_file_of_before_has_the_usual_end_mark(tmp_path: Path) -> None:
-    import json
-
-    from safetensors.torch import load_file, save_file
-
-    model = BigramCounts(0.3, Vocabulary(NAMES)).fit(NAMES)
-    save_model(tmp_path / "m", model, MODELS["bigram"], about={})
-    facts = {"format": 1, "kind": "bigram", "settings": {"k": 0.3}, "about": {}}
-    facts["alphabet"] = "".join(model.vocabulary.chars[1:])
-    save_file(load_file(tmp_path / "m"), tmp_path / "old", {"nnz": json.dumps(facts)})
-    assert nll(load_model(tmp_path / "old"), NAMES) == nll(model, NAMES)
-
-
 def test_an_end_mark_is_one_character_that_no_name_has() -> None:
     for names, end in ((["a.b"], "."), (["ab"], "a"), (["ab"], ""), (["ab"], "..")):
         with pytest.raises(ValueError, match=r"choose another: Vocabulary\(names, end=\.\.\.\)"):

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
     Returns:
-        0, or 2 if what was asked for cannot be done, or 130 after Ctrl-C.
+        0, or 2 if what was asked for cannot be done, or 130 after Ctrl-C; of `doctor` 1 if something is missing.
 
     Raises:
         SystemExit: argparse stopped at a bad command, with code 2, or after showing its help, with code 0.
@@ -47,17 +47,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     print_any_letter()
     try:
         options = vars(_parser().parse_args(argv))
-        options.pop("run")(**options)
+        code = options.pop("run")(**options)
         sys.stdout.flush()
     except BrokenPipeError:  # who was reading has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, OSError, LossError) as error:
         print(f"nnz: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    return 0
+    return code or 0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="nnz", description="The models of the book.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[..., None]) -> argparse.ArgumentParser:
+    def command(name: str, run: Callable[..., int | None]) -> argparse.ArgumentParser:
         what = (run.__doc__ or "").rstrip(".")
         added = commands.add_parser(name, help=what, description=what)
         added.set_defaults(run=run)
@@ -145,10 +146,9 @@ def _models() -> None:
         print(f"{name:{width}}  {spec.summary}")
 
 
-def _doctor() -> None:
+def _doctor() -> int:
     """Look whether everything is there, and say what to do about what is not."""
-    if not doctor.report():
-        raise SystemExit(1)
+    return 0 if doctor.report() else 1
 
 
 def _sample(

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from nnz.contract import LanguageModel
-from nnz.data import END, Vocabulary
+from nnz.data import Vocabulary
 from nnz.model_spec import ModelSpec
 from nnz.models import spec_of
 from nnz.plumbing.files import replaced
@@ -61,8 +61,8 @@ def load_with_facts(path: str | os.PathLike[str]) -> tuple[LanguageModel, dict[s
     state, facts = _read(Path(path))
     try:
         spec = replace(spec_of(facts["kind"]), settings=facts["settings"])
-        end = facts.get("end", END)  # files of before had no other
-        model: Any = spec.make(Vocabulary(facts["alphabet"], end), seeded(0))
+        vocabulary = Vocabulary(facts["alphabet"], facts["end"])
+        model: Any = spec.make(vocabulary, seeded(0))
         model.load_state_dict(state)
         return model, dict(facts["about"])
     except (
