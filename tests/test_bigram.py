@@ -333,3 +333,40 @@ def test_a_k_with_which_the_sums_overflow_is_refused(make: Callable[[float], Any
     model = make(1e306).fit(["ann"])
     contexts = torch.zeros(1, model.block_size, dtype=torch.int64)
     assert model.log_probs(contexts).exp().sum().item() == pytest.approx(1)
+
+
+def test_single_characters_are_counted_in_the_alphabet_of_the_model() -> None:
+    greek = Vocabulary(["αβγδ"])
+    model = UnigramCounts(greek).fit(["αβ", "β"])
+    assert model.counts.tolist() == [2, 1, 2, 0, 0]
+    assert UnigramCounts().fit(["ab"]).counts.shape == (27,)
+
+
+def test_counts_are_taken_over_by_name_and_are_ones_own_then() -> None:
+    model, other = BigramCounts().fit(["ava", "eva"]), BigramCounts().fit(["bob"])
+    state = model.state_dict()
+    assert list(state) == ["counts"]
+    other.load_state_dict(state)
+    torch.testing.assert_close(other.counts, model.counts, rtol=0, atol=0)
+    state["counts"][0, 0] += 7
+    assert int(other.counts[0, 0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({}, "missing.*counts"),
+        ({"counts": torch.ones(27, 27, dtype=torch.int64), "more": torch.ones(1)}, "too many.*more"),
+        ({"counts": torch.ones(27, 27)}, "counts is torch.float32.*not torch.int64"),
+        ({"counts": torch.ones(27, 26, dtype=torch.int64)}, r"\(27, 26\), not.*\(27, 27\)"),
+        ({"counts": -torch.ones(27, 27, dtype=torch.int64)}, "counts"),
+    ],
+)
+def test_counts_that_are_none_of_this_alphabet_are_refused(
+    state: dict[str, torch.Tensor], words: str
+) -> None:
+    model = BigramCounts().fit(["ava", "eva"])
+    before = model.counts.clone()
+    with pytest.raises(ValueError, match=words):
+        model.load_state_dict(state)
+    torch.testing.assert_close(model.counts, before, rtol=0, atol=0)

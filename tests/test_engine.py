@@ -188,6 +188,8 @@ def test_backward_from_a_leaf_is_one() -> None:
     a = Value(2.5)
     a.backward()
     assert a.grad == 1.0
+    a.backward()
+    assert a.grad == 2.0
 
 
 def test_nodes_that_the_result_does_not_need_keep_their_gradient() -> None:
@@ -271,8 +273,10 @@ def test_every_kind_of_real_number_is_kept_as_a_float(number: Any) -> None:
     "thing", ["3", b"3", None, 2j, np.complex128(1), [1.0], (1,), {}, object(), Value(1), torch.tensor(1.0)]
 )
 def test_what_is_no_real_number_is_refused(thing: Any) -> None:
-    with pytest.raises(TypeError, match="one real number.*got.*" + type(thing).__name__):
+    with pytest.raises(TypeError, match="one real number.*got.*" + type(thing).__name__) as caught:
         Value(thing)
+    end = r"\(Value\); of a Value it is \.data\." if isinstance(thing, Value) else r"\(\w+\)\."
+    assert re.search(end + "$", str(caught.value))
 
 
 @pytest.mark.parametrize("thing", ["3", None, 2j, [1.0]])
@@ -730,8 +734,9 @@ def test_what_a_leaf_cannot_hold_is_refused_with_the_way_to_write_it(
 def test_an_operation_of_ones_own_that_would_have_wrong_gradients_is_refused(
     call: Callable[[Any], Value], error: type[Exception], words: str
 ) -> None:
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=words) as caught:
         call(new_node)
+    assert "real number" in words or " new_node(data, op, a, da, b, db), as in new_node(" in str(caught.value)
 
 
 @pytest.mark.parametrize("root", [3.0, [ONE, TWO], "x", None])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
+import tomllib
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -51,3 +55,51 @@ def test_a_record_that_hides_something_is_found() -> None:
     assert problems_of({**good, "survivors": [equal, silent]}) == ["f: - a\n+ b has no reason"]
     low = {**good, "mutants": 32, "killed": 30}
     assert problems_of(low) == ["96.8% were noticed; the bar is 97%"]
+
+
+@pytest.fixture
+def mutants(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The tool, with a folder of its own for what it writes."""
+    spec = importlib.util.spec_from_file_location("mutants", root / "tools" / "mutants.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "WORK", tmp_path / "work")
+    monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    return module
+
+
+def test_a_copy_is_made_with_the_chapters_tests_and_again_only_where_something_changed(
+    mutants: ModuleType,
+) -> None:
+    work = mutants.prepare("softmax")
+    settings = tomllib.loads((work / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    assert settings["only_mutate"] == ["src/nnz/softmax.py"]
+    assert settings["pytest_add_cli_args_test_selection"] == ["tests/test_bigram.py"]
+    (line,) = settings["do_not_mutate_patterns"]
+    assert re.search(line, "    raise TypeError(")
+    assert not re.search(line, "    return errors[0]")
+    changed = work / "mutants" / "src" / "nnz" / "softmax.py"
+    assert not changed.exists() or changed.read_bytes() == (work / "src/nnz/softmax.py").read_bytes()
+    changed.write_text("changed = True\n", encoding="utf-8")
+    record = mutants.record(work, "softmax")
+    record.write_text(json.dumps({"exit_code_by_key": {"a": 1, "b": 0, "c": 36}}), encoding="utf-8")
+    mutants.prepare("softmax")
+    assert changed.read_text(encoding="utf-8") == "changed = True\n"
+    assert json.loads(record.read_text(encoding="utf-8")) == {
+        "exit_code_by_key": {"a": 1, "b": None, "c": 36}
+    }
+
+
+def test_what_is_known_is_told_in_a_line(mutants: ModuleType) -> None:
+    mutants.RESULTS.mkdir()
+    assert mutants.line_about("alpha") == "alpha              not tried"
+    survivors = [{"function": "f", "change": "", "reason": reason} for reason in ("", "equivalent: so.")]
+    result = {"module": "alpha", "commit": "2026-01-02", "mutants": 41, "killed": 39, "survivors": survivors}
+    (mutants.RESULTS / "alpha.json").write_text(json.dumps(result), encoding="utf-8")
+    said = " ".join(mutants.line_about("alpha").split())
+    assert said == "alpha 2026-01-02 39 of 41 noticed, 1 equivalent: 97.5%; 1 without a reason"
+    assert mutants.function_of("nnz.engine.xǁValueǁexp__mutmut_3") == "Value.exp"
+    assert mutants.function_of("nnz.engine.x_new_node__mutmut_12") == "new_node"
+    assert mutants.function_of("nnz.engine.x__node__mutmut_1") == "_node"
