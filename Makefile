@@ -2,11 +2,12 @@
 PYTHON ?=
 PORT ?= 8000
 SHOTS ?=
+TORCH ?=
 BIN := .venv/bin
 SPHINX = $(BIN)/python tools/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test book quick sample repeat serve browser bench record mutants sbom lint format constraints clean distclean
+.PHONY: help venv test book quick sample repeat serve browser bench record mutants sbom oldest newest lint format constraints clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -48,6 +49,12 @@ mutants: venv  ## change taught code in small ways and see whether a test notice
 sbom: venv  ## write what the package runs on, with licenses, into _build/sbom.json
 	@$(BIN)/python -m pip install -q --no-build-isolation -c constraints.txt -e ".[sbom]"
 	$(BIN)/python tools/sbom.py
+
+oldest: venv  ## test with the oldest versions that pyproject.toml admits (TORCH=2.13.0: with that torch)
+	$(BIN)/python tools/versions.py oldest $(if $(TORCH),--torch $(TORCH))
+
+newest: venv  ## test with the newest versions, whatever constraints.txt says (TORCH=2.13.0: with that torch)
+	$(BIN)/python tools/versions.py newest $(if $(TORCH),--torch $(TORCH))
 
 lint: venv  ## style and types
 	$(BIN)/ruff check .

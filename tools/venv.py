@@ -77,9 +77,9 @@ def stop(message: str) -> None:
     sys.exit(f"make: {message}")
 
 
-def pip(*arguments: str) -> None:
-    """Run pip inside the environment; when it fails, say what to do about it."""
-    command = [str(BIN / "python"), "-m", "pip", "--disable-pip-version-check", *arguments]
+def pip(*arguments: str, python: Path | None = None) -> None:
+    """Run pip inside the environment, or with another Python; when it fails, say what to do about it."""
+    command = [str(python or BIN / "python"), "-m", "pip", "--disable-pip-version-check", *arguments]
     run = subprocess.Popen(
         command,
         cwd=ROOT,
