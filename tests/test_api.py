@@ -30,3 +30,15 @@ def test_the_page_has_the_mark_and_what_is_not_taught(root: Path, nnz_api: Modul
     page = (root / "book" / "api.md").read_text(encoding="utf-8")
     assert page.count(nnz_api.MARK) == 1
     assert "automodule:: nnz.app.command" in page
+
+
+def test_every_taught_module_has_tests_to_which_its_listings_lead(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(root / "book" / "_ext")
+    listing = import_module("nnz_listing")
+    table = tomllib.loads((root / "chapters.toml").read_text(encoding="utf-8"))
+    taught = [module for chapter in table.values() for module in chapter["modules"]]
+    assert [module for module in taught if not listing.test_file(f"nnz.{module}").is_file()] == []
+    assert listing.test_file("nnz.stacked").name == "test_search.py"
+    assert not listing.test_file("nnz.nothing").is_file()

@@ -11,8 +11,8 @@ from nnz.press.pages import chapters
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "```{modules}\n```\n"
-# What a NamedTuple documents twice.
-TWICE = {"packed": "tokens, parents, rows"}
+# What is documented twice: by a NamedTuple, and as an attribute that is a function.
+TWICE = {"packed": "tokens, parents, rows", "recipe": "source"}
 
 
 def reference() -> str:
