@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nnz.backprop import EPS, Values, backward, first_params, forward
 from nnz.exercises.backprop_lines import LINES, LineByLine, line_by_line, one_line
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.named import changed_in, name_by_name, told
@@ -109,7 +110,9 @@ def _values_case(seed: int, B: int, dtype: torch.dtype) -> Input:
     g = torch.Generator().manual_seed(seed)
     params = {name: p.to(dtype) for name, p in first_params(3, 2, 4, 8, generator=g).items()}
     X, Y = torch.randint(8, (B, 3), generator=g), torch.randint(8, (B,), generator=g)
-    text = f"all_gradients(*ex.all_gradients.given({seed - 1 or ''})), a batch of {B} in {dtype}"
+    made = f"a small network drawn with the seed {seed}"
+    given = f"*ex.all_gradients.given({seed - 1 or ''})" if seed < 10 else made
+    text = f"all_gradients({given}), a batch of {B} in {dtype}"
     return Input((forward(params, X, Y), X, Y), text)
 
 
@@ -142,6 +145,7 @@ _EVERY = LineByLine(
         _values_case(2, 7, torch.float64),
         _values_case(3, 32, torch.float32),
     ),
+    more=lambda draw: _values_case(draw.seed(), draw.size(5, 9), torch.float64),
     slips=(
         Slip(
             "the keys begin with a d; here each is the name of the tensor that the gradient belongs to",
@@ -206,6 +210,7 @@ _DLOGITS = Exercise(
             torch.tensor([1, 0, 1, 1]),
         ),
     ),
+    more=lambda draw: tensors(draw.table(B := draw.size(), V := draw.size()), draw.whole(B, high=V - 1)),
     slips=(
         Slip(
             "that is the gradient of the sum over the examples; the loss is their mean", edit(" / len(Y)", "")
@@ -315,6 +320,7 @@ _DHPREBN = Exercise(
         _drawn_norm_case(1, 7, 5),
         _drawn_norm_case(2, 32, 4),
     ),
+    more=lambda draw: _drawn_norm_case(draw.seed(), *draw.sizes(2)),
     slips=(
         Slip(
             "the variance is taken for one that divides by n; here it divides by n - 1, which leaves a factor in "
@@ -411,6 +417,7 @@ _STEP = Exercise(
         _step_case(6, 7, 1.5, torch.float64),
         _step_case(7, 32, 4.0, torch.float32),
     ),
+    more=lambda draw: _step_case(draw.seed(), draw.size(4, 9), draw.positive(), torch.float64),
     slips=(
         Slip(
             "the step goes along the gradient; the loss should fall, so it goes against it",
@@ -477,6 +484,11 @@ def _drawn(seed: int, shapes: Sequence[tuple[int, ...]], *rest: float) -> Input:
     return spelled(f"{', '.join([*drawn, *map(str, rest)])} where how = {how}")
 
 
+def _drawn_layer(draw: Draw) -> Input:
+    shape = tuple(draw.sizes(draw.size(2, 3)))
+    return _drawn(draw.seed(), [shape, shape, shape[-1:]], draw.positive(0.5, 2))
+
+
 _LAYER = Exercise(
     label="backprop-ex-layernorm",
     reference=layer_norm_backward,
@@ -518,6 +530,7 @@ _LAYER = Exercise(
         _drawn(3, [(4, 3, 5), (4, 3, 5), (5,)], 0.001),
         _drawn(4, [(8, 6), (8, 6), (6,)], 0.5),
     ),
+    more=_drawn_layer,
     slips=(
         Slip(
             "mean and variance are over the rows, as in batch norm; in layer norm each row has its own",
@@ -596,6 +609,11 @@ _LAYER = Exercise(
 )
 
 
+def _drawn_residual(draw: Draw) -> Input:
+    B, C = draw.sizes(2)
+    return _drawn(draw.seed(), [(B, C), (B, C), (C, C)])
+
+
 _ROUND = Exercise(
     label="backprop-ex-residual",
     reference=residual_backward,
@@ -624,6 +642,7 @@ _ROUND = Exercise(
         _drawn(5, [(4, 3), (4, 3), (3, 3)]),
         _drawn(6, [(7, 7), (7, 7), (7, 7)]),
     ),
+    more=_drawn_residual,
     slips=(
         Slip(
             "the way around is left out of dx; x goes into the sum by itself as well", edit("dout + dz", "dz")
@@ -675,6 +694,12 @@ def _adam_case(weight: list[Any], gradients: list[Any], *rest: object) -> Input:
     return spelled(f"{given}, {', '.join(map(str, rest))} where how = dict(dtype=torch.float64)")
 
 
+def _drawn_adam(draw: Draw) -> Input:
+    steps, n = draw.sizes(2)
+    betas = draw.positive(0.9), draw.positive(0.9)
+    return _adam_case(draw.table(n), draw.table(steps, n), draw.positive(0.9), betas, draw.positive(0.5, 2))
+
+
 _ADAM = Exercise(
     label="backprop-ex-adam",
     reference=adam_by_hand,
@@ -707,6 +732,7 @@ _ADAM = Exercise(
         ),
         _adam_case([0.75], [[1e-3], [-2e-3], [1.5e-3], [5e-4], [-1e-3]], 0.03, (0.9, 0.999), 1e-6),
     ),
+    more=_drawn_adam,
     slips=(
         Slip(
             "the means are used as they are; they began at 0 and are too small at first",

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnz.backprop_network import Array
 from nnz.exercises.checker.compare import difference
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Formula, Input, call
 from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_a_tuple
@@ -64,6 +65,15 @@ def _is_measured(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+def _array(draw: Draw, *shape: int) -> Array:
+    return np.array(draw.table(*shape))
+
+
+def _drawn_layer(draw: Draw) -> Input:
+    B, n_in, n_out = draw.sizes(3)
+    return call(*(_array(draw, *shape) for shape in ((B, n_in), (n_in, n_out), (B, n_out))))
+
+
 _LINEAR = Exercise(
     label="backprop-network-ex-linear",
     reference=linear_backward,
@@ -105,6 +115,7 @@ _LINEAR = Exercise(
             np.array([[0.25], [-1.5], [0.75], [2.0]]),
         ),
     ),
+    more=_drawn_layer,
     slips=(
         Slip(
             "db is a mean over the examples; what all of them use has their sum as its gradient",
@@ -199,6 +210,7 @@ _EXAMPLES = Exercise(
         ),
         call(np.array([[0.5, -1.5, 3.0]]), np.array([[2.5, -0.25]])),
     ),
+    more=lambda draw: call(*_drawn_layer(draw).args[::2]),
     slips=(
         Slip(
             "inputs and outputs are swapped: after the examples comes an axis for the inputs, then one for the "
@@ -277,6 +289,12 @@ _NUDGED = edit(
     "x[i] += h\n        above = f(x)\n        x[i] -= 2 * h\n        gradient[i] = (above - f(x))",
 )
 
+
+def _drawn_formula(draw: Draw) -> Formula:
+    a, b = draw.table(2)
+    return _formula(f"np.sum({a} * x ** 3 + {b} * x * x)", lambda x: np.sum(a * x**3 + b * x * x))
+
+
 _NUMERICAL = Exercise(
     label="backprop-network-ex-numerical",
     reference=numerical_gradient,
@@ -300,6 +318,7 @@ _NUMERICAL = Exercise(
             f"numerical_gradient(f, array({_TABLE.tolist()}).T, 0.25) where {_WEIGHED.text}",
         ),
     ),
+    more=lambda draw: call(_drawn_formula(draw), _array(draw, *draw.sizes(2)), draw.positive(0.5, 2)),
     slips=(
         Slip(
             "that is the forward difference, from a step to one side; look to both sides of x",
@@ -373,6 +392,11 @@ def _counting_calls(answer: Answer, args: Sequence[Any]) -> Parts:
     return {RESULT: result, CALLS: str(calls)}
 
 
+def _drawn_direction(draw: Draw) -> Input:
+    shape = draw.sizes(2)
+    return call(_drawn_formula(draw), *(_array(draw, *shape) for _ in "xgd"), draw.positive(0.5, 2))
+
+
 _DIRECTIONAL = Exercise(
     label="backprop-network-ex-direction",
     reference=directional_error,
@@ -417,6 +441,7 @@ _DIRECTIONAL = Exercise(
             0.01,
         ),
     ),
+    more=_drawn_direction,
     slips=(
         Slip(
             "the direction is used as long as it is; it should be given the length 1 first",
@@ -459,8 +484,7 @@ _DIRECTIONAL = Exercise(
         ),
         Slip("the growth of f is not divided by the distance between the two places", edit(" / (2 * h)", "")),
         Slip(
-            "a difference of two slopes may be below 0; how far apart they are has no sign",
-            edit("abs(", "("),
+            "a difference of two slopes may be below 0; how far apart they are has no sign", edit("abs(", "(")
         ),
         Slip(
             "the error is a share of the slopes; here it is the plain distance",

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from nnz.exercises.checker.compare import is_tensor
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call, spelled
+from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Parts, in_a_tuple, in_words
 from nnz.exercises.checker.properties import which_are_off
 from nnz.exercises.checker.slips import Edit
@@ -118,6 +119,11 @@ def _mean_is_bias(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+def _drawn_batch(draw: Draw) -> Input:
+    *axes, C = draw.sizes(draw.size(2, 3), 2)
+    return tensors(draw.table(*axes, C), draw.table(C), draw.table(C), draw.positive(0.9))
+
+
 _BATCH = Exercise(
     label="batchnorm-ex-axes",
     reference=batch_norm,
@@ -154,6 +160,7 @@ _BATCH = Exercise(
             "torch.arange(60.0).view(3, 4, 5) ** 2 % 7, torch.arange(1.0, 6.0), torch.arange(5.0) / 4, 0.001"
         ),
     ),
+    more=_drawn_batch,
     slips=(
         Slip(
             "with three axes each position has a mean and a variance of its own, since they are taken over the "
@@ -221,6 +228,7 @@ _RUNNING = Exercise(
             momentum=0.25,
         ),
     ),
+    more=lambda draw: _batches_case(*(draw.table(B, 4) for B in draw.sizes(3)), momentum=draw.positive(0.9)),
     slips=(
         Slip(
             "momentum is taken for the share of the old; it is that of the batch",
@@ -276,6 +284,13 @@ def _does_the_same(args: Sequence[Any], parts: Parts) -> str:
     return f"with x = {x[i].tolist()}, output {c} is off by {off[i, c]:.4g}"
 
 
+def _drawn_layers(draw: Draw) -> Input:
+    n_in, C = draw.sizes(2)
+    (bias,) = draw.pick(1, None, draw.table(C))
+    var = draw.table(C, low=0.3)
+    return tensors(draw.table(n_in, C), bias, *draw.table(3, C), var, draw.positive(0.5, 2))
+
+
 _FOLD = Exercise(
     label="batchnorm-ex-fold",
     reference=fold_batchnorm,
@@ -309,6 +324,7 @@ _FOLD = Exercise(
             "[-1.0, 0.75], [2.0, -1.0], [0.5, 4.0]]), 0.001"
         ),
     ),
+    more=_drawn_layers,
     slips=(
         Slip(
             "the rows of the weight are scaled, as fits torch's layout, (out, in); here an output has a column",
@@ -404,6 +420,11 @@ def _evidence(args: Sequence[Any], parts: Parts) -> str:
     )
 
 
+def _drawn_coupling(draw: Draw) -> Input:
+    rows = draw.whole(B := draw.size(), high=B - 1)
+    return spelled(f"lambda x: torch.cat([x, x[{rows}] ** 2], 1), torch.tensor({draw.table(B, 2)})")
+
+
 _COUPLING = Exercise(
     label="batchnorm-ex-coupling",
     reference=coupling,
@@ -436,6 +457,7 @@ _COUPLING = Exercise(
             "[2.5, 0.0]])"
         ),
     ),
+    more=_drawn_coupling,
     slips=(
         Slip(
             "the table is transposed: a row is for the example whose output changes, a column for the one whose "
@@ -509,6 +531,11 @@ def _rows_are_centered(args: Sequence[Any], parts: Parts) -> str:
     )
 
 
+def _drawn_norm(draw: Draw) -> Input:
+    *axes, C = draw.sizes(draw.size(1, 3), 2)
+    return tensors(draw.table(*axes, C), *draw.table(2, C), draw.positive(0.9))
+
+
 _LAYER = Exercise(
     label="batchnorm-ex-layer",
     reference=layer_norm,
@@ -544,6 +571,7 @@ _LAYER = Exercise(
             "torch.arange(5.0) / 4, 0.001"
         ),
     ),
+    more=_drawn_norm,
     slips=(
         Slip(
             "mean and variance are taken over the first axis, the batch; they should be taken over the last",

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.softmax import log_softmax
 
@@ -58,6 +59,10 @@ def _rows_sum_to_zero(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+def _logits_case(B: int, V: int, draw: Draw) -> Input:
+    return tensors(draw.table(B, V), draw.whole(B, high=V - 1))
+
+
 _GRADIENT = Exercise(
     label="bigram-network-ex-gradient",
     reference=logits_gradient,
@@ -81,6 +86,7 @@ _GRADIENT = Exercise(
         call(torch.tensor([[0.5, 0.0, 3.0], [0.0, -1.0, 1.5], [2.0, 0.25, 0.0]]), torch.tensor([2, 2, 0])),
         call(torch.tensor([[1000.0, 999.0], [-1000.0, -1000.0], [0.0, 1000.0]]), torch.tensor([1, 0, 1])),
     ),
+    more=lambda draw: _logits_case(*draw.sizes(2), draw),
     slips=(
         Slip(
             "that is the gradient of the sum over the rows; the loss is their mean",
@@ -136,6 +142,11 @@ def _no_gradient_is_lost(args: Sequence[Any], parts: Parts) -> str:
     )
 
 
+def _rows_case(draw: Draw) -> Input:
+    B, C, V = draw.sizes(3)
+    return tensors(draw.whole(B, high=V - 1), draw.table(B, C), V)
+
+
 _ROWS = Exercise(
     label="bigram-network-ex-rows",
     reference=rows_gradient,
@@ -164,6 +175,7 @@ _ROWS = Exercise(
             torch.tensor([3, 1, 3, 3]), torch.tensor([[1.0, 0.5], [-1.0, 2.0], [0.25, 4.0], [2.0, -0.5]]), 6
         ),
     ),
+    more=_rows_case,
     slips=(
         Slip(
             "where several examples took one row, only the last one counts: writing to rows by index, with = "
@@ -234,6 +246,7 @@ _SAFE = Exercise(
         call([-1000.0, -1001.0, -1000.0], 1),
         call([1000.0, 999.0, -1000.0], 2),
     ),
+    more=lambda draw: call(draw.table(n := draw.size()), draw.whole(high=n - 1)),
     slips=(
         Slip(
             "the exponential is taken of the logits as they are, and that of 1000 is larger than any float",
@@ -316,6 +329,7 @@ _SAME = Exercise(
         _beside([[0.3, 1.1, 0.0], [0.0, 2.7, 0.4], [0.9, 0.0, 0.2]], [[0.1], [-3.3], [0.7]]),
         _beside([[0.5, 1.0, 0.0], [0.0, 2.5, 0.5], [1.0, 0.0, 0.5]], [[1000.0], [0.0], [-1000.0]]),
     ),
+    more=lambda draw: _beside(draw.table(n := draw.size(), n), draw.table(*draw.pick(1, (n, 1), (1, n))[0])),
     slips=(
         Slip(
             "the logits themselves are compared; different logits can give the same probabilities",
@@ -411,6 +425,7 @@ _CHARGE = Exercise(
             "and g = torch.Generator().manual_seed(1)",
         ),
     ),
+    more=lambda draw: _charge_case(draw.table(n := draw.size(), n), draw.positive(), draw.size(5, 20)),
     slips=(
         Slip(
             "that is weight decay, which is add-k smoothing only nearly",

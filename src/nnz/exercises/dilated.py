@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import call, spelled, tensors
+from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Parts
 
 
@@ -80,6 +81,7 @@ _FIELD = Exercise(
         call(1, [1, 2]),
         call(4, [5, 2]),
     ),
+    more=lambda draw: call(draw.size(2, 5), draw.whole(draw.size(), low=1)),
     slips=(
         Slip(
             "every layer was taken to look one dilation to the left; with a larger kernel it is kernel - 1 of "
@@ -141,6 +143,12 @@ def _where_off(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+def _drawn_conv(draw: Draw) -> Input:
+    B, C_in, C_out, K = draw.sizes(4, 2)
+    x, weight = draw.table(B, C_in, draw.size(7, 9)), draw.table(C_out, C_in, K)
+    return tensors(x, weight, draw.table(C_out), draw.size(1, 3))
+
+
 _CONV = Exercise(
     label="dilated-ex-conv",
     reference=causal_conv,
@@ -168,6 +176,7 @@ _CONV = Exercise(
             "4) ** 2) % 7 / 2 - 1, torch.tensor([0.5, -1.0]), 2"
         ),
     ),
+    more=_drawn_conv,
     slips=(
         Slip(
             "the zeros are shared out to both sides, so each position looks into its future; all belong on the "
@@ -258,6 +267,7 @@ _PLACES = Exercise(
         call(torch.tensor([1, 4, 2])),
         call(torch.tensor([2, 1, 1, 5, 3])),
     ),
+    more=lambda draw: tensors(draw.whole(draw.size(), low=1, high=6)),
     slips=(
         Slip(
             "the places are counted from 1; before the first letter there are none",
@@ -359,6 +369,7 @@ _STACKS = Exercise(
         call(40, [1, 2, 4, 8]),
         call(7, [2, 1]),
     ),
+    more=lambda draw: call(draw.size(5, 60), draw.whole(draw.size(2, 4), low=1, high=6)),
     slips=(
         Slip(
             "where one character more is to be seen than the dilations sum to there is a stack too many; the "
@@ -426,6 +437,12 @@ def _within_one(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+def _drawn_gate(draw: Draw) -> Input:
+    B, C, half = draw.sizes(3, 2)
+    left, now, weight = (draw.table(n, m, low=-1, high=1) for n, m in ((B, C), (B, C), (2 * C, 2 * half)))
+    return tensors(left, now, weight, draw.table(2 * half))
+
+
 _GATED = Exercise(
     label="dilated-ex-gate",
     reference=gated,
@@ -457,6 +474,7 @@ _GATED = Exercise(
             "torch.tensor([0.25, -0.5, 0.5, 1.0]) where x = torch.arange(24.0).view(2, 4, 3)"
         ),
     ),
+    more=_drawn_gate,
     slips=(
         Slip(
             "the halves are exchanged: the first goes through tanh, the last is the gate",
@@ -552,6 +570,9 @@ _NUCLEUS = Exercise(
         ),
         tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 1.0, dtype=torch.float64),
         tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 0.03125, dtype=torch.float64),
+    ),
+    more=lambda draw: tensors(
+        [draw.chances(5) for _ in "abc"], draw.number(0.1, 0.9, 3), dtype=torch.float64
     ),
     slips=(
         Slip(

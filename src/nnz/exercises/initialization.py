@@ -12,8 +12,9 @@ from torch import Tensor
 
 from nnz.data import Vocabulary
 from nnz.exercises.checker.compare import freeze, is_tensor, same
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call, spelled
+from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_words
 from nnz.init import second_moment
 from nnz.mlp import BengioMLP, scores
@@ -99,6 +100,14 @@ def _network_case(batch: str, params: str, sizes: str = "2, 2, 3", letters: str 
 _PAIR = "torch.tensor([[0, 1]]), torch.tensor([1])"
 _THREE = "torch.tensor([[0, 1], [1, 3], [0, 0]]), torch.tensor([1, 3, 2])"
 
+
+def _drawn_network(draw: Draw) -> Input:
+    batch = f"torch.tensor({draw.whole(B := draw.size(), 2, high=3)}), torch.tensor({draw.whole(B, high=3)})"
+    (zero,) = draw.pick(1, "C", "W1", "b1", "W2", "b2")
+    params = f"model.state_dict() | {{{zero!r}: 0 * model.params[{zero!r}].detach()}}"
+    return _network_case(batch, params, f"2, {draw.size(2, 5)}, {draw.size(2, 5)}")
+
+
 _MOVING = Exercise(
     label="initialization-ex-zero",
     reference=moving_weights,
@@ -147,6 +156,7 @@ _MOVING = Exercise(
             letters="ab",
         ),
     ),
+    more=_drawn_network,
     slips=(
         Slip(
             "the entries of a gradient were added up, and positive and negative ones cancel: those of W2 and b2 "
@@ -217,6 +227,11 @@ def _in_range(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+def _drawn_targets(draw: Draw) -> Input:
+    V, n = draw.sizes(2, 5)
+    return tensors(draw.whole(n, high=V - 2), V)
+
+
 _FLOOR = Exercise(
     label="initialization-ex-floor",
     reference=unigram_floor,
@@ -242,6 +257,7 @@ _FLOOR = Exercise(
         call(torch.tensor([3, 3, 3]), 5),
         spelled("torch.arange(200) ** 2 % 27, 27"),
     ),
+    more=_drawn_targets,
     slips=(
         Slip(
             "that is log V, the loss before the bias has moved; it can learn which characters are frequent",
@@ -342,6 +358,9 @@ _STACK = Exercise(
         spelled("torch.relu, math.sqrt(2), 4"),
         spelled("torch.sigmoid, 2.0, 10"),
     ),
+    more=lambda draw: spelled(
+        f"torch.{draw.pick(1, 'tanh', 'relu', 'sigmoid')[0]}, {draw.positive(2)}, {draw.size()}"
+    ),
     slips=(
         Slip(
             "the gain counts in the first layer only; all layers have weights of that size",
@@ -426,12 +445,8 @@ _UNIFORM = Exercise(
         "The mean is 0, so the variance is the mean of x² between -a and a. What is that integral?",
         "The variance is a third of a². So how much larger than the standard deviation is a?",
     ),
-    inputs=(
-        call(12, 1.0),
-        call(3, 2.0),
-        spelled("30, 5 / 3"),
-        spelled("200, math.sqrt(2)"),
-    ),
+    inputs=(call(12, 1.0), call(3, 2.0), spelled("30, 5 / 3"), spelled("200, math.sqrt(2)")),
+    more=lambda draw: call(draw.size(3, 90), draw.positive(2)),
     slips=(
         Slip(
             "that is the standard deviation; the numbers reach further out than that",
@@ -516,6 +531,7 @@ _DEAD = Exercise(
         call(torch.tensor([[-1.0, 0.25, -1.5, 1.0]])),
         spelled("torch.arange(60.0).view(20, 3).sin() - torch.tensor([0.5, 1.5, 0.9])"),
     ),
+    more=lambda draw: tensors(draw.table(draw.size(2, 4), 5, high=1)),
     slips=(
         Slip(
             "units that are asleep for some examples are called dead; a dead one is so for all of them",

@@ -15,8 +15,9 @@ from nnz.bigram import BigramCounts, Uniform
 from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import surprisals
 from nnz.exercises.checker.compare import freeze, is_tensor, mismatch, same
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.mlp import BengioMLP, scores
 
@@ -72,6 +73,11 @@ def best_mixture(first: Tensor, second: Tensor) -> tuple[float, float]:
     return best / 100, losses[best].item()
 
 
+def _drawn_rows(draw: Draw) -> Input:
+    V, n_embd, B, T = draw.sizes(4, 2)
+    return tensors(draw.table(V, n_embd), draw.whole(B, T, high=V - 1))
+
+
 _EMBED = Exercise(
     label="mlp-ex-embed",
     reference=embed,
@@ -96,6 +102,7 @@ _EMBED = Exercise(
         ),
         call(torch.arange(20.0).view(4, 5) / 4, torch.tensor([[3], [0], [2]])),
     ),
+    more=_drawn_rows,
     slips=(
         Slip(
             "the rows of a context are added, so that nobody can tell which character came first; set them side "
@@ -187,6 +194,7 @@ _PARAMETERS = Exercise(
         call(27, 3, 10, 200, False),
         call(17964, 5, 100, 60, True),
     ),
+    more=lambda draw: call(*draw.sizes(4), *draw.pick(1, True, False)),
     slips=(
         Slip(
             "each position has a table of embeddings of its own; the model has one, which all positions share",
@@ -391,6 +399,9 @@ _QUIET = Exercise(
         _start_case(3, 10, 50, 2),
         _start_case(8, 30, 8, 4, "abcde"),
     ),
+    more=lambda draw: _start_case(
+        draw.size(2, 6), draw.size(3, 12), draw.size(8, 30), draw.seed(), "abcdefg"
+    ),
     slips=(
         Slip(
             "nothing was scaled: the network begins sure of itself, and mostly wrong",
@@ -495,6 +506,7 @@ _BATCH = Exercise(
         call(torch.tensor([2.0, 0.5, 3.25, 2.75, 1.0]), 4),
         Input((torch.arange(100.0) / 20, 32), "batch_error(torch.arange(100.0) / 20, 32)"),
     ),
+    more=lambda draw: tensors(draw.table(draw.size(4, 7), low=0.3), draw.size(2, 9)),
     slips=(
         Slip(
             "that is how much the loss of one example varies; the mean of a batch varies less",
@@ -598,6 +610,7 @@ _MIXTURE = Exercise(
             torch.tensor([-801.5, -3.0, -0.5], dtype=torch.float64),
         ),
     ),
+    more=lambda draw: _chances_case(*(draw.table(5, low=0.1, high=0.9, digits=2) for _ in "ab")),
     slips=(
         Slip(
             "that is the better model alone, which comes out of mixing the logarithms; it is the probabilities "
