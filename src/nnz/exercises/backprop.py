@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nnz.backprop import EPS, Values, backward, first_params, forward
 from nnz.exercises.backprop_lines import LINES, LineByLine, line_by_line, one_line
-from nnz.exercises.checker.drawn import Draw
+from nnz.exercises.checker.drawn import Draw, shaped
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.named import changed_in, name_by_name, told
@@ -201,16 +201,9 @@ _DLOGITS = Exercise(
     inputs=(
         call(torch.tensor([[0.5, -1.5, 2.0], [1.25, 0.75, -0.5]]), torch.tensor([2, 0])),
         call(torch.tensor([[0.25, -0.75, 1.5, 3.0]]), torch.tensor([1])),
-        call(
-            torch.tensor([[2.0, -1.0, 0.5], [0.75, 1.5, -2.5], [-0.25, 0.5, 1.75]]), torch.tensor([1, 1, 2])
-        ),
         call(torch.tensor([[1000.0, 998.5, 3.0], [-1000.0, -999.0, -998.0]]), torch.tensor([1, 0])),
-        call(
-            torch.tensor([[1000.0, -1000.0], [-0.5, 1.5], [2.5, 1000.0], [0.75, 0.25]]),
-            torch.tensor([1, 0, 1, 1]),
-        ),
     ),
-    more=lambda draw: tensors(draw.table(B := draw.size(), V := draw.size()), draw.whole(B, high=V - 1)),
+    more=shaped("B V, B<V"),
     slips=(
         Slip(
             "that is the gradient of the sum over the examples; the loss is their mean", edit(" / len(Y)", "")
@@ -311,11 +304,6 @@ _DHPREBN = Exercise(
             "torch.tensor([[0.5, -1.0, 0.25], [2.0, 0.75, -1.5], [-0.25, 1.25, 0.5]])",
             "torch.tensor([[1.5, 0.75, -2.0]])",
             "x = torch.tensor([[1.0, 2.5, -0.5], [3.0, 0.5, 1.25], [0.25, -1.5, 2.0]])",
-        ),
-        _norm_case(
-            "torch.tensor([[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25], [1.5, -0.5]])",
-            "torch.tensor([[0.5, 1.25]])",
-            "x = torch.tensor([[1.0, 2.5], [3.5, 0.5], [0.25, -1.5], [-2.0, 0.75]])",
         ),
         _drawn_norm_case(1, 7, 5),
         _drawn_norm_case(2, 32, 4),
@@ -477,18 +465,6 @@ _STEP = Exercise(
 )
 
 
-def _drawn(seed: int, shapes: Sequence[tuple[int, ...]], *rest: float) -> Input:
-    """Return a larger case, in float64."""
-    drawn = [f"torch.randn({shape}, **how)" for shape in shapes]
-    how = f"dict(generator=torch.Generator().manual_seed({seed}), dtype=torch.float64)"
-    return spelled(f"{', '.join([*drawn, *map(str, rest)])} where how = {how}")
-
-
-def _drawn_layer(draw: Draw) -> Input:
-    shape = tuple(draw.sizes(draw.size(2, 3)))
-    return _drawn(draw.seed(), [shape, shape, shape[-1:]], draw.positive(0.5, 2))
-
-
 _LAYER = Exercise(
     label="backprop-ex-layernorm",
     reference=layer_norm_backward,
@@ -515,22 +491,8 @@ _LAYER = Exercise(
             [1.5, 0.75, -2.0],
             0.25,
         ),
-        tensors(
-            [[0.75, -1.5, 2.0, 0.25], [-0.5, 1.0, 1.75, -2.0]],
-            [[2.0, 0.5, -1.0, 3.0], [1.5, -0.5, 0.25, 1.0]],
-            [0.5, -1.5, 2.0, 1.25],
-            1e-5,
-        ),
-        tensors(
-            [[[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]], [[-0.5, 1.0, 0.75], [2.5, -1.25, 0.5]]],
-            [[[1.0, 0.25, 2.0], [3.0, 5.0, -2.0]], [[4.0, -1.0, 0.75], [0.5, 1.0, 2.5]]],
-            [1.5, -2.0, 0.5],
-            0.01,
-        ),
-        _drawn(3, [(4, 3, 5), (4, 3, 5), (5,)], 0.001),
-        _drawn(4, [(8, 6), (8, 6), (6,)], 0.5),
     ),
-    more=_drawn_layer,
+    more=shaped("B C, B C, C, ~0.5", "B T C, B T C, C, ~0.5"),
     slips=(
         Slip(
             "mean and variance are over the rows, as in batch norm; in layer norm each row has its own",
@@ -609,11 +571,6 @@ _LAYER = Exercise(
 )
 
 
-def _drawn_residual(draw: Draw) -> Input:
-    B, C = draw.sizes(2)
-    return _drawn(draw.seed(), [(B, C), (B, C), (C, C)])
-
-
 _ROUND = Exercise(
     label="backprop-ex-residual",
     reference=residual_backward,
@@ -634,15 +591,8 @@ _ROUND = Exercise(
     inputs=(
         tensors([[0.5, -1.0], [2.0, 0.75]], [[1.5, -0.5], [-2.0, 0.25]], [[0.75, -1.5], [0.5, 2.0]]),
         tensors([[1.5, -0.5]], [[2.0, 0.5]], [[0.5, -0.25], [-2.0, 1.5]]),
-        tensors(
-            [[0.5, -1.0], [2.0, 0.75], [-0.25, 1.25]],
-            [[-1.5, 0.5], [2.0, -0.75], [0.25, 1.0]],
-            [[-0.5, 1.5], [0.75, -2.0]],
-        ),
-        _drawn(5, [(4, 3), (4, 3), (3, 3)]),
-        _drawn(6, [(7, 7), (7, 7), (7, 7)]),
     ),
-    more=_drawn_residual,
+    more=shaped("B C, B C, C C"),
     slips=(
         Slip(
             "the way around is left out of dx; x goes into the sum by itself as well", edit("dout + dz", "dz")
@@ -723,13 +673,6 @@ _ADAM = Exercise(
     inputs=(
         _adam_case([0.5, -1.5], [[2.0, 0.25]], 0.5, (0.75, 0.5), 0.125),
         _adam_case([0.5, -1.5], [[2.0, 0.25], [-0.5, 0.75]], 0.25, (0.5, 0.75), 0.25),
-        _adam_case(
-            [[1.25, -0.75], [2.5, 0.5]],
-            [[[0.5, -2.0], [1.5, 0.0]], [[0.25, 1.0], [-3.0, 0.0]], [[-1.5, 0.75], [0.5, 0.0]]],
-            0.1,
-            (0.9, 0.99),
-            1e-8,
-        ),
         _adam_case([0.75], [[1e-3], [-2e-3], [1.5e-3], [5e-4], [-1e-3]], 0.03, (0.9, 0.999), 1e-6),
     ),
     more=_drawn_adam,

@@ -99,21 +99,6 @@ _LINEAR = Exercise(
             np.array([[2.0, -0.5], [1.5, 3.0]]),
             np.array([[0.5, -1.5], [2.0, 0.25], [-0.75, 4.0]]),
         ),
-        call(
-            np.array([[1.5, -2.0, 0.5], [0.25, 3.0, -1.25], [2.0, -0.5, 4.0]]),
-            np.array([[0.5, 2.0, -1.5], [-3.0, 0.75, 1.25], [2.5, -0.25, 3.5]]),
-            np.array([[0.5, -1.25, 2.5], [1.5, 0.25, -2.0], [-0.5, 3.0, 0.75]]),
-        ),
-        call(
-            np.array([[0.5, -1.5, 2.0], [3.0, 0.25, -0.75]]),
-            np.array([[1.5, -0.5, 2.0, 0.25], [-2.5, 3.0, 0.5, -1.25], [0.75, 2.0, -3.0, 4.0]]),
-            np.array([[-0.5, 1.5, 0.25, 2.0], [3.0, -0.75, 0.5, -2.5]]),
-        ),
-        call(
-            np.array([[0.5, -2.0], [1.5, 0.25], [-3.0, 2.5], [2.0, -0.75]]),
-            np.array([[1.5], [-2.5]]),
-            np.array([[0.25], [-1.5], [0.75], [2.0]]),
-        ),
     ),
     more=_drawn_layer,
     slips=(
@@ -200,14 +185,6 @@ _EXAMPLES = Exercise(
     ),
     inputs=(
         call(np.array([[1.5, -2.0], [0.5, 3.0]]), np.array([[0.5, -1.5, 2.0], [-0.75, 4.0, 2.5]])),
-        call(
-            np.array([[1.5, -2.0, 0.5], [0.25, 3.0, -1.25], [2.0, -0.5, 4.0]]),
-            np.array([[0.5, -1.25, 2.5], [1.5, 0.25, -2.0], [-0.5, 3.0, 0.75]]),
-        ),
-        call(
-            np.array([[0.5, -2.0], [1.5, 0.25], [-3.0, 2.5], [2.0, -0.75]]),
-            np.array([[0.25], [-1.5], [0.75], [2.0]]),
-        ),
         call(np.array([[0.5, -1.5, 3.0]]), np.array([[2.5, -0.25]])),
     ),
     more=lambda draw: call(*_drawn_layer(draw).args[::2]),
@@ -417,30 +394,7 @@ _DIRECTIONAL = Exercise(
         "One entry of x was nudged in numerical_gradient by an array that is 0 elsewhere. Here the nudge is h "
         "times u, and all else about the measured slope is the same.",
     ),
-    inputs=(
-        call(_SQUARES, _THREE, np.array([3.0, -4.0, 1.5]), np.array([2.0, -3.0, 6.0]), 0.25),
-        call(
-            _CUBES,
-            np.array([0.5, -1.5, 2.0]),
-            np.array([0.75, 6.75, 12.0]),
-            np.array([-0.25, 1.5, 0.75]),
-            0.25,
-        ),
-        call(
-            _ROWS,
-            _TABLE,
-            np.array([[1.5, 0.5, -0.25], [2.5, -2.5, 1.5]]),
-            np.array([[0.5, 2.0, -1.5], [-0.75, 1.25, 3.0]]),
-            0.25,
-        ),
-        call(
-            _SINES,
-            _CUBE,
-            np.array([[[0.5, 0.25], [-0.25, 0.75]], [[1.5, 1.25], [-0.75, -0.5]]]),
-            np.array([[[1.5, -0.5], [2.5, 0.75]], [[-2.0, 0.25], [3.0, 1.25]]]),
-            0.01,
-        ),
-    ),
+    inputs=(call(_SQUARES, _THREE, np.array([3.0, -4.0, 1.5]), np.array([2.0, -3.0, 6.0]), 0.25),),
     more=_drawn_direction,
     slips=(
         Slip(

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nnz.exercises.checker.drawn import Draw
+from nnz.exercises.checker.drawn import Draw, shaped
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Parts
@@ -171,10 +171,6 @@ _CONV = Exercise(
         tensors([[[1.0, 2.0, 4.0]]], [[[10.0, 1.0]]], [0.0], 1),
         tensors([[[1.0, 2.0, 4.0, 3.0]]], [[[10.0, 1.0]]], [0.5], 2),
         tensors([[[1.0, -1.0, 2.0, 0.5, 3.0]]], [[[0.5, -1.0, 2.0]]], [0.25], 1),
-        spelled(
-            "(torch.arange(48.0).view(2, 3, 8) ** 2) % 11 / 4, (torch.arange(24.0).view(2, 3, "
-            "4) ** 2) % 7 / 2 - 1, torch.tensor([0.5, -1.0]), 2"
-        ),
     ),
     more=_drawn_conv,
     slips=(
@@ -437,12 +433,6 @@ def _within_one(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _drawn_gate(draw: Draw) -> Input:
-    B, C, half = draw.sizes(3, 2)
-    left, now, weight = (draw.table(n, m, low=-1, high=1) for n, m in ((B, C), (B, C), (2 * C, 2 * half)))
-    return tensors(left, now, weight, draw.table(2 * half))
-
-
 _GATED = Exercise(
     label="dilated-ex-gate",
     reference=gated,
@@ -463,18 +453,12 @@ _GATED = Exercise(
     ),
     inputs=(
         tensors([[1.0]], [[2.0]], [[1.0, -0.5], [0.25, 0.75]], [0.0, 0.5]),
-        tensors(
-            [[0.5, -1.0], [1.5, 0.0]],
-            [[1.0, 0.25], [-0.5, 2.0]],
-            [[0.5, -1.0, 0.25, 1.0], [1.0, 0.5, -0.5, 0.0], [-0.25, 0.75, 1.0, -1.5], [0.5, 0.25, 0.75, 0.5]],
-            [0.5, -0.25, 0.0, 1.0],
-        ),
         spelled(
             "x**2 % 5 - 2, x**2 % 7 - 3, torch.arange(24.0).view(6, 4) % 5 / 4 - 0.5, "
             "torch.tensor([0.25, -0.5, 0.5, 1.0]) where x = torch.arange(24.0).view(2, 4, 3)"
         ),
     ),
-    more=_drawn_gate,
+    more=shaped("B C, B C, 2C 2D, 2D"),
     slips=(
         Slip(
             "the halves are exchanged: the first goes through tanh, the last is the gate",
@@ -559,15 +543,6 @@ _NUCLEUS = Exercise(
     inputs=(
         tensors([[0.5, 0.3125, 0.1875]], 0.75, dtype=torch.float64),
         tensors([[0.125, 0.5, 0.25, 0.0625, 0.03125, 0.03125]], 0.75, dtype=torch.float64),
-        tensors(
-            [
-                [0.0625, 0.5625, 0.25, 0.125],
-                [0.28125, 0.1875, 0.21875, 0.3125],
-                [0.9375, 0.03125, 0.015625, 0.015625],
-            ],
-            0.625,
-            dtype=torch.float64,
-        ),
         tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 1.0, dtype=torch.float64),
         tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 0.03125, dtype=torch.float64),
     ),

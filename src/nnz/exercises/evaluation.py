@@ -243,9 +243,6 @@ _ERROR = Exercise(
     inputs=(
         call(torch.tensor([9.0, 14.5], dtype=torch.float64), torch.tensor([3, 7])),
         call(torch.tensor([8.5, 21.0, 12.0], dtype=torch.float64), torch.tensor([4, 8, 5])),
-        call(
-            torch.tensor([10.25, 7.5, 30.0, 16.0, 11.5], dtype=torch.float64), torch.tensor([5, 3, 9, 7, 6])
-        ),
         _by_name_case("jo", "hanna", "noa", "johanna", "max", "ann"),
     ),
     more=lambda draw: call(
@@ -417,10 +414,6 @@ _LEAK = Exercise(
     inputs=(
         _words_case("ava eva mia ava noa ida lea"),
         _words_case("noa ida noa lea ada ida eli ava eva zoe mia ian"),
-        Input(
-            ([a + b for a in "nml" for b in "iaeou"] * 2 + ["jo", "al"],),
-            "distinct_split([a + b for a in 'nml' for b in 'iaeou'] * 2 + ['jo', 'al'])",
-        ),
     ),
     more=lambda draw: _words_case(" ".join(draw.names(16, "ai"))),
     slips=(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nnz.data import Vocabulary
 from nnz.exercises.checker.compare import freeze, is_tensor, same
-from nnz.exercises.checker.drawn import Draw
+from nnz.exercises.checker.drawn import Draw, shaped
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_words
@@ -135,26 +135,10 @@ _MOVING = Exercise(
             f"params, {_PAIR} where params = {{'C': torch.zeros(2, 2), 'W1': torch.zeros(4, 2), "
             "'b1': torch.zeros(2), 'W2': torch.zeros(2, 2), 'b2': torch.zeros(2)}"
         ),
-        _network_case(
-            _PAIR,
-            "model.state_dict() | {'C': torch.zeros(2, 2), 'W2': torch.zeros(2, 2), 'b2': torch.zeros(2)}",
-            sizes="2, 2, 2",
-            letters="a",
-        ),
-        _network_case(
-            "torch.tensor([[0, 1], [1, 3]]), torch.tensor([1, 3])",
-            "model.state_dict() | {'W2': torch.zeros(3, 4)}",
-        ),
         _network_case(_THREE, "model.state_dict() | {'W1': torch.zeros(4, 3), 'b1': torch.zeros(3)}"),
         _network_case(_THREE, "model.state_dict() | {'C': torch.zeros(4, 2)}"),
         _network_case(_THREE, "model.state_dict()"),
         _network_case(_THREE, "model.state_dict() | {'W2': 1e-9 * model.params['W2'].detach()}"),
-        _network_case(
-            "torch.tensor([[0, 1, 2]]), torch.tensor([0])",
-            "model.state_dict() | {'b1': torch.zeros(4)}",
-            sizes="3, 2, 4",
-            letters="ab",
-        ),
     ),
     more=_drawn_network,
     slips=(
@@ -227,11 +211,6 @@ def _in_range(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
-def _drawn_targets(draw: Draw) -> Input:
-    V, n = draw.sizes(2, 5)
-    return tensors(draw.whole(n, high=V - 2), V)
-
-
 _FLOOR = Exercise(
     label="initialization-ex-floor",
     reference=unigram_floor,
@@ -257,7 +236,7 @@ _FLOOR = Exercise(
         call(torch.tensor([3, 3, 3]), 5),
         spelled("torch.arange(200) ** 2 % 27, 27"),
     ),
-    more=_drawn_targets,
+    more=shaped("N<V, #V"),
     slips=(
         Slip(
             "that is log V, the loss before the bias has moved; it can learn which characters are frequent",

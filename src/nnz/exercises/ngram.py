@@ -379,10 +379,6 @@ _ESTIMATE = Exercise(
         call(torch.tensor([0, 1, 2, 1, 1])),
         call(torch.tensor([[3, 1, 0], [2, 2, 1]])),
         call(torch.tensor([[4, 1], [1, 0]])),
-        Input(
-            (BigramCounts().fit(["emma", "ava", "eva", "mia"]).counts,),
-            "estimated_discount(BigramCounts().fit(['emma', 'ava', 'eva', 'mia']).counts)",
-        ),
     ),
     more=lambda draw: tensors(draw.whole(*draw.sizes(2), high=3)),
     slips=(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from nnz.exercises.checker.inputs import Input
+from nnz.exercises.checker.inputs import Input, tensors
 
 DRAWS = 4  # inputs beside the chosen ones
 _LETTERS = "aeilmnoz"
@@ -85,6 +86,35 @@ class Draw:
 
 
 Specification = Callable[[Draw], Input]
+
+
+def shaped(*texts: str) -> Specification:
+    """Return a specification of tensors by their axes, whose letters stand for sizes, no two of them the same.
+
+    In "B 2C, +C, B<V, #V, ~0.5" these are floats of shape (B, 2C), C floats above 0, B whole numbers below V,
+    the size V itself, and a number above 0 and below 0.5. Of several texts one is drawn.
+
+    >>> shaped("B C, B<V, #V")(Draw(random.Random(1))).show("f")
+    'f(torch.tensor([[1.8, -1.6]]), torch.tensor([0]), 2)'
+    """
+
+    def specification(draw: Draw) -> Input:
+        (text,) = draw.pick(1, *texts)
+        letters = sorted({*re.findall("[A-Z]", text)})
+        sizes = dict(zip(letters, draw.sizes(len(letters), 2), strict=True))
+
+        def part(words: str) -> Any:
+            if words[0] in "#~":
+                return sizes[words[1]] if words[0] == "#" else draw.positive(float(words[1:]), 2)
+            axes, _, below = words.removeprefix("+").partition("<")
+            shape = [int(axis[:-1] or 1) * sizes[axis[-1]] for axis in axes.split()]
+            if below:
+                return draw.whole(*shape, high=sizes[below] - 1)
+            return draw.table(*shape, low=0.3 if words[0] == "+" else -3)
+
+        return tensors(*(part(words) for words in text.split(", ")))
+
+    return specification
 
 
 def drawn(specification: Specification, name: str) -> tuple[Input, ...]:
