@@ -24,7 +24,7 @@ from nnz.exercises.checker.exercise import Exercise
 from nnz.exercises.contents import CONTENTS
 
 MOST = 20  # mutants of one answer, spread over all of it
-SECONDS = 5.0  # for a check; an answer that is not done by then counts as caught
+SECONDS = 5.0  # of computing, for a check; an answer that is not done by then counts as caught
 REASONS = Path(__file__).with_suffix(".json")
 
 _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
@@ -196,22 +196,22 @@ def limited(seconds: float = SECONDS) -> Iterator[None]:
     def stop(*_: object) -> None:
         raise TooSlow
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 1.0)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
-def called_right(exercise: Exercise, source: str) -> bool:
+def called_right(exercise: Exercise, source: str, seconds: float = SECONDS) -> bool:
     """Whether the checker calls a changed answer right."""
     module = sys.modules[exercise.reference.__module__]
     space = dict(vars(module))
     exec(compile("from __future__ import annotations\n" + source, "<mutant>", "exec"), space)
     try:
-        with limited():
+        with limited(seconds):
             return bool(exercise.check(space[exercise.name]))
     except TooSlow:
         return False

@@ -369,11 +369,6 @@ def _counting_calls(answer: Answer, args: Sequence[Any]) -> Parts:
     return {RESULT: result, CALLS: str(calls)}
 
 
-def _drawn_direction(draw: Draw) -> Input:
-    shape = draw.sizes(2)
-    return call(_drawn_formula(draw), *(_array(draw, *shape) for _ in "xgd"), draw.positive(0.5, 2))
-
-
 _DIRECTIONAL = Exercise(
     label="backprop-network-ex-direction",
     reference=directional_error,
@@ -395,7 +390,7 @@ _DIRECTIONAL = Exercise(
         "times u, and all else about the measured slope is the same.",
     ),
     inputs=(call(_SQUARES, _THREE, np.array([3.0, -4.0, 1.5]), np.array([2.0, -3.0, 6.0]), 0.25),),
-    more=_drawn_direction,
+    more=lambda draw: call(_drawn_formula(draw), *(_array(draw, 3, 5) for _ in "xgd"), draw.positive(0.5, 2)),
     slips=(
         Slip(
             "the direction is used as long as it is; it should be given the length 1 first",

@@ -108,14 +108,11 @@ _RATIOS = Exercise(
     inputs=(
         spelled("{'W1': torch.tensor([[1.0, 2.0]])}, {'W1': torch.tensor([[1.5, 2.5]])}"),
         spelled(
-            "{'C': torch.tensor([[1.0, 2.0]]), 'W1': torch.tensor([[0.5, 0.0], [1.0, 1.5]]), "
-            "'b1': torch.tensor([0.0, 0.0])}, {'C': torch.tensor([[1.0, 2.0]]), "
-            "'W1': torch.tensor([[0.5, 0.01], [1.0, 1.48]]), 'b1': torch.tensor([0.1, 0.0])}"
+            "{'C': torch.tensor([[1.0, 2.0]]), 'W1': torch.tensor([[0.5, 0.0], [1.0, 1.5]])}, "
+            "{'C': torch.tensor([[1.0, 2.0]]), 'W1': torch.tensor([[0.5, 0.01], [1.0, 1.48]])}"
         ),
         spelled(
-            "{'kernel': torch.tensor([[[1.0, 4.0]], [[-2.0, 3.0]]]), 'W': torch.tensor([[8.0], [-8.0], "
-            "[4.0]])}, {'kernel': torch.tensor([[[2.0, 9.0]], [[0.0, 1.0]]]), 'W': torch.tensor([[8.1], "
-            "[-7.9], [4.1]])}"
+            "{'K': torch.tensor([[[1.0, 4.0]], [[-2.0, 3.0]]])}, {'K': torch.tensor([[[2.0, 9.0]], [[0.0, 1.0]]])}"
         ),
     ),
     more=_drawn_weights,
@@ -472,8 +469,7 @@ _DIAGNOSE = Exercise(
         call([0.75, 0.9, 0.25], [0.01, 0.01]),
     ),
     more=lambda draw: call(
-        draw.table(draw.size(), low=0.2, high=0.95, digits=3),
-        [rate / 1000 for rate in draw.table(draw.size(), low=0.05, high=20, digits=2)],
+        draw.table(4, low=0.2, high=0.95, digits=3), draw.pick(3, 3e-5, 2e-4, 0.006, 0.04)
     ),
     slips=(
         Slip(

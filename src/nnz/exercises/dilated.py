@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nnz.exercises.checker.drawn import Draw, shaped
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call, spelled, tensors
+from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Parts
 
 
@@ -451,14 +451,8 @@ _GATED = Exercise(
         "axis of the features from the end.",
         "One half says what could be passed on, from -1 to 1, and the other how much of it is, from 0 to 1.",
     ),
-    inputs=(
-        tensors([[1.0]], [[2.0]], [[1.0, -0.5], [0.25, 0.75]], [0.0, 0.5]),
-        spelled(
-            "x**2 % 5 - 2, x**2 % 7 - 3, torch.arange(24.0).view(6, 4) % 5 / 4 - 0.5, "
-            "torch.tensor([0.25, -0.5, 0.5, 1.0]) where x = torch.arange(24.0).view(2, 4, 3)"
-        ),
-    ),
-    more=shaped("B C, B C, 2C 2D, 2D"),
+    inputs=(tensors([[1.0]], [[2.0]], [[1.0, -0.5], [0.25, 0.75]], [0.0, 0.5]),),
+    more=shaped("B C, B C, 2C 2D, 2D", "B T C, B T C, 2C 2D, 2D"),
     slips=(
         Slip(
             "the halves are exchanged: the first goes through tanh, the last is the gate",
@@ -546,9 +540,7 @@ _NUCLEUS = Exercise(
         tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 1.0, dtype=torch.float64),
         tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 0.03125, dtype=torch.float64),
     ),
-    more=lambda draw: tensors(
-        [draw.chances(5) for _ in "abc"], draw.number(0.1, 0.9, 3), dtype=torch.float64
-    ),
+    more=lambda draw: tensors([draw.chances(5) for _ in "abc"], draw.number(0.1, 0.9, 3)),
     slips=(
         Slip(
             "the character with which the sum passes p was left out, so less than p is left, or nothing at all",

@@ -250,7 +250,7 @@ _SOFTMAX = Exercise(
         call(_logits(0.5, -1.0), 0),
         call(_logits(0.0, 3.0, -2.0, 1.0), 3),
         call(_drawn_logits(1, 6), 2),
-        call(_logits(1000.0, 1001.0, 999.0), 2),
+        call(_logits(1000.0, 1001.0, -999.0), 2),
     ),
     more=lambda draw: call(_logits(*draw.table(n := draw.size())), draw.whole(high=n - 1)),
     slips=(

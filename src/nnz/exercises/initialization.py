@@ -136,8 +136,6 @@ _MOVING = Exercise(
             "'b1': torch.zeros(2), 'W2': torch.zeros(2, 2), 'b2': torch.zeros(2)}"
         ),
         _network_case(_THREE, "model.state_dict() | {'W1': torch.zeros(4, 3), 'b1': torch.zeros(3)}"),
-        _network_case(_THREE, "model.state_dict() | {'C': torch.zeros(4, 2)}"),
-        _network_case(_THREE, "model.state_dict()"),
         _network_case(_THREE, "model.state_dict() | {'W2': 1e-9 * model.params['W2'].detach()}"),
     ),
     more=_drawn_network,
@@ -232,8 +230,6 @@ _FLOOR = Exercise(
     inputs=(
         call(torch.tensor([0, 0, 1, 0]), 2),
         call(torch.tensor([2, 0, 1, 1, 0, 1]), 3),
-        call(torch.tensor([4, 0, 4, 1, 4, 0]), 6),
-        call(torch.tensor([3, 3, 3]), 5),
         spelled("torch.arange(200) ** 2 % 27, 27"),
     ),
     more=shaped("N<V, #V"),
@@ -333,12 +329,10 @@ _STACK = Exercise(
     inputs=(
         spelled("torch.tanh, 1.0, 1"),
         spelled("torch.tanh, 5 / 3, 3"),
-        spelled("torch.relu, 1.0, 3"),
-        spelled("torch.relu, math.sqrt(2), 4"),
         spelled("torch.sigmoid, 2.0, 10"),
     ),
     more=lambda draw: spelled(
-        f"torch.{draw.pick(1, 'tanh', 'relu', 'sigmoid')[0]}, {draw.positive(2)}, {draw.size()}"
+        f"torch.{draw.rng.choice(['tanh', 'relu'])}, {draw.positive(2)}, {draw.size()}"
     ),
     slips=(
         Slip(
@@ -507,7 +501,6 @@ _DEAD = Exercise(
         call(torch.tensor([[-1.0, 2.0], [-3.0, -0.5]])),
         call(torch.tensor([[-1.0, 1.0, -2.0], [-4.0, -5.0, 3.0]])),
         call(torch.tensor([[0.0, -2.0, 0.0], [-1.0, -2.0, 0.5], [0.0, -1.0, -3.0]])),
-        call(torch.tensor([[-1.0, 0.25, -1.5, 1.0]])),
         spelled("torch.arange(60.0).view(20, 3).sin() - torch.tensor([0.5, 1.5, 0.9])"),
     ),
     more=lambda draw: tensors(draw.table(draw.size(2, 4), 5, high=1)),

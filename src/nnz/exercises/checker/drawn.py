@@ -110,7 +110,7 @@ def shaped(*texts: str) -> Specification:
             shape = [int(axis[:-1] or 1) * sizes[axis[-1]] for axis in axes.split()]
             if below:
                 return draw.whole(*shape, high=sizes[below] - 1)
-            return draw.table(*shape, low=0.3 if words[0] == "+" else -3)
+            return draw.table(*shape, low=0.2 if words[0] == "+" else -1, high=1)
 
         return tensors(*(part(words) for words in text.split(", ")))
 
