@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from exercise_mutants import REASONS, called_right, exercises, limited, mutants, reasons
 
+from exercise_mutants import REASONS, called_right, exercises, limited, mutants, reasons
 from nnz.exercises.checker.drawn import DRAWS, Draw, drawn, shaped
 from nnz.exercises.checker.exercise import Exercise
 from nnz.exercises.checker.inputs import call
@@ -54,9 +54,10 @@ def by_heart(exercise: Exercise) -> Any:
 def test_an_answer_that_knows_the_chosen_inputs_by_heart_is_told_wrong(exercise: Exercise) -> None:
     answer = by_heart(exercise)
     result = exercise.check(answer)
-    assert result.state in ("wrong", "error"), result
-    shown = [given.show(exercise.name) for given in exercise.tried[len(exercise.inputs) :]]
-    assert result.text.splitlines()[1].removeprefix("tried: ") in shown
+    assert not result
+    if result.state != "not attempted":  # as is said where an answer was to change something and does nothing
+        shown = [given.show(exercise.name) for given in exercise.tried[len(exercise.inputs) :]]
+        assert result.text.splitlines()[1].removeprefix("tried: ") in shown
     assert replace(exercise, more=None).check(by_heart(exercise))
 
 

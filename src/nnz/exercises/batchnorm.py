@@ -281,7 +281,7 @@ _FOLD = Exercise(
             "[0.25, 1.0], [0.5, 1.5], [3.75, 0.0]]), 0.25"
         ),
     ),
-    more=shaped("N C, C, C, C, C, +C, ~0.5"),
+    more=shaped("N C, C, C, C, C, +C, ~0.5", "N C, None, C, C, C, +C, ~0.5"),
     slips=(
         Slip(
             "the rows of the weight are scaled, as fits torch's layout, (out, in); here an output has a column",

@@ -103,7 +103,7 @@ _THREE = "torch.tensor([[0, 1], [1, 3], [0, 0]]), torch.tensor([1, 3, 2])"
 
 def _drawn_network(draw: Draw) -> Input:
     batch = f"torch.tensor({draw.whole(B := draw.size(), 2, high=3)}), torch.tensor({draw.whole(B, high=3)})"
-    (zero,) = draw.pick(1, "C", "W1", "b1", "W2", "b2")
+    (zero,) = draw.pick(1, "C", "W1", "W2")
     params = f"model.state_dict() | {{{zero!r}: 0 * model.params[{zero!r}].detach()}}"
     return _network_case(batch, params, f"2, {draw.size(2, 5)}, {draw.size(2, 5)}")
 

@@ -92,7 +92,7 @@ def shaped(*texts: str) -> Specification:
     """Return a specification of tensors by their axes, whose letters stand for sizes, no two of them the same.
 
     In "B 2C, +C, B<V, #V, ~0.5" these are floats of shape (B, 2C), C floats above 0, B whole numbers below V,
-    the size V itself, and a number above 0 and below 0.5. Of several texts one is drawn.
+    the size V itself, and a number above 0 and below 0.5; None is None. Of several texts one is drawn.
 
     >>> shaped("B C, B<V, #V")(Draw(random.Random(1))).show("f")
     'f(torch.tensor([[1.8, -1.6]]), torch.tensor([0]), 2)'
@@ -104,6 +104,8 @@ def shaped(*texts: str) -> Specification:
         sizes = dict(zip(letters, draw.sizes(len(letters), 2), strict=True))
 
         def part(words: str) -> Any:
+            if words == "None":
+                return None
             if words[0] in "#~":
                 return sizes[words[1]] if words[0] == "#" else draw.positive(float(words[1:]), 2)
             axes, _, below = words.removeprefix("+").partition("<")
