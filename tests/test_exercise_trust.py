@@ -84,7 +84,7 @@ def test_what_is_drawn_is_what_its_name_says() -> None:
         number = draw.number()
         assert number % 1 != 0
         assert 0.2 <= abs(number) < 3
-        assert 0 < draw.positive(0.5, 2) < 0.5
+        assert 0 < draw.positive(0.5, 2) <= 0.5
         chances = draw.chances(5)
         assert sum(chances) == pytest.approx(1)
         assert min(chances) > 0

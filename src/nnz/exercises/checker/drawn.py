@@ -92,7 +92,7 @@ def shaped(*texts: str) -> Specification:
     """Return a specification of tensors by their axes, whose letters stand for sizes, no two of them the same.
 
     In "B 2C, +C, B<V, #V, ~0.5" these are floats of shape (B, 2C), C floats above 0, B whole numbers below V,
-    the size V itself, and a number above 0 and below 0.5; None is None. Of several texts one is drawn.
+    the size V itself, and a number above 0 and at most 0.5; None is None. Of several texts one is drawn.
 
     >>> shaped("B C, B<V, #V")(Draw(random.Random(1))).show("f")
     'f(torch.tensor([[1.8, -1.6]]), torch.tensor([0]), 2)'
