@@ -360,7 +360,7 @@ class LineByLine(Exercise):
         right: Any = answer
         with random_state_kept():
             report = self.observe(right, 0).parts.get(RESULT)
-        count = f"{len(self.inputs)} batches, {len(NAMES)} gradients of each"
+        count = f"{len(self.tried)} batches, {len(NAMES)} gradients of each"
         lines = getattr(report, "lines", ())
         return Result("right", "\n".join([f"✓ {self.title}: {count}", *lines]))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnz.backprop_network import Array
 from nnz.exercises.checker.compare import difference
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Formula, Input, call
 from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_a_tuple
@@ -64,6 +65,15 @@ def _is_measured(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+def _array(draw: Draw, *shape: int) -> Array:
+    return np.array(draw.table(*shape))
+
+
+def _drawn_layer(draw: Draw) -> Input:
+    B, n_in, n_out = draw.sizes(3)
+    return call(*(_array(draw, *shape) for shape in ((B, n_in), (n_in, n_out), (B, n_out))))
+
+
 _LINEAR = Exercise(
     label="backprop-network-ex-linear",
     reference=linear_backward,
@@ -89,22 +99,8 @@ _LINEAR = Exercise(
             np.array([[2.0, -0.5], [1.5, 3.0]]),
             np.array([[0.5, -1.5], [2.0, 0.25], [-0.75, 4.0]]),
         ),
-        call(
-            np.array([[1.5, -2.0, 0.5], [0.25, 3.0, -1.25], [2.0, -0.5, 4.0]]),
-            np.array([[0.5, 2.0, -1.5], [-3.0, 0.75, 1.25], [2.5, -0.25, 3.5]]),
-            np.array([[0.5, -1.25, 2.5], [1.5, 0.25, -2.0], [-0.5, 3.0, 0.75]]),
-        ),
-        call(
-            np.array([[0.5, -1.5, 2.0], [3.0, 0.25, -0.75]]),
-            np.array([[1.5, -0.5, 2.0, 0.25], [-2.5, 3.0, 0.5, -1.25], [0.75, 2.0, -3.0, 4.0]]),
-            np.array([[-0.5, 1.5, 0.25, 2.0], [3.0, -0.75, 0.5, -2.5]]),
-        ),
-        call(
-            np.array([[0.5, -2.0], [1.5, 0.25], [-3.0, 2.5], [2.0, -0.75]]),
-            np.array([[1.5], [-2.5]]),
-            np.array([[0.25], [-1.5], [0.75], [2.0]]),
-        ),
     ),
+    more=_drawn_layer,
     slips=(
         Slip(
             "db is a mean over the examples; what all of them use has their sum as its gradient",
@@ -189,16 +185,9 @@ _EXAMPLES = Exercise(
     ),
     inputs=(
         call(np.array([[1.5, -2.0], [0.5, 3.0]]), np.array([[0.5, -1.5, 2.0], [-0.75, 4.0, 2.5]])),
-        call(
-            np.array([[1.5, -2.0, 0.5], [0.25, 3.0, -1.25], [2.0, -0.5, 4.0]]),
-            np.array([[0.5, -1.25, 2.5], [1.5, 0.25, -2.0], [-0.5, 3.0, 0.75]]),
-        ),
-        call(
-            np.array([[0.5, -2.0], [1.5, 0.25], [-3.0, 2.5], [2.0, -0.75]]),
-            np.array([[0.25], [-1.5], [0.75], [2.0]]),
-        ),
         call(np.array([[0.5, -1.5, 3.0]]), np.array([[2.5, -0.25]])),
     ),
+    more=lambda draw: call(*_drawn_layer(draw).args[::2]),
     slips=(
         Slip(
             "inputs and outputs are swapped: after the examples comes an axis for the inputs, then one for the "
@@ -277,6 +266,12 @@ _NUDGED = edit(
     "x[i] += h\n        above = f(x)\n        x[i] -= 2 * h\n        gradient[i] = (above - f(x))",
 )
 
+
+def _drawn_formula(draw: Draw) -> Formula:
+    a, b = draw.table(2)
+    return _formula(f"np.sum({a} * x ** 3 + {b} * x * x)", lambda x: np.sum(a * x**3 + b * x * x))
+
+
 _NUMERICAL = Exercise(
     label="backprop-network-ex-numerical",
     reference=numerical_gradient,
@@ -300,6 +295,7 @@ _NUMERICAL = Exercise(
             f"numerical_gradient(f, array({_TABLE.tolist()}).T, 0.25) where {_WEIGHED.text}",
         ),
     ),
+    more=lambda draw: call(_drawn_formula(draw), _array(draw, *draw.sizes(2)), draw.positive(0.5, 2)),
     slips=(
         Slip(
             "that is the forward difference, from a step to one side; look to both sides of x",
@@ -393,30 +389,8 @@ _DIRECTIONAL = Exercise(
         "One entry of x was nudged in numerical_gradient by an array that is 0 elsewhere. Here the nudge is h "
         "times u, and all else about the measured slope is the same.",
     ),
-    inputs=(
-        call(_SQUARES, _THREE, np.array([3.0, -4.0, 1.5]), np.array([2.0, -3.0, 6.0]), 0.25),
-        call(
-            _CUBES,
-            np.array([0.5, -1.5, 2.0]),
-            np.array([0.75, 6.75, 12.0]),
-            np.array([-0.25, 1.5, 0.75]),
-            0.25,
-        ),
-        call(
-            _ROWS,
-            _TABLE,
-            np.array([[1.5, 0.5, -0.25], [2.5, -2.5, 1.5]]),
-            np.array([[0.5, 2.0, -1.5], [-0.75, 1.25, 3.0]]),
-            0.25,
-        ),
-        call(
-            _SINES,
-            _CUBE,
-            np.array([[[0.5, 0.25], [-0.25, 0.75]], [[1.5, 1.25], [-0.75, -0.5]]]),
-            np.array([[[1.5, -0.5], [2.5, 0.75]], [[-2.0, 0.25], [3.0, 1.25]]]),
-            0.01,
-        ),
-    ),
+    inputs=(call(_SQUARES, _THREE, np.array([3.0, -4.0, 1.5]), np.array([2.0, -3.0, 6.0]), 0.25),),
+    more=lambda draw: call(_drawn_formula(draw), *(_array(draw, 3, 5) for _ in "xgd"), draw.positive(0.5, 2)),
     slips=(
         Slip(
             "the direction is used as long as it is; it should be given the length 1 first",
@@ -459,8 +433,7 @@ _DIRECTIONAL = Exercise(
         ),
         Slip("the growth of f is not divided by the distance between the two places", edit(" / (2 * h)", "")),
         Slip(
-            "a difference of two slopes may be below 0; how far apart they are has no sign",
-            edit("abs(", "("),
+            "a difference of two slopes may be below 0; how far apart they are has no sign", edit("abs(", "(")
         ),
         Slip(
             "the error is a share of the slopes; here it is the plain distance",

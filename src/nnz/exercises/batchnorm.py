@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nnz.exercises.checker.compare import is_tensor
+from nnz.exercises.checker.drawn import Draw, shaped
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call, spelled
 from nnz.exercises.checker.observe import RESULT, Parts, in_a_tuple, in_words
@@ -136,24 +137,8 @@ _BATCH = Exercise(
         "If those axes are gone, shape (C,) is left, which lines up with the last axis of x by itself. For the "
         "variance, see what torch divides by unless it is told otherwise.",
     ),
-    inputs=(
-        call(torch.tensor([[1.0, 2.0], [3.0, 7.0], [8.0, 3.0]]), torch.ones(2), torch.zeros(2), 1e-5),
-        call(
-            torch.tensor([[1.0, 5.0], [2.0, 5.0], [0.0, 5.0], [3.0, 5.0]]),
-            torch.tensor([2.0, 0.5]),
-            torch.tensor([0.25, -1.0]),
-            0.5,
-        ),
-        call(
-            torch.tensor([[[1.0, 0.0], [2.0, 3.0]], [[4.0, -1.0], [0.5, 1.0]]]),
-            torch.tensor([1.5, -2.0]),
-            torch.tensor([1.0, 0.5]),
-            0.25,
-        ),
-        spelled(
-            "torch.arange(60.0).view(3, 4, 5) ** 2 % 7, torch.arange(1.0, 6.0), torch.arange(5.0) / 4, 0.001"
-        ),
-    ),
+    inputs=(call(torch.tensor([[1.0, 2.0], [3.0, 7.0], [8.0, 3.0]]), torch.ones(2), torch.zeros(2), 1e-5),),
+    more=shaped("B C, C, C, ~0.9", "B T C, C, C, ~0.9"),
     slips=(
         Slip(
             "with three axes each position has a mean and a variance of its own, since they are taken over the "
@@ -214,13 +199,8 @@ _RUNNING = Exercise(
     inputs=(
         _batches_case([[1.0, 2.0], [3.0, 6.0]], momentum=0.5),
         _batches_case([[1.0, -1.0], [4.0, 0.0]], [[2.0, 3.0], [0.0, 1.0], [7.0, 2.0]], momentum=0.1),
-        _batches_case(
-            [[0.5, 1.0, 2.0], [1.5, -3.0, 2.0]],
-            [[2.0, 0.0, 1.0], [6.0, 5.0, 0.5], [1.0, 1.0, 4.0], [0.0, 2.0, 2.0]],
-            [[3.0, 2.0, -1.0], [1.0, 0.0, 0.0], [2.5, 7.0, 1.0]],
-            momentum=0.25,
-        ),
     ),
+    more=lambda draw: _batches_case(*(draw.table(B, 4) for B in draw.sizes(3)), momentum=draw.positive(0.9)),
     slips=(
         Slip(
             "momentum is taken for the share of the old; it is that of the batch",
@@ -300,15 +280,8 @@ _FOLD = Exercise(
             "torch.tensor([[1.0, 2.0], [3.0, -1.0]]), *torch.tensor([[1.0, -2.0], [3.0, 2.0], "
             "[0.25, 1.0], [0.5, 1.5], [3.75, 0.0]]), 0.25"
         ),
-        spelled(
-            "torch.tensor([[1.0, 0.5, -2.0], [0.0, 1.5, 1.0]]), None, *torch.tensor([[1.0, -1.0, 3.0], "
-            "[0.0, 0.5, -0.25], [1.0, 0.0, -0.5], [1.0, 2.0, 0.25]]), 0.5"
-        ),
-        spelled(
-            "torch.tensor([[0.5, 1.0], [2.0, 0.0], [-1.0, 0.25]]), *torch.tensor([[0.5, 0.0], [0.5, 1.5], "
-            "[-1.0, 0.75], [2.0, -1.0], [0.5, 4.0]]), 0.001"
-        ),
     ),
+    more=shaped("N C, C, C, C, C, +C, ~0.5", "N C, None, C, C, C, +C, ~0.5"),
     slips=(
         Slip(
             "the rows of the weight are scaled, as fits torch's layout, (out, in); here an output has a column",
@@ -404,6 +377,11 @@ def _evidence(args: Sequence[Any], parts: Parts) -> str:
     )
 
 
+def _drawn_coupling(draw: Draw) -> Input:
+    rows = draw.whole(B := draw.size(), high=B - 1)
+    return spelled(f"lambda x: torch.cat([x, x[{rows}] ** 2], 1), torch.tensor({draw.table(B, 2)})")
+
+
 _COUPLING = Exercise(
     label="batchnorm-ex-coupling",
     reference=coupling,
@@ -427,15 +405,9 @@ _COUPLING = Exercise(
         spelled("lambda x: torch.cumsum(x, 0), torch.tensor([[1.0, 2.0], [3.0, 4.0], [0.5, 1.5]])"),
         spelled("lambda x: torch.cat([x, -x], 1), torch.tensor([[1.0], [2.0], [3.0]])"),
         spelled("lambda x: x.diff(dim=1), torch.tensor([[1.0, 2.0], [3.0, 5.0], [0.5, 1.5]])"),
-        spelled("lambda x: x.roll(1, 0), torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])"),
-        spelled("lambda x: torch.softmax(x, 0), torch.tensor([[0.5, 1.0], [1.5, 0.0], [-0.5, 2.0]])"),
-        spelled("lambda x: x - x.mean(0), torch.tensor([[1.0, 2.0], [3.0, 5.0], [0.5, 1.5], [2.0, 1.0]])"),
         spelled("LayerNorm(3), torch.tensor([[1.0, 2.0, 4.0], [0.5, -1.0, 3.0]])", LayerNorm=LayerNorm),
-        spelled(
-            "lambda x: (x - x.mean(0)) / x.std(0), torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 4.0], "
-            "[2.5, 0.0]])"
-        ),
     ),
+    more=_drawn_coupling,
     slips=(
         Slip(
             "the table is transposed: a row is for the example whose output changes, a column for the one whose "
@@ -527,23 +499,9 @@ _LAYER = Exercise(
     ),
     inputs=(
         call(torch.tensor([1.0, 2.0, 6.0]), torch.ones(3), torch.zeros(3), 1e-5),
-        call(
-            torch.tensor([[1.0, 2.0, 4.0], [0.0, 5.0, 3.0], [2.0, 2.0, 2.0]]),
-            torch.tensor([1.0, 2.0, 0.5]),
-            torch.tensor([0.25, -1.0, 0.0]),
-            0.5,
-        ),
-        call(
-            torch.tensor([[[1.0, 0.0, 2.0], [3.0, 5.0, -2.0]], [[4.0, -1.0, 0.0], [0.5, 1.0, 2.5]]]),
-            torch.tensor([1.5, -2.0, 1.0]),
-            torch.tensor([1.0, 0.5, 0.0]),
-            0.25,
-        ),
-        spelled(
-            "torch.arange(60.0).view(3, 4, 1, 5) ** 2 % 7, torch.arange(1.0, 6.0), "
-            "torch.arange(5.0) / 4, 0.001"
-        ),
+        spelled("torch.arange(6.0).view(2, 1, 3) ** 2 % 7, torch.arange(1.0, 4.0), torch.arange(3.0), 0.001"),
     ),
+    more=shaped("C, C, C, ~0.9", "B C, C, C, ~0.9", "A B C, C, C, ~0.9"),
     slips=(
         Slip(
             "mean and variance are taken over the first axis, the batch; they should be taken over the last",

@@ -14,8 +14,9 @@ from torch import Tensor
 from nnz.bigram import BigramCounts
 from nnz.data import Vocabulary
 from nnz.evaluate import nll
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
 
@@ -88,6 +89,7 @@ _COLUMNS = Exercise(
         call(torch.arange(1, 26).view(5, 5) ** 2 % 17),
         call(BigramCounts(vocabulary=Vocabulary(["ab"])).fit(["ab", "ba", "aa"]).counts),
     ),
+    more=lambda draw: tensors(draw.whole(n := draw.size(), n, low=1)),
     slips=(
         Slip("that is the ratio upside down", lambda counts: counts.sum(dim=1) / counts.sum(dim=0)),
         Slip(
@@ -138,6 +140,7 @@ _BACKWARDS = Exercise(
         _backwards_case("emma", "eva", "ava", "meeva"),
         _backwards_case("noa", "ona", "anno", "oona", "nona"),
     ),
+    more=lambda draw: _backwards_case(*draw.names(4, "aben")),
     slips=(
         Slip(
             "the model was fitted to the names as they are, and judged by the reversed ones",
@@ -190,6 +193,14 @@ def _likeliest_case(names: str, n: int, k: float = 0) -> Input:
     return Input((model, n), text)
 
 
+def _drawn_words(draw: Draw) -> Input:
+    while True:
+        given = _likeliest_case(" ".join(draw.names(4, "abn")), draw.size(2, 5), draw.positive(0.5, 2))
+        model, n = given.args
+        if all(a > 1.01 * b for (_, a), (_, b) in pairwise(likeliest(model, n + 1))):
+            return given  # no two as likely, whose order would be anyone's choice
+
+
 _LIKELIEST = Exercise(
     label="bigram-ex-greedy",
     reference=likeliest,
@@ -214,6 +225,7 @@ _LIKELIEST = Exercise(
         _likeliest_case("ac ad ae ae b b dae", 4),
         _likeliest_case("anna nan an ann a hana", 6, k=0.5),
     ),
+    more=_drawn_words,
     slips=(
         Slip(
             "that is the greedy choice: the likeliest next character each time need not lead to the "
@@ -261,14 +273,12 @@ _DRAW = Exercise(
     ),
     inputs=(
         call([1.0], 0.5),
-        call([0.25, 0.75], 0.5),
         call([0.5, 0.5], 0.5),
         call([0.0, 1.0], 0.0),
-        call([0.5, 0.25, 0.0, 0.25], 0.75),
         call([0.5, 0.25, 0.0, 0.25], 0.6),
-        call([0.1] * 10, 0.9999999999999999),
         call([*[0.1] * 10, 0.0], 0.9999999999999999),
     ),
+    more=lambda draw: call(draw.chances(draw.size()), draw.whole(high=49) / 50),
     slips=(
         Slip(
             "a dart exactly at an end belongs to the next outcome: u is smaller than what it draws reaches",
@@ -316,6 +326,7 @@ _RELATIVE = Exercise(
         call(["emma", "ava", "eva", "mae"]),
         call(["ätna", "säntis", "öræfajökull", "piz-buin"]),
     ),
+    more=lambda draw: call(draw.names(4)),
     slips=(
         Slip(
             "the alphabet is a to z; these names have their own",
@@ -363,6 +374,7 @@ _MONOTONE = Exercise(
         call(["ava", "eva"], [0, 1]),
         call(["emma", "ava", "eva", "mia"], [10, 0, 0.5, 100]),
     ),
+    more=lambda draw: call(draw.names(4), [draw.positive(9), draw.positive(0.9, 2), draw.positive()]),
     slips=(
         Slip("k is 1 in every model", edit("k=k", "k=1")),
         Slip("the models are not smoothed: k is 0 in every one", edit("k=k", "k=0")),

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.linalg import vector_norm as norm
 
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import call, spelled, tensors
+from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
 NAMES = "the names"
@@ -80,6 +81,13 @@ def _infinite(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+def _drawn_weights(draw: Draw) -> Input:
+    a, b, c = draw.sizes(3, 2)
+    shapes = {"W": (a, b), "b": (b,), "U": (b, c)}
+    dicts = [", ".join(f"'{k}': torch.tensor({draw.table(*shapes[k])})" for k in shapes) for _ in "ab"]
+    return spelled(", ".join(f"{{{weights}}}" for weights in dicts))
+
+
 _RATIOS = Exercise(
     label="diagnostics-ex-ratio",
     reference=update_ratios,
@@ -100,21 +108,14 @@ _RATIOS = Exercise(
     inputs=(
         spelled("{'W1': torch.tensor([[1.0, 2.0]])}, {'W1': torch.tensor([[1.5, 2.5]])}"),
         spelled(
-            "{'W1': torch.tensor([[3.0, -1.0], [0.5, 2.0]]), "
-            "'b1': torch.tensor([1.0, -2.0])}, {'W1': torch.tensor([[3.5, -1.0], [1.0, 1.5]]), "
-            "'b1': torch.tensor([1.25, -1.0])}"
+            "{'C': torch.tensor([[1.0, 2.0]]), 'W1': torch.tensor([[0.5, 0.0], [1.0, 1.5]])}, "
+            "{'C': torch.tensor([[1.0, 2.0]]), 'W1': torch.tensor([[0.5, 0.01], [1.0, 1.48]])}"
         ),
         spelled(
-            "{'C': torch.tensor([[1.0, 2.0]]), 'W1': torch.tensor([[0.5, 0.0], [1.0, 1.5]]), "
-            "'b1': torch.tensor([0.0, 0.0])}, {'C': torch.tensor([[1.0, 2.0]]), "
-            "'W1': torch.tensor([[0.5, 0.01], [1.0, 1.48]]), 'b1': torch.tensor([0.1, 0.0])}"
-        ),
-        spelled(
-            "{'kernel': torch.tensor([[[1.0, 4.0]], [[-2.0, 3.0]]]), 'W': torch.tensor([[8.0], [-8.0], "
-            "[4.0]])}, {'kernel': torch.tensor([[[2.0, 9.0]], [[0.0, 1.0]]]), 'W': torch.tensor([[8.1], "
-            "[-7.9], [4.1]])}"
+            "{'K': torch.tensor([[[1.0, 4.0]], [[-2.0, 3.0]]])}, {'K': torch.tensor([[[2.0, 9.0]], [[0.0, 1.0]]])}"
         ),
     ),
+    more=_drawn_weights,
     slips=(
         Slip("those are natural logarithms; the base is 10", edit("log10()", "log()")),
         Slip(
@@ -241,6 +242,7 @@ _FACTOR = Exercise(
         call([8.0, 1.0, 4.0, 1.0]),
         call([1e-9, 2e-8, 3e-7, 1e-6, 5e-5, 1e-4]),
     ),
+    more=lambda draw: call(draw.table(draw.size(), low=0.2, high=4)),
     slips=(
         Slip(
             "that is the factor on the way forward; gradients come from the last layer",
@@ -307,6 +309,12 @@ _FACTOR = Exercise(
 )
 
 
+def _drawn_twins(draw: Draw) -> Input:
+    units = draw.pick(draw.size(5, 7), *draw.table(3, 6))  # each with two weights in, a bias, three out
+    *W1, b1 = zip(*(unit[:3] for unit in units), strict=True)
+    return tensors([list(row) for row in W1], list(b1), [unit[3:] for unit in units])
+
+
 _TWINS = Exercise(
     label="diagnostics-ex-twins",
     reference=twins,
@@ -331,22 +339,13 @@ _TWINS = Exercise(
             [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]],
         ),
         tensors(
-            [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]],
-            [0.0, 0.0, 0.0],
-            [[1.0, 1.0, 2.0], [2.0, 2.0, 1.0], [3.0, 3.0, 0.0]],
-        ),
-        tensors(
-            [[1.0, 0.5, 2.0, 0.5, 1.0, 0.5], [2.0, 2.0, 1.0, 2.0, 2.0, 2.0]],
-            [0.0, 1.0, 0.0, 1.0, 0.0, 1.0],
-            [[1.0], [2.0], [1.0], [2.0], [1.0], [2.0]],
-        ),
-        tensors(
             [[0.5, 0.5, 0.500001, 0.5], [0.25, 0.25, 0.25, 0.25]],
             [1.0, 1.0, 1.0, 1.0],
             [[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [2.0, 1.000001]],
         ),
         tensors([[0.0, 0.0, 0.0]], [0.0, 0.0, 0.0], [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
     ),
+    more=_drawn_twins,
     slips=(
         Slip(
             "outgoing weights are not looked at; units that differ in these get different gradients, and part",
@@ -468,6 +467,9 @@ _DIAGNOSE = Exercise(
         call(_WELL, [0.016, 0.008]),
         call([0.75, 0.9, 0.25], [1e-4]),
         call([0.75, 0.9, 0.25], [0.01, 0.01]),
+    ),
+    more=lambda draw: call(
+        draw.table(4, low=0.2, high=0.95, digits=3), draw.pick(3, 3e-5, 2e-4, 0.006, 0.04)
     ),
     slips=(
         Slip(

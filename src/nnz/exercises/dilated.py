@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nnz.exercises.checker.drawn import Draw, shaped
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import call, spelled, tensors
+from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Parts
 
 
@@ -80,6 +81,7 @@ _FIELD = Exercise(
         call(1, [1, 2]),
         call(4, [5, 2]),
     ),
+    more=lambda draw: call(draw.size(2, 5), draw.whole(draw.size(), low=1)),
     slips=(
         Slip(
             "every layer was taken to look one dilation to the left; with a larger kernel it is kernel - 1 of "
@@ -141,6 +143,12 @@ def _where_off(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+def _drawn_conv(draw: Draw) -> Input:
+    B, C_in, C_out, K = draw.sizes(4, 2)
+    x, weight = draw.table(B, C_in, draw.size(7, 9)), draw.table(C_out, C_in, K)
+    return tensors(x, weight, draw.table(C_out), draw.size(1, 3))
+
+
 _CONV = Exercise(
     label="dilated-ex-conv",
     reference=causal_conv,
@@ -163,11 +171,8 @@ _CONV = Exercise(
         tensors([[[1.0, 2.0, 4.0]]], [[[10.0, 1.0]]], [0.0], 1),
         tensors([[[1.0, 2.0, 4.0, 3.0]]], [[[10.0, 1.0]]], [0.5], 2),
         tensors([[[1.0, -1.0, 2.0, 0.5, 3.0]]], [[[0.5, -1.0, 2.0]]], [0.25], 1),
-        spelled(
-            "(torch.arange(48.0).view(2, 3, 8) ** 2) % 11 / 4, (torch.arange(24.0).view(2, 3, "
-            "4) ** 2) % 7 / 2 - 1, torch.tensor([0.5, -1.0]), 2"
-        ),
     ),
+    more=_drawn_conv,
     slips=(
         Slip(
             "the zeros are shared out to both sides, so each position looks into its future; all belong on the "
@@ -258,6 +263,7 @@ _PLACES = Exercise(
         call(torch.tensor([1, 4, 2])),
         call(torch.tensor([2, 1, 1, 5, 3])),
     ),
+    more=lambda draw: tensors(draw.whole(draw.size(), low=1, high=6)),
     slips=(
         Slip(
             "the places are counted from 1; before the first letter there are none",
@@ -359,6 +365,7 @@ _STACKS = Exercise(
         call(40, [1, 2, 4, 8]),
         call(7, [2, 1]),
     ),
+    more=lambda draw: call(draw.size(5, 60), draw.whole(draw.size(2, 4), low=1, high=6)),
     slips=(
         Slip(
             "where one character more is to be seen than the dilations sum to there is a stack too many; the "
@@ -444,19 +451,8 @@ _GATED = Exercise(
         "axis of the features from the end.",
         "One half says what could be passed on, from -1 to 1, and the other how much of it is, from 0 to 1.",
     ),
-    inputs=(
-        tensors([[1.0]], [[2.0]], [[1.0, -0.5], [0.25, 0.75]], [0.0, 0.5]),
-        tensors(
-            [[0.5, -1.0], [1.5, 0.0]],
-            [[1.0, 0.25], [-0.5, 2.0]],
-            [[0.5, -1.0, 0.25, 1.0], [1.0, 0.5, -0.5, 0.0], [-0.25, 0.75, 1.0, -1.5], [0.5, 0.25, 0.75, 0.5]],
-            [0.5, -0.25, 0.0, 1.0],
-        ),
-        spelled(
-            "x**2 % 5 - 2, x**2 % 7 - 3, torch.arange(24.0).view(6, 4) % 5 / 4 - 0.5, "
-            "torch.tensor([0.25, -0.5, 0.5, 1.0]) where x = torch.arange(24.0).view(2, 4, 3)"
-        ),
-    ),
+    inputs=(tensors([[1.0]], [[2.0]], [[1.0, -0.5], [0.25, 0.75]], [0.0, 0.5]),),
+    more=shaped("B C, B C, 2C 2D, 2D", "B T C, B T C, 2C 2D, 2D"),
     slips=(
         Slip(
             "the halves are exchanged: the first goes through tanh, the last is the gate",
@@ -541,18 +537,10 @@ _NUCLEUS = Exercise(
     inputs=(
         tensors([[0.5, 0.3125, 0.1875]], 0.75, dtype=torch.float64),
         tensors([[0.125, 0.5, 0.25, 0.0625, 0.03125, 0.03125]], 0.75, dtype=torch.float64),
-        tensors(
-            [
-                [0.0625, 0.5625, 0.25, 0.125],
-                [0.28125, 0.1875, 0.21875, 0.3125],
-                [0.9375, 0.03125, 0.015625, 0.015625],
-            ],
-            0.625,
-            dtype=torch.float64,
-        ),
         tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 1.0, dtype=torch.float64),
         tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 0.03125, dtype=torch.float64),
     ),
+    more=lambda draw: tensors([draw.chances(5) for _ in "abc"], draw.number(0.1, 0.9, 3)),
     slips=(
         Slip(
             "the character with which the sum passes p was left out, so less than p is left, or nothing at all",

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nnz.engine import Value, new_node
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Formula, call
+from nnz.exercises.checker.inputs import Formula, Input, call
 from nnz.exercises.checker.observe import GRADIENTS, RESULT, Parts, with_gradients
 
 
@@ -103,6 +104,7 @@ _GRADIENT = Exercise(
         "For the sine there is the chain rule: what stands inside has a derivative of its own.",
     ),
     inputs=(call(1.0, 1.0, 1.0), call(2.0, 3.0, 4.0), call(0.25, 0.7, 2.5)),
+    more=lambda draw: call(*(draw.positive(4) for _ in "abc")),
     slips=(
         Slip(
             "the sign of the derivative of -1/c: the reciprocal falls as c grows, and it is subtracted",
@@ -135,6 +137,13 @@ _MOVED_TWICE = (
     edit("below = f(*point[:i], x - h, *point[i + 1 :])", "point[i] = x - h\n        below = f(*point)"),
 )
 
+
+def _drawn_point(draw: Draw) -> Input:
+    a, b = draw.table(2)
+    f = Formula(f"f(x, y, z) = {a} * x * x * y + {b} * y * z", lambda x, y, z: a * x * x * y + b * y * z)
+    return call(f, draw.table(3), draw.positive(0.5, 2))
+
+
 _FORWARD = Exercise(
     label="engine-ex-forward-difference",
     reference=forward_difference,
@@ -148,6 +157,7 @@ _FORWARD = Exercise(
         "Make a new list for each step, in which only one number is different.",
     ),
     inputs=_POINTS,
+    more=_drawn_point,
     slips=(
         Slip(
             "that is how much f grows; a derivative is growth per unit of h",
@@ -189,6 +199,7 @@ _SYMMETRIC = Exercise(
         "How far apart are the two places at which f is looked at?",
     ),
     inputs=_POINTS,
+    more=_drawn_point,
     slips=(
         Slip("the two places are 2 h apart, so dividing by h gives twice the gradient", edit("(2 * h)", "h")),
         Slip("that is the forward difference; look to both sides of the point", forward_difference),
@@ -239,8 +250,9 @@ _SOFTMAX = Exercise(
         call(_logits(0.5, -1.0), 0),
         call(_logits(0.0, 3.0, -2.0, 1.0), 3),
         call(_drawn_logits(1, 6), 2),
-        call(_logits(1000.0, 1001.0, 999.0), 2),
+        call(_logits(1000.0, 1001.0, -999.0), 2),
     ),
+    more=lambda draw: call(_logits(*draw.table(n := draw.size())), draw.whole(high=n - 1)),
     slips=(
         Slip(
             "the sign: the logarithm of a probability is negative, and a loss is not",
@@ -301,6 +313,7 @@ _MAXIMUM = Exercise(
         call(Value(-0.75), Value(-2.0)),
         call(Value(-4.0), Value(-0.5)),
     ),
+    more=lambda draw: call(Value(draw.number()), Value(draw.number())),
     slips=(
         Slip(
             "both operands have local derivative 1, but the result does not move with the smaller one",
@@ -326,6 +339,12 @@ _MAXIMUM = Exercise(
 )
 
 
+def _drawn_curve(draw: Draw) -> Input:
+    a, b = draw.table(2)
+    f = Formula(f"f(x) = {a} * x**3 + {b} * x * x", lambda x: a * x**3 + b * x * x)
+    return call(f, draw.number(), draw.positive(0.5, 2))
+
+
 _SECOND = Exercise(
     label="engine-ex-second-derivative",
     reference=second_derivative,
@@ -344,6 +363,7 @@ _SECOND = Exercise(
         call(Formula("f(x) = x**3 - 2 * x", lambda x: x**3 - 2 * x), -1.5, 0.25),
         call(Formula("f(x) = exp(x) * sin(x)", lambda x: math.exp(x) * math.sin(x)), 0.7, 0.01),
     ),
+    more=_drawn_curve,
     slips=(
         Slip("it is divided by h once; a change of slope per unit of h needs it twice", edit("h**2", "h")),
         Slip("the value in the middle counts for two, once for each slope", edit("2 * f(x)", "f(x)")),

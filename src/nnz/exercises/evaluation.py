@@ -13,6 +13,7 @@ from nnz.bigram import BigramCounts, Uniform, UnigramCounts
 from nnz.contract import LanguageModel
 from nnz.data import Vocabulary, split_names, windows
 from nnz.evaluate import by_name, by_position, nll, surprisals
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call
 from nnz.exercises.checker.observe import RESULT, Parts
@@ -77,6 +78,11 @@ def _where_context(told: Callable[[Tensor], Tensor]) -> Callable[[LanguageModel,
     return loss
 
 
+def _drawn_model(draw: Draw) -> tuple[str, LanguageModel]:
+    order, k, read = draw.size(2, 4), draw.positive(0.9), draw.names(3)
+    return f"NGramCounts({order}, {k}).fit({read})", NGramCounts(order, k).fit(read)
+
+
 _FIRST = Exercise(
     label="evaluation-ex-first",
     reference=loss_without_first,
@@ -96,11 +102,10 @@ _FIRST = Exercise(
     ),
     inputs=(
         _judging("loss_without_first", _BIGRAM, ["jo"]),
-        _judging("loss_without_first", _BIGRAM, ["jo", "hanna"]),
         _judging("loss_without_first", _UNIGRAM, ["jo", "a", "hanna"]),
-        _judging("loss_without_first", _TRIGRAM, ["ann", "johanna", "j", "noa"]),
         _judging("loss_without_first", _ACCENTED, ["cléo", "hé", "léë"]),
     ),
+    more=lambda draw: _judging("loss_without_first", _drawn_model(draw), draw.names(4)),
     slips=(
         Slip("nothing was left out: that is nll", edit("costs[places > 0]", "costs")),
         Slip(
@@ -164,10 +169,9 @@ _BITS = Exercise(
     inputs=(
         _judging("bits_for_name", _UNIFORM, "noa"),
         _judging("bits_for_name", _BIGRAM, "hanna"),
-        _judging("bits_for_name", _UNIGRAM, "a"),
-        _judging("bits_for_name", _TRIGRAM, "johanna"),
         _judging("bits_for_name", _ACCENTED, "cléo"),
     ),
+    more=lambda draw: _judging("bits_for_name", _drawn_model(draw), draw.names(1)[0]),
     slips=(
         Slip("that is in nats; a bit is log 2 nats", edit(" / math.log(2)", "")),
         Slip(
@@ -235,11 +239,9 @@ _ERROR = Exercise(
     inputs=(
         call(torch.tensor([9.0, 14.5], dtype=torch.float64), torch.tensor([3, 7])),
         call(torch.tensor([8.5, 21.0, 12.0], dtype=torch.float64), torch.tensor([4, 8, 5])),
-        call(
-            torch.tensor([10.25, 7.5, 30.0, 16.0, 11.5], dtype=torch.float64), torch.tensor([5, 3, 9, 7, 6])
-        ),
         _by_name_case("jo", "hanna", "noa", "johanna", "max", "ann"),
     ),
+    more=lambda draw: call(torch.tensor(draw.table(4, low=0.3)).double(), torch.tensor(draw.whole(4, low=2))),
     slips=(
         Slip(
             "that is the standard error of the mean of the names' own averages; the loss is a ratio of two "
@@ -327,6 +329,7 @@ _NEEDED = Exercise(
         "that is enough.",
     ),
     inputs=(call(0.1, 10, 0.07), call(0.02, 50, 0.13), call(0.011, 30, 0.01), call(0.5, 16, 0.125)),
+    more=lambda draw: call(draw.positive(0.5, 3), draw.size(10, 60), draw.positive(0.3, 3)),
     slips=(
         Slip(
             "not squared: the error falls as the root of the number, so to halve it takes four times as many",
@@ -404,11 +407,8 @@ _LEAK = Exercise(
     inputs=(
         _words_case("ava eva mia ava noa ida lea"),
         _words_case("noa ida noa lea ada ida eli ava eva zoe mia ian"),
-        Input(
-            ([a + b for a in "nml" for b in "iaeou"] * 2 + ["jo", "al"],),
-            "distinct_split([a + b for a in 'nml' for b in 'iaeou'] * 2 + ['jo', 'al'])",
-        ),
     ),
+    more=lambda draw: _words_case(" ".join(draw.names(16, "ai"))),
     slips=(
         Slip("nothing was removed", split_names),
         Slip(

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from nnz.data import Vocabulary
 from nnz.exercises.checker.compare import freeze, is_tensor, same
+from nnz.exercises.checker.drawn import Draw, shaped
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call, spelled
+from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_words
 from nnz.init import second_moment
 from nnz.mlp import BengioMLP, scores
@@ -99,6 +100,14 @@ def _network_case(batch: str, params: str, sizes: str = "2, 2, 3", letters: str 
 _PAIR = "torch.tensor([[0, 1]]), torch.tensor([1])"
 _THREE = "torch.tensor([[0, 1], [1, 3], [0, 0]]), torch.tensor([1, 3, 2])"
 
+
+def _drawn_network(draw: Draw) -> Input:
+    batch = f"torch.tensor({draw.whole(B := draw.size(), 2, high=3)}), torch.tensor({draw.whole(B, high=3)})"
+    (zero,) = draw.pick(1, "C", "W1", "W2")
+    params = f"model.state_dict() | {{{zero!r}: 0 * model.params[{zero!r}].detach()}}"
+    return _network_case(batch, params, f"2, {draw.size(2, 5)}, {draw.size(2, 5)}")
+
+
 _MOVING = Exercise(
     label="initialization-ex-zero",
     reference=moving_weights,
@@ -126,27 +135,10 @@ _MOVING = Exercise(
             f"params, {_PAIR} where params = {{'C': torch.zeros(2, 2), 'W1': torch.zeros(4, 2), "
             "'b1': torch.zeros(2), 'W2': torch.zeros(2, 2), 'b2': torch.zeros(2)}"
         ),
-        _network_case(
-            _PAIR,
-            "model.state_dict() | {'C': torch.zeros(2, 2), 'W2': torch.zeros(2, 2), 'b2': torch.zeros(2)}",
-            sizes="2, 2, 2",
-            letters="a",
-        ),
-        _network_case(
-            "torch.tensor([[0, 1], [1, 3]]), torch.tensor([1, 3])",
-            "model.state_dict() | {'W2': torch.zeros(3, 4)}",
-        ),
         _network_case(_THREE, "model.state_dict() | {'W1': torch.zeros(4, 3), 'b1': torch.zeros(3)}"),
-        _network_case(_THREE, "model.state_dict() | {'C': torch.zeros(4, 2)}"),
-        _network_case(_THREE, "model.state_dict()"),
         _network_case(_THREE, "model.state_dict() | {'W2': 1e-9 * model.params['W2'].detach()}"),
-        _network_case(
-            "torch.tensor([[0, 1, 2]]), torch.tensor([0])",
-            "model.state_dict() | {'b1': torch.zeros(4)}",
-            sizes="3, 2, 4",
-            letters="ab",
-        ),
     ),
+    more=_drawn_network,
     slips=(
         Slip(
             "the entries of a gradient were added up, and positive and negative ones cancel: those of W2 and b2 "
@@ -238,10 +230,9 @@ _FLOOR = Exercise(
     inputs=(
         call(torch.tensor([0, 0, 1, 0]), 2),
         call(torch.tensor([2, 0, 1, 1, 0, 1]), 3),
-        call(torch.tensor([4, 0, 4, 1, 4, 0]), 6),
-        call(torch.tensor([3, 3, 3]), 5),
         spelled("torch.arange(200) ** 2 % 27, 27"),
     ),
+    more=shaped("N<V, #V"),
     slips=(
         Slip(
             "that is log V, the loss before the bias has moved; it can learn which characters are frequent",
@@ -338,9 +329,10 @@ _STACK = Exercise(
     inputs=(
         spelled("torch.tanh, 1.0, 1"),
         spelled("torch.tanh, 5 / 3, 3"),
-        spelled("torch.relu, 1.0, 3"),
-        spelled("torch.relu, math.sqrt(2), 4"),
         spelled("torch.sigmoid, 2.0, 10"),
+    ),
+    more=lambda draw: spelled(
+        f"torch.{draw.rng.choice(['tanh', 'relu'])}, {draw.positive(2)}, {draw.size()}"
     ),
     slips=(
         Slip(
@@ -426,12 +418,8 @@ _UNIFORM = Exercise(
         "The mean is 0, so the variance is the mean of x² between -a and a. What is that integral?",
         "The variance is a third of a². So how much larger than the standard deviation is a?",
     ),
-    inputs=(
-        call(12, 1.0),
-        call(3, 2.0),
-        spelled("30, 5 / 3"),
-        spelled("200, math.sqrt(2)"),
-    ),
+    inputs=(call(12, 1.0), call(3, 2.0), spelled("30, 5 / 3"), spelled("200, math.sqrt(2)")),
+    more=lambda draw: call(draw.size(3, 90), draw.positive(2)),
     slips=(
         Slip(
             "that is the standard deviation; the numbers reach further out than that",
@@ -513,9 +501,9 @@ _DEAD = Exercise(
         call(torch.tensor([[-1.0, 2.0], [-3.0, -0.5]])),
         call(torch.tensor([[-1.0, 1.0, -2.0], [-4.0, -5.0, 3.0]])),
         call(torch.tensor([[0.0, -2.0, 0.0], [-1.0, -2.0, 0.5], [0.0, -1.0, -3.0]])),
-        call(torch.tensor([[-1.0, 0.25, -1.5, 1.0]])),
         spelled("torch.arange(60.0).view(20, 3).sin() - torch.tensor([0.5, 1.5, 0.9])"),
     ),
+    more=lambda draw: tensors(draw.table(draw.size(2, 4), 5, high=1)),
     slips=(
         Slip(
             "units that are asleep for some examples are called dead; a dead one is so for all of them",

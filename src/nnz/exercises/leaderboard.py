@@ -330,6 +330,7 @@ _GRU = Exercise(
         _gru_case(4, 2, 5, 2, torch.float64),
         _gru_case(3, 4, 3, 4, torch.float32),
     ),
+    more=lambda draw: _gru_case(draw.seed(), *draw.sizes(3), torch.float64),
     slips=(
         Slip(
             "the update gate is used the other way: z is the share of the old state",
@@ -436,6 +437,7 @@ _FRONT = Exercise(
         call([100, 300, 100, 50], [2.0, 1.75, 2.0, 2.0625]),
         call(*_LECTURES),
     ),
+    more=lambda draw: call(draw.whole(n := draw.size(5, 7), low=1, high=5), draw.table(n, low=1.2, high=1.8)),
     slips=(
         Slip(
             "a model was left out only if another is better in both respects; better in one and no worse in the "
@@ -528,10 +530,8 @@ _PAIRED = Exercise(
         _pair_case([10.0, 14.0], [9.0, 14.5], [5, 6]),
         _pair_case([12.0, 7.5, 20.0], [11.0, 8.0, 18.5], [6, 4, 8]),
         _pair_case([13.0, 9.25, 17.5, 8.0, 21.5], [13.5, 8.0, 17.0, 8.25, 18.0], [6, 5, 8, 4, 10]),
-        _pair_case(
-            [13.0, 9.25, 17.5, 8.0, 21.5, 12.0], [15.5, 12.0, 20.0, 9.25, 27.0, 14.25], [6, 5, 8, 4, 10, 7]
-        ),
     ),
+    more=lambda draw: _pair_case(*(draw.table(6, low=5, high=20) for _ in "ab"), draw.whole(6, low=3)),
     slips=(
         Slip(
             "the errors of the two losses were put together as if the models had been judged by different names; "

@@ -15,8 +15,9 @@ from nnz.bigram import BigramCounts, Uniform
 from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import surprisals
 from nnz.exercises.checker.compare import freeze, is_tensor, mismatch, same
+from nnz.exercises.checker.drawn import shaped
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.mlp import BengioMLP, scores
 
@@ -90,12 +91,9 @@ _EMBED = Exercise(
     inputs=(
         call(torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), torch.tensor([[0, 2, 1]])),
         call(torch.tensor([[0.5, -1.0], [0.25, 2.0], [1.5, 0.0]]), torch.tensor([[0, 1], [1, 2]])),
-        call(
-            torch.tensor([[0.5, -1.0, 2.0], [0.25, 1.0, 0.0]]),
-            torch.tensor([[0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 0]]),
-        ),
         call(torch.arange(20.0).view(4, 5) / 4, torch.tensor([[3], [0], [2]])),
     ),
+    more=shaped("V M, B T<V"),
     slips=(
         Slip(
             "the rows of a context are added, so that nobody can tell which character came first; set them side "
@@ -183,10 +181,9 @@ _PARAMETERS = Exercise(
     inputs=(
         call(11, 3, 2, 5, False),
         call(11, 3, 2, 5, True),
-        call(5, 1, 4, 2, True),
-        call(27, 3, 10, 200, False),
         call(17964, 5, 100, 60, True),
     ),
+    more=lambda draw: call(*draw.sizes(4), *draw.pick(1, True, False)),
     slips=(
         Slip(
             "each position has a table of embeddings of its own; the model has one, which all positions share",
@@ -391,6 +388,7 @@ _QUIET = Exercise(
         _start_case(3, 10, 50, 2),
         _start_case(8, 30, 8, 4, "abcde"),
     ),
+    more=lambda draw: _start_case(*draw.sizes(3), draw.seed(), "abcdefg"),
     slips=(
         Slip(
             "nothing was scaled: the network begins sure of itself, and mostly wrong",
@@ -495,6 +493,7 @@ _BATCH = Exercise(
         call(torch.tensor([2.0, 0.5, 3.25, 2.75, 1.0]), 4),
         Input((torch.arange(100.0) / 20, 32), "batch_error(torch.arange(100.0) / 20, 32)"),
     ),
+    more=lambda draw: tensors(draw.table(draw.size(4, 7), low=0.3), draw.size(2, 9)),
     slips=(
         Slip(
             "that is how much the loss of one example varies; the mean of a batch varies less",
@@ -590,14 +589,10 @@ _MIXTURE = Exercise(
     inputs=(
         _chances_case([0.9, 0.2], [0.3, 0.75]),
         _chances_case([0.7, 0.05, 0.4, 0.6, 0.1], [0.2, 0.3, 0.3, 0.1, 0.25]),
-        _chances_case([0.6, 0.5, 0.7], [0.2, 0.1, 0.4]),
-        _chances_case([0.2, 0.1], [0.5, 0.3]),
         _models_case(["anna", "hanna", "noa"], ["ann", "johanna"]),
-        call(
-            torch.tensor([-800.0, -1.0, -2.0], dtype=torch.float64),
-            torch.tensor([-801.5, -3.0, -0.5], dtype=torch.float64),
-        ),
+        tensors([-800.0, -1.0, -2.0], [-801.5, -3.0, -0.5], dtype=torch.float64),
     ),
+    more=lambda draw: _chances_case(*(draw.table(5, low=0.1, high=0.9, digits=2) for _ in "ab")),
     slips=(
         Slip(
             "that is the better model alone, which comes out of mixing the logarithms; it is the probabilities "

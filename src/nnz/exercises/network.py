@@ -82,6 +82,7 @@ _COUNT = Exercise(
         "What one layer returns is what the next one reads.",
     ),
     inputs=(call(1, [1]), call(2, [3]), call(2, [16, 16, 1]), call(3, [4, 5, 2]), call(784, [1000, 100, 10])),
+    more=lambda draw: call(draw.size(), draw.sizes(3)),
     slips=(
         Slip("each neuron has a bias as well as its weights", edit("(n_from + 1)", "n_from")),
         Slip(
@@ -189,6 +190,7 @@ _MOMENTUM = Exercise(
         _step_case([1.5, -0.5], [0.0, 0.0], 0.25, 0.5),
         _step_case([0.3, -2.0, 4.0], [1.0, -0.5, 0.125], 0.05, 0.75),
     ),
+    more=lambda draw: _step_case(*draw.table(2, 4), draw.positive(0.5, 2), draw.positive(0.9, 2)),
     slips=(
         Slip("the parameters climb: they should move against the velocity", edit("data -=", "data +=")),
         Slip(
@@ -252,6 +254,7 @@ _LOGISTIC = Exercise(
         call(_scores(-2.0, 0.25, 3.0, -1.25), [-1, -1, 1, 1]),
         call(_scores(1000.0, -1000.0), [1, 1]),
     ),
+    more=lambda draw: call(_scores(*draw.table(n := draw.size())), draw.pick(n, 1, -1)),
     slips=(
         Slip("that is the sum; the mean is asked for", edit(" / len(scores)", "")),
         Slip(

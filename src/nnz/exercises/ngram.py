@@ -15,7 +15,7 @@ from torch import Tensor
 from nnz.bigram import BigramCounts
 from nnz.evaluate import nll
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call
+from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.ngram import NGramCounts
 
@@ -89,6 +89,7 @@ _TRIGRAM = Exercise(
         "by the number of predictions.",
     ),
     inputs=(call(["ab", "ac"]), call(["an", "ana", "nan"]), call(["emma", "ava", "eva", "mia", "ave"])),
+    more=lambda draw: call(draw.names(5, "aemv")),
     slips=(
         Slip(
             "the first letters are not predicted: each name needs two start tokens before it",
@@ -164,6 +165,9 @@ _SMOOTHING = Exercise(
         call([ascii_lowercase], ["emma"], 1, [1, 0.5]),
         call(["emma", "ava", "mia", "emmy"], ["mya", "eva"], 4, [2, 0, 0.5, 0.1, 0.01]),
     ),
+    more=lambda draw: call(
+        draw.names(4, "anh"), draw.names(3, "anh"), draw.size(1, 4), draw.table(4, low=0.1)
+    ),
     slips=(
         Slip(
             "that is the smallest k, which judging a model by the names that it was fitted to will always "
@@ -224,9 +228,8 @@ _DISCOUNT = Exercise(
         call([2, 0, 0], [0.6, 0.3, 0.1], 0.5),
         call([3, 1, 0], [0.5, 0.375, 0.125], 0.5),
         call([0, 0, 0], [0.5, 0.3, 0.2], 0.5),
-        call([1, 1, 0, 1], [0.2, 0.3, 0.1, 0.4], 1.0),
-        call([5, 1, 0, 2, 0], [0.1, 0.2, 0.4, 0.25, 0.05], 0.75),
     ),
+    more=lambda draw: call(draw.whole(n := draw.size(), high=4), draw.chances(n), draw.positive(0.9)),
     slips=(
         Slip("what was taken from the counts is not handed on", edit(" + discount * kinds * share", "")),
         Slip(
@@ -310,6 +313,7 @@ _CONTINUATION = Exercise(
         call(["nana", "anna", "han"]),
         call(["emma", "ava", "eva", "mia", "ave"]),
     ),
+    more=lambda draw: call(draw.names(4, "anhi")),
     slips=(
         Slip(
             "that is how often each character occurs; a neighbor that returns counts only once",
@@ -372,11 +376,8 @@ _ESTIMATE = Exercise(
         call(torch.tensor([0, 1, 2, 1, 1])),
         call(torch.tensor([[3, 1, 0], [2, 2, 1]])),
         call(torch.tensor([[4, 1], [1, 0]])),
-        Input(
-            (BigramCounts().fit(["emma", "ava", "eva", "mia"]).counts,),
-            "estimated_discount(BigramCounts().fit(['emma', 'ava', 'eva', 'mia']).counts)",
-        ),
     ),
+    more=lambda draw: tensors(draw.whole(*draw.sizes(2), high=3)),
     slips=(
         Slip("n2 is not doubled", edit("2 * twice", "twice")),
         Slip("2 n2 stands above the line, where n1 belongs", edit("once / (", "2 * twice / (")),
@@ -461,6 +462,7 @@ _MIX = Exercise(
         _mix_case([[0.5, 0.5, 0.0], [0.1, 0.2, 0.7]], [[1.0, 0.0, 0.0], [0.6, 0.4, 0.0]], 0.75),
         _bigram_case("ava", "eva", 0.6),
     ),
+    more=lambda draw: _mix_case(*([draw.chances(4) for _ in "abc"] for _ in "xy"), draw.positive(0.9)),
     slips=(
         Slip(
             "the logarithms are averaged, where the probabilities should be",

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.data import Vocabulary
+from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
-from nnz.exercises.checker.inputs import Input, call, spelled
+from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Parts
 from nnz.exercises.checker.properties import never_negative
 from nnz.wavenet import WaveNet
@@ -76,6 +77,11 @@ def _which_pair(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+def _drawn_places(draw: Draw) -> Input:
+    B, groups, C, n = draw.sizes(4, 2)
+    return spelled(f"torch.arange({B * groups * n * C}.0).view({B}, {groups * n}, {C}) / 4, {n}")
+
+
 _STRIDES = Exercise(
     label="wavenet-ex-strides",
     reference=flatten_by_strides,
@@ -98,6 +104,7 @@ _STRIDES = Exercise(
         spelled("torch.arange(24.0).view(3, 2, 4) / 2, 2"),
         spelled("torch.arange(72.0).view(2, 12, 3) / 2, 4"),
     ),
+    more=_drawn_places,
     slips=(
         Slip(
             "positions that stand T / n apart are joined, the first with the first of the next piece; a group is "
@@ -193,6 +200,7 @@ _PARAMETERS = Exercise(
         call(27, 7, 4, 32),
         call(17964, 100, 60, 16),
     ),
+    more=lambda draw: call(*draw.sizes(3), 2 ** draw.size(1, 4)),
     slips=(
         Slip(
             "the levels' linear layers have biases; the shift of batch norm takes their place",
@@ -277,6 +285,12 @@ def _affordable(args: Sequence[Any], parts: Parts) -> str:
     return ""
 
 
+def _drawn_budget(draw: Draw) -> Input:
+    (width,) = draw.pick(1, 1, 2, 30)
+    V, n_embd, block_size = draw.size(11, 27), draw.size(3, 12), 2 ** draw.size(1, 4)
+    return call(tree_parameters(V, n_embd, width, block_size) + draw.whole(high=30), V, n_embd, block_size)
+
+
 _WIDTH = Exercise(
     label="wavenet-ex-width",
     reference=width_for,
@@ -304,6 +318,7 @@ _WIDTH = Exercise(
         call(30_000, 27, 24, 16),
         call(200_000, 27, 24, 8),
     ),
+    more=_drawn_budget,
     slips=(
         Slip(
             "that is the first width that is too large; the one before it is the largest that is not",
@@ -363,6 +378,7 @@ _SMOOTHED = Exercise(
         call(torch.tensor([2.5, 0.5, 1.0]), 1),
         spelled("torch.arange(103.0) ** 2 % 17, 10"),
     ),
+    more=lambda draw: tensors(draw.table(draw.size(7, 12)), draw.size(2, 5)),
     slips=(
         Slip(
             "the losses are arranged in rows of size, which works only if none is left over; the last group may "
@@ -436,6 +452,13 @@ def _importance_case(
 
 _CONTEXTS = [[0, 1, 2, 1], [3, 2, 1, 0], [1, 1, 3, 2], [2, 0, 0, 3], [3, 3, 2, 2]]
 
+
+def _drawn_importance(draw: Draw) -> Input:
+    B, T, V = draw.sizes(3)
+    positions, order = draw.shuffled(T)[:2], draw.shuffled(B)
+    return _importance_case(draw.table(T, low=0.3), V, draw.whole(B, T, high=V - 1), positions, order)
+
+
 _IMPORTANCE = Exercise(
     label="wavenet-ex-importance",
     reference=joint_importance,
@@ -465,6 +488,7 @@ _IMPORTANCE = Exercise(
         _importance_case([0.5, 2.0, 1.0, 1.5], 4, _CONTEXTS, [3, 1, 0], [1, 2, 4, 0, 3]),
         _importance_case([1.0, 0.0, 1.0, 0.5], 4, _CONTEXTS, [1, 2], [4, 3, 2, 1, 0]),
     ),
+    more=_drawn_importance,
     slips=(
         Slip(
             "P and Q are exchanged: the weights are the probabilities for the true contexts",

@@ -17,11 +17,12 @@ from nnz.exercises.checker.slips import Slip
 class Examined(Protocol):
     """What of an exercise is looked at here; see `Exercise`."""
 
-    inputs: tuple[Input, ...]
     slips: tuple[Slip, ...]
     properties: tuple[Property, ...]
     tolerance: float
 
+    @property
+    def tried(self) -> tuple[Input, ...]: ...  # noqa: D102
     @property
     def reference(self) -> Answer: ...  # noqa: D102
     @property
@@ -43,7 +44,7 @@ def examine(exercise: Examined, answer: Any) -> Result:
         return Result("error", f"error: {exercise.title}\n{problem}")
     checks = 0
     outcomes: list[Outcome] = []
-    for index in range(len(exercise.inputs)):
+    for index in range(len(exercise.tried)):
         yours = exercise.observe(answer, index)
         outcomes.append(yours)
         if _is_blank(yours, index):
@@ -71,7 +72,7 @@ def _is_blank(yours: Outcome, index: int) -> bool:
 
 
 def _report(exercise: Examined, answer: Any, outcomes: list[Outcome], state: str, lines: list[str]) -> Result:
-    given = exercise.inputs[len(outcomes) - 1]
+    given = exercise.tried[len(outcomes) - 1]
     head = [f"{state}: {exercise.title}", f"tried: {given.show(exercise.name)}"]
     slip = probable_slip(exercise, answer, outcomes)
     tail = [f"probable cause: {slip.cause}"] if slip else []
@@ -107,7 +108,7 @@ def _fault(exercise: Examined, index: int, yours: Outcome, expected: Outcome) ->
         if found := mismatch(left, right, part) or _cut(part, left, right):
             return [_shown(left), found]
     for holds in exercise.properties:
-        if found := holds(exercise.inputs[index].fresh(), yours.parts):
+        if found := holds(exercise.tried[index].fresh(), yours.parts):
             shown = [_shown(left, part) for part, left in yours.parts.items()]
             return [*shown, found]
     for part, right in expected.parts.items():
@@ -140,7 +141,7 @@ def probable_slip(exercise: Examined, answer: Any, outcomes: Sequence[Outcome]) 
     Where several fit, the inputs that were not tried yet decide; None if they cannot.
     """
     fitting = list(exercise.slips)
-    for index in range(len(exercise.inputs)):
+    for index in range(len(exercise.tried)):
         if index >= len(outcomes) and len(fitting) <= 1:
             break
         yours = outcomes[index] if index < len(outcomes) else exercise.observe(answer, index)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import textwrap
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from nnz.exercises.checker.calling import random_state_kept
+from nnz.exercises.checker.drawn import Specification, drawn
 from nnz.exercises.checker.examine import examine
 from nnz.exercises.checker.inputs import Input
 from nnz.exercises.checker.observe import Answer, Drive, Outcome, Property, observe, returned
@@ -27,12 +29,14 @@ class Exercise:
         reference: an answer that is right. Its name is the exercise's.
         task: what is asked for, in Markdown, which the book shows as it is.
         hints: from a nudge to nearly there.
-        inputs: what an answer is tried on, from the smallest to the largest.
+        inputs: what an answer is tried on, from the smallest to the largest, chosen to tell the slips apart.
         slips: known wrong answers.
         drive: how an answer is called, and what of it is compared.
         properties: what holds of every right answer: each takes the arguments and the parts that `drive` returns,
             and says what does not hold, or nothing.
         changes: the parameters that an answer may change.
+        more: draws an input; an answer that got through those chosen is tried on a few that are drawn, always
+            the same, so that nothing fits but what was asked for.
         tolerance: how far a number may be from the reference's, absolutely or as a share of it.
     """
 
@@ -45,6 +49,7 @@ class Exercise:
     drive: Drive = returned
     properties: tuple[Property, ...] = ()
     changes: tuple[str, ...] = ()
+    more: Specification | None = None
     tolerance: float = 1e-6
     _hints_shown: int = field(default=0, init=False)
     _known: dict[tuple[int, int], Outcome] = field(default_factory=dict, init=False)
@@ -79,6 +84,11 @@ class Exercise:
         body = f'"""{says}"""\nraise NotImplementedError\n'
         head = f"def {self.name}({', '.join(self.parameters)}):\n"
         return Text(head + textwrap.indent(body, "    "))
+
+    @cached_property
+    def tried(self) -> tuple[Input, ...]:
+        """All that an answer is tried on: the inputs that were chosen, and those that are drawn."""
+        return self.inputs + (drawn(self.more, self.name) if self.more else ())
 
     def check(self, answer: object) -> Result:
         """Judge an answer: not attempted, error, wrong or right.
@@ -125,7 +135,7 @@ class Exercise:
 
     def observe(self, answer: Answer, index: int) -> Outcome:
         """Try an answer on the input of that index, and keep what came of it."""
-        given = self.inputs[index]
+        given = self.tried[index]
         return observe(answer, given, self.drive, self.parameters, self.changes)
 
     def known(self, answer: Answer, index: int) -> Outcome:
