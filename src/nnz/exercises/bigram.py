@@ -197,7 +197,7 @@ def _drawn_words(draw: Draw) -> Input:
     while True:
         given = _likeliest_case(" ".join(draw.names(4, "abn")), draw.size(2, 5), draw.positive(0.5, 2))
         model, n = given.args
-        if all(a > 1.01 * b for (_, a), (_, b) in pairwise(likeliest(model, n + 1))):
+        if all(a > 1.01 * b for (_, a), (_, b) in pairwise(likeliest(model, n + 1))):  # type: ignore[arg-type, operator]
             return given  # no two as likely, whose order would be anyone's choice
 
 
