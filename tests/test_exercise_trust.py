@@ -113,7 +113,7 @@ QUICK = 5  # of so many mutants one is tried here; all of them by `python tests/
 @each(list(EXERCISES.values()))
 def test_mutants_of_the_answer_are_told_wrong(exercise: Exercise) -> None:
     found = mutants(exercise)
-    assert len(found) >= 2
+    assert found
     tried = list(found)[::QUICK]
     right = {what for what in tried if called_right(exercise, found[what])}
     assert right <= KNOWN.get(exercise.name, {}).keys()
