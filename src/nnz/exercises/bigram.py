@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -196,8 +196,8 @@ def _likeliest_case(names: str, n: int, k: float = 0) -> Input:
 def _drawn_words(draw: Draw) -> Input:
     while True:
         given = _likeliest_case(" ".join(draw.names(4, "abn")), draw.size(2, 5), draw.positive(0.5, 2))
-        model, n = given.args
-        if all(a > 1.01 * b for (_, a), (_, b) in pairwise(likeliest(model, n + 1))):  # type: ignore[arg-type, operator]
+        model, n = cast("tuple[BigramCounts, int]", given.args)
+        if all(a > 1.01 * b for (_, a), (_, b) in pairwise(likeliest(model, n + 1))):
             return given  # no two as likely, whose order would be anyone's choice
 
 

@@ -330,7 +330,7 @@ _GRU = Exercise(
         _gru_case(4, 2, 5, 2, torch.float64),
         _gru_case(3, 4, 3, 4, torch.float32),
     ),
-    more=lambda draw: _gru_case(draw.seed(), *draw.sizes(3), torch.float64),  # type: ignore[arg-type, call-arg]
+    more=lambda draw: _gru_case(draw.size(), draw.size(), draw.size(), draw.seed(), torch.float64),
     slips=(
         Slip(
             "the update gate is used the other way: z is the share of the old state",
@@ -531,7 +531,9 @@ _PAIRED = Exercise(
         _pair_case([12.0, 7.5, 20.0], [11.0, 8.0, 18.5], [6, 4, 8]),
         _pair_case([13.0, 9.25, 17.5, 8.0, 21.5], [13.5, 8.0, 17.0, 8.25, 18.0], [6, 5, 8, 4, 10]),
     ),
-    more=lambda draw: _pair_case(*(draw.table(6, low=5, high=20) for _ in "ab"), draw.whole(6, low=3)),  # type: ignore[call-arg]
+    more=lambda draw: _pair_case(
+        draw.table(6, low=5, high=20), draw.table(6, low=5, high=20), draw.whole(6, low=3)
+    ),
     slips=(
         Slip(
             "the errors of the two losses were put together as if the models had been judged by different names; "

@@ -388,7 +388,7 @@ _QUIET = Exercise(
         _start_case(3, 10, 50, 2),
         _start_case(8, 30, 8, 4, "abcde"),
     ),
-    more=lambda draw: _start_case(*draw.sizes(3), draw.seed(), "abcdefg"),  # type: ignore[arg-type, call-arg]
+    more=lambda draw: _start_case(draw.size(), draw.size(), draw.size(), draw.seed(), "abcdefg"),
     slips=(
         Slip(
             "nothing was scaled: the network begins sure of itself, and mostly wrong",

@@ -190,7 +190,7 @@ _MOMENTUM = Exercise(
         _step_case([1.5, -0.5], [0.0, 0.0], 0.25, 0.5),
         _step_case([0.3, -2.0, 4.0], [1.0, -0.5, 0.125], 0.05, 0.75),
     ),
-    more=lambda draw: _step_case(*draw.table(2, 4), draw.positive(0.5, 2), draw.positive(0.9, 2)),  # type: ignore[call-arg]
+    more=lambda draw: _step_case(draw.table(4), draw.table(4), draw.positive(0.5, 2), 0.7),
     slips=(
         Slip("the parameters climb: they should move against the velocity", edit("data -=", "data +=")),
         Slip(

@@ -95,7 +95,7 @@ def shaped(*texts: str) -> Specification:
     the size V itself, and a number above 0 and at most 0.5; None is None. Of several texts one is drawn.
 
     >>> shaped("B C, B<V, #V")(Draw(random.Random(1))).show("f")
-    'f(torch.tensor([[1.8, -1.6]]), torch.tensor([0]), 2)'
+    'f(torch.tensor([[0.3, 0.6, -0.8, -0.9], [0.7, 0.5, 0.4, -0.5]]), torch.tensor([0, 2]), 6)'
     """
 
     def specification(draw: Draw) -> Input:
