@@ -70,8 +70,8 @@ def test_the_page_shows_them_in_a_table(tmp_path: Path, root: Path) -> None:
     conf = f"import sys\nsys.path.append({str(root / 'book/_ext')!r})\nextensions = ['nnz_licenses']\n"
     (tmp_path / "conf.py").write_text(conf, encoding="utf-8")
     (tmp_path / "index.rst").write_text("One\n===\n\n.. licenses::\n", encoding="utf-8")
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "text", str(tmp_path), str(tmp_path / "out")]
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(tmp_path), str(tmp_path / "out")]
     subprocess.run(command, check=True)
-    lines = (tmp_path / "out" / "index.txt").read_text(encoding="utf-8").splitlines()
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     for package in licenses.installed(["safetensors", "filelock"]):
-        assert any(package.package in line and package.version in line for line in lines)
+        assert f"<p>{package.package}</p></td>\n<td><p>{package.version}</p>" in page

@@ -29,7 +29,7 @@ class Licenses(SphinxDirective):
 def table(head: tuple[str, ...], rows: list[Any]) -> nodes.table:
     """Return a table of plain text."""
     group = nodes.tgroup(cols=len(head))
-    group += [nodes.colspec(colwidth=1) for _ in head]
+    group += [nodes.colspec(colwidth=30) for _ in head]
     group += nodes.thead("", row(head))
     group += nodes.tbody("", *(row(cells) for cells in rows))
     return nodes.table("", group)
