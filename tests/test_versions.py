@@ -24,8 +24,8 @@ def versions(root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.delitem(sys.modules, "venv", raising=False)
     import versions
 
-    monkeypatch.delitem(sys.modules, "versions")
-    monkeypatch.delitem(sys.modules, "venv")
+    monkeypatch.delitem(sys.modules, "versions", raising=False)
+    monkeypatch.delitem(sys.modules, "venv", raising=False)
     return versions
 
 
