@@ -6,17 +6,17 @@ shows the minutes of all chapters, and every chapter says its own below its titl
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
+
+from nnz.press.pages import chapters
 
 ROOT = Path(__file__).resolve().parents[2]
 # A minute of reading: so many words, or so many lines of code.
@@ -70,9 +70,10 @@ class FoldWorkshops(SphinxTransform):
             section[0] += nodes.inline("", " · workshop", classes=["workshop-mark"])
             node["minutes"] = minutes(section)[0]
             section += workshop_end()
-        if Path(self.env.docname).name in chapters():
+        if Path(self.env.docname).name in chapters(ROOT):
             spine, folded = found = minutes(self.document)
-            self.env.nnz_minutes[self.env.docname] = found  # type: ignore[attr-defined]
+            # Sphinx clears, pickles and merges what stands in here.
+            self.env.metadata[self.env.docname]["minutes"] = found
             title = next(iter(self.document.findall(nodes.title)), None)
             if title is not None:
                 more = f", and {folded:.0f} more for its workshops" if folded else ""
@@ -98,28 +99,11 @@ def minutes(top: nodes.Element) -> Minutes:
     return found[0], found[1]
 
 
-def chapters() -> dict[str, Any]:
-    """Return the table of chapters."""
-    return tomllib.loads((ROOT / "chapters.toml").read_text(encoding="utf-8"))
-
-
-def begin(app: Sphinx) -> None:
-    """Have a place for the minutes."""
-    if not hasattr(app.env, "nnz_minutes"):
-        app.env.nnz_minutes = {}  # type: ignore[attr-defined]
-
-
-def merge(app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
-    """Take over what another process has read."""
-    env.nnz_minutes |= {k: v for k, v in other.nnz_minutes.items() if k in docnames}  # type: ignore[attr-defined]
-
-
 def show_times(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace `{times}` by the table."""
     for node in list(doctree.findall(times)):
-        found = app.env.nnz_minutes  # type: ignore[attr-defined]
-        order = [name for name in app.env.found_docs if name in found]
-        order.sort(key=lambda name: list(chapters()).index(Path(name).name))
+        found = {name: facts["minutes"] for name, facts in app.env.metadata.items() if "minutes" in facts}
+        order = sorted(found, key=lambda name: list(chapters(ROOT)).index(Path(name).name))
         rows = [(app.env.titles[name].astext(), *found[name]) for name in order]
         rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
         node.replace_self(table(rows))
@@ -161,7 +145,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("workshop", Workshop)
     app.add_directive("times", Times)
     app.add_transform(FoldWorkshops)
-    app.connect("builder-inited", begin)
-    app.connect("env-merge-info", merge)
     app.connect("doctree-resolved", show_times)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
