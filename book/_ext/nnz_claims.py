@@ -158,7 +158,7 @@ def recorded(app: Sphinx) -> Iterator[dict[str, Any]]:
 
 def of_page(app: Sphinx, docname: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each claim that a page recorded, with the number of the cell that did it."""
-    config: NbParserConfig = app.env.mystnb_config  # type: ignore[attr-defined]
+    config: NbParserConfig = app.env.mystnb_config
     path = Path(config.output_folder, f"{docname}.glue.json")
     if path.is_file():
         for output in json.loads(path.read_text(encoding="utf-8")).values():

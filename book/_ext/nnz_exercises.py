@@ -41,7 +41,7 @@ def find(name: str, page: str) -> Exercise:
     return found
 
 
-class NamedExercise(ExerciseDirective):  # type: ignore[misc]  # the package has no types
+class NamedExercise(ExerciseDirective):
     """`{exercise} name`: an exercise of `nnz.exercises` and, below it, its folded solution."""
 
     required_arguments = 1
@@ -91,7 +91,7 @@ class JoinSolutions(SphinxTransform):
             if isinstance(before, solution_node) and before["target_label"] == solution["target_label"]:
                 before.children[-1].extend(solution.children[-1].children)
                 solution.parent.remove(solution)
-                del self.env.sphinx_exercise_registry[solution["label"]]  # type: ignore[attr-defined]
+                del self.env.sphinx_exercise_registry[solution["label"]]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

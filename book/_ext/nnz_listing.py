@@ -150,8 +150,8 @@ class Listing(SphinxDirective):
 
 def _shown(env: BuildEnvironment) -> dict[str, list[tuple[str, str, str]]]:
     if not hasattr(env, "nnz_listings"):
-        env.nnz_listings = {}  # type: ignore[attr-defined]
-    return env.nnz_listings  # type: ignore[attr-defined, no-any-return]
+        env.nnz_listings = {}
+    return env.nnz_listings
 
 
 def visit_listing(self: HTML5Translator, node: listing_block) -> None:

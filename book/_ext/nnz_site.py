@@ -189,7 +189,7 @@ def client_for(notebook: Any, source: str, *rest: Any, **options: Any) -> Notebo
         start()
         number_glue(client.notebook)
 
-    client.start_client = start_and_number  # type: ignore[method-assign]
+    client.start_client = start_and_number
     return client
 
 
@@ -212,11 +212,11 @@ def ran_again(
         ):
             keys[docname] = there["metadata"]["nnz"]["key"]
     before = getattr(env, "nnz_keys", {})
-    env.nnz_keys = keys  # type: ignore[attr-defined]
+    env.nnz_keys = keys
     return [docname for docname, key in keys.items() if before.get(docname) != key]
 
 
-class MergeableProofDomain(ProofDomain):  # type: ignore[misc]
+class MergeableProofDomain(ProofDomain):
     """The domain of theorems and definitions, for a build in parallel processes."""
 
     def merge_domaindata(self, docnames: list[str], otherdata: dict[str, Any]) -> None:
