@@ -179,3 +179,23 @@ def test_serving_a_taken_port_or_no_book_says_what_to_do(built: Path) -> None:
     assert "cannot be used" in run([*serve, "70000"], built).stderr
     (built / "_build" / "html" / "index.html").unlink()
     assert "Run `make book` first" in run([*serve, "0"], built).stderr
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_an_environment_in_a_folder_with_accents_starts_in_every_locale(
+    root: Path, tmp_path: Path, locale: str
+) -> None:
+    """Python 3.11 reads the paths of editable packages in the locale's encoding, even in UTF-8 mode."""
+    code, site = tmp_path / "sm plé", tmp_path / "site"
+    code.mkdir()
+    site.mkdir()
+    (code / "found_there.py").write_text("", encoding="utf-8")
+    (site / "one.pth").write_text(f"{code}\n{tmp_path}\n", encoding="utf-8")
+    write = "import sys; sys.path.insert(0, 'tools'); import venv, pathlib; "
+    write += "venv.write_in_ascii(pathlib.Path(sys.argv[1]))"
+    run([sys.executable, "-c", write, str(site)], root)
+    assert (site / "one.pth").read_bytes().isascii()
+    look = f"import site, sys; site.addsitedir({str(site)!r}); import found_there; "
+    look += f"print({str(tmp_path)!r} in sys.path)"
+    found = run([sys.executable, "-c", look], root, LC_ALL=locale)
+    assert found.stdout == "True\n", found.stderr

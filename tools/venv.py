@@ -115,6 +115,24 @@ def create(constraints: list[str]) -> None:
         stop(f"python -m venv failed: {(made.stderr or made.stdout).strip()}")
     pip("install", *constraints, "hatchling", "editables")
     pip("install", *constraints, "--no-build-isolation", "--editable", ".[book,test]")
+    write_in_ascii(VENV)
+
+
+def write_in_ascii(folder: Path) -> None:
+    """Spell the paths in `.pth` files in ASCII: Python 3.11 reads them in the encoding of the locale.
+
+    So an environment in a folder with an accent would not start under LC_ALL=C, where all else runs in UTF-8.
+    """
+    for file in folder.rglob("*.pth"):
+        text = file.read_text(encoding="utf-8")
+        if not text.isascii():
+            lines = [
+                line
+                if line.isascii()
+                else f"import os, sys; sys.path.append(os.fsdecode({line.encode('utf-8', 'surrogateescape')!r}))"
+                for line in text.splitlines()
+            ]
+            file.write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
 def resolve() -> None:
