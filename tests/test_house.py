@@ -368,7 +368,7 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
                 + cell("print(found)"),
             )
         },
-        "reads 'found', which only a workshop binds",
+        "needs 'found', which only a workshop has",
     ),
     (
         "a function of the spine that calls a workshop's",
@@ -382,7 +382,31 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
                 + cell("def g():\n    return f()"),
             )
         },
-        "reads 'f', which only a workshop binds",
+        "needs 'f', which only a workshop has",
+    ),
+    (
+        "a cell of the spine that imports what a workshop alone shows",
+        house.needed_workshops,
+        {
+            "two": (
+                "# One\n\n```{listing} nnz.gamma.LIMIT nnz.gamma.most\n```\n",
+                "# One\n\n## Deeper\n\n```{workshop}\n```\n\n```{listing} nnz.gamma.LIMIT nnz.gamma.most\n```\n"
+                + "\n## On\n\n"
+                + cell("from nnz.gamma import most\nmost(1)"),
+            )
+        },
+        "needs 'most', which only a workshop has",
+    ),
+    (
+        "a text that has a term from a workshop",
+        house.needed_terms,
+        {
+            "two": (
+                "# One",
+                "# One\n\n## Deeper\n\n```{workshop}\n```\n\nThis is a **key**.\n\n## On\n\nBoth keys.\n",
+            )
+        },
+        "needs the term 'key', which a workshop defines",
     ),
     (
         "a shown cell that reads what a claims cell bound",

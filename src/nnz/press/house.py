@@ -412,24 +412,53 @@ def borrowed_names(root: Path) -> list[str]:
 
 
 def needed_workshops(root: Path) -> list[str]:
-    """No cell outside of the workshops reads a name that a workshop alone has bound: they can be left out."""
+    """No cell outside of the workshops needs a name that a workshop alone binds or shows: they can be left out."""
     problems = []
     for path in toc(root):
-        folded = workshops(path.read_text(encoding="utf-8"))
+        page, folded = read_page(path), workshops(path.read_text(encoding="utf-8"))
+        shown = [
+            (line, text.split(".")[2])
+            for line, wanted, _ in page.listings
+            for text in wanted
+            if text.count(".") > 1
+        ]
+        in_spine = {name for line, name in shown if not _in_any(line, folded)}
         spine, aside = set[str](), set[str]()
-        for cell in read_page(path).cells:
+        for cell in page.cells:
             if cell.of_claims:
                 continue  # what the reader does not see
-            if any(cell.line in lines for lines in folded):
+            if _in_any(cell.line, folded):
                 aside |= _bound(cell.code)
                 continue
-            lacking = (_globals(cell.code) - _bound(cell.code) - spine) & aside
+            above = {name for line, name in shown if line < cell.line and _in_any(line, folded)} - in_spine
+            needed = (_globals(cell.code) - _bound(cell.code) - spine) & aside | _globals(cell.code) & above
             problems += [
-                f"{path.name}:{cell.line}: reads {name!r}, which only a workshop binds"
-                for name in sorted(lacking)
+                f"{path.name}:{cell.line}: needs {name!r}, which only a workshop has"
+                for name in sorted(needed)
             ]
             spine |= _bound(cell.code)
     return problems
+
+
+def needed_terms(root: Path) -> list[str]:
+    """No text below a workshop, outside of them all, has a term that the workshop defines."""
+    problems = []
+    for path in toc(root):
+        page, folded = read_page(path), workshops(path.read_text(encoding="utf-8"))
+        for lines in folded:
+            inner = " ".join(line for number, line in page.prose if number in lines)
+            terms = "|".join(sorted({re.escape(term) for term in re.findall(r"\*\*([^*`$]+)\*\*", inner)}))
+            for number, line in page.prose if terms else ():
+                below = number >= lines.stop and not _in_any(number, folded)
+                if below and (term := re.search(rf"\b({terms})s?\b", line)):
+                    problems.append(
+                        f"{path.name}:{number}: needs the term {term[1]!r}, which a workshop defines"
+                    )
+    return problems
+
+
+def _in_any(line: int, sections: Sequence[range]) -> bool:
+    return any(line in lines for lines in sections)
 
 
 def _tables(code: str) -> Iterator[symtable.SymbolTable]:
@@ -624,6 +653,7 @@ RULES = (
     shown_claims,
     borrowed_names,
     needed_workshops,
+    needed_terms,
     busy_claims,
     locale_texts,
 )
