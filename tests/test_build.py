@@ -326,8 +326,9 @@ def test_a_second_build_in_the_same_folder_says_so(small: Path) -> None:
         ("emma\n".encode("utf-16"), "is not a text file in UTF-8"),
         ("zoë\n".encode(), "'ë' is not among the characters allowed"),
         (b"", "has no names in it"),
+        (b"emma\nava\n", "has 2 names; the book needs"),
     ],
-    ids=["a folder", "latin-1", "utf-16", "accents", "empty"],
+    ids=["a folder", "latin-1", "utf-16", "accents", "empty", "short"],
 )
 def test_a_list_that_cannot_be_used_is_one_line_that_says_what_to_do(
     small: Path, tmp_path: Path, content: bytes | None, message: str
@@ -338,6 +339,7 @@ def test_a_list_that_cannot_be_used_is_one_line_that_says_what_to_do(
     assert code == 1
     assert said.startswith("make: the list of names cannot be used.")
     assert message in said
+    assert "load_names(" not in said  # which a builder does not call
     assert len(said.strip().splitlines()) == 1
 
 

@@ -280,3 +280,28 @@ def test_steps_at_a_ruinous_rate_end_in_an_error_at_the_latest_when_calibrated()
         step(np.arange(8), 1e39)
     with pytest.raises(ArithmeticError, match="not finite"):
         model.calibrate(X)
+
+
+def test_weights_and_statistics_are_taken_over_together_or_not_at_all() -> None:
+    X, _ = windows(["emma", "ava", "eve"], 3)
+    one, other = (HandMLP(3, 4, 8, generator=seeded(seed)) for seed in (1, 2))
+    one.calibrate(X)
+    other.load_state_dict(one.state_dict())
+    assert torch.equal(other.log_probs(X), one.log_probs(X))
+    before = {name: x.clone() for name, x in other.state_dict().items()}
+    whole = HandMLP(3, 4, 8, generator=seeded(3))
+    whole.calibrate(X)
+    spoiled = whole.state_dict()
+    for name, bad in (
+        ("var", spoiled["var"] * math.nan),
+        ("mean", spoiled["mean"][0]),
+        ("W2", spoiled["W2"].T),
+        ("more", spoiled["b1"]),
+    ):
+        with pytest.raises(ValueError, match=name):
+            other.load_state_dict(spoiled | {name: bad})
+        assert all(torch.equal(x, before[k]) for k, x in other.state_dict().items())
+    bare = {name: x for name, x in one.state_dict().items() if name not in ("mean", "var")}
+    other.load_state_dict(bare)
+    with pytest.raises(RuntimeError, match="has no mean and variance yet"):
+        other.log_probs(X)

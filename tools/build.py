@@ -20,8 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 import pages
-from nnz.data import load_names
-from nnz.plumbing.datasets import DataError
+from nnz.plumbing.datasets import DataError, book_source
 from nnz.press import executed
 from nnz.press.house import over_budget
 from nnz.press.kernel import use_own_python
@@ -60,8 +59,8 @@ def alone() -> Iterator[None]:
 def check_names() -> None:
     """Stop with a line that says what to do unless the list of names can be read, and the book be built on it."""
     try:
-        load_names()
-    except (DataError, OSError) as error:
+        book_source()
+    except DataError as error:
         stop(f"the list of names cannot be used. {error}")
 
 

@@ -16,7 +16,7 @@ from torch.optim import AdamW
 from nnz.contract import LanguageModel
 from nnz.plumbing.undo import unmoved
 from nnz.schedules import one_cycle
-from nnz.train import Batch, Trainable, batches, train
+from nnz.train import Batch, Schedule, Trainable, batches, train
 
 # From a model, names, a batch's size (None for everything) and a generator to batches without end.
 Source = Callable[
@@ -51,23 +51,29 @@ class Recipe:
     beta: float = 0.99
 
     def size_and_steps(
-        self, model: LanguageModel, names: Sequence[str]
+        self, model: LanguageModel, names: Sequence[str], effort: float = 1.0
     ) -> tuple[int | None, int]:
-        """Return the size of a batch of these names, and how many batches there will be.
+        """Return the size of a batch, and how many there will be: effort times those of the recipe, at least one.
 
         All windows at once have no more distinct contexts than windows, or than there are; if that many rows of
         logits are more than `MOST` numbers, as with an alphabet of thousands, batches are drawn that are not.
         """
         n = len(names) if self.epochs else sum(len(name) + 1 for name in names)
-        V = len(model.vocabulary)
-        if (
-            not self.batch_size
-            and not self.epochs
-            and min(n, V**model.block_size) * V > MOST
-        ):
-            return max(1, min(n, MOST // V)), self.steps
-        size = self.batch_size and (min(self.batch_size, n) or None)
-        return size, self.steps or self.epochs * math.ceil(n / (size or n or 1))
+        V, size = len(model.vocabulary), self.batch_size and min(self.batch_size, n)
+        rows = min(n, V**model.block_size)  # of logits, if all windows make a batch
+        if not size and not self.epochs and rows * V > MOST:
+            size = max(1, min(n, MOST // V))
+        steps = self.steps or self.epochs * math.ceil(n / (size or n or 1))
+        return size or None, max(1, round(effort * steps))
+
+    def optimizer(self, model: Trainable) -> AdamW:
+        """Return AdamW for all weights of a model; the learning rate comes from `schedule`."""
+        weights, betas = model.parameters(), (0.9, self.beta)
+        return AdamW(weights, betas=betas, weight_decay=self.decay, fused=True)
+
+    def schedule(self, steps: int) -> Schedule:
+        """Return how the learning rate climbs and falls once over so many steps."""
+        return one_cycle(self.rate, steps=steps)
 
     def fit(
         self,
@@ -91,11 +97,8 @@ class Recipe:
             LossError, ValueError: as `nnz.train.train`, and as the source; the generator is then as it was.
             KeyboardInterrupt: Ctrl-C; a half-trained model would not be what the recipe says.
         """
-        size, steps = self.size_and_steps(model, names)
-        steps = max(1, round(effort * steps))
-        weights, betas = model.parameters(), (0.9, self.beta)
-        adam = AdamW(weights, betas=betas, weight_decay=self.decay, fused=True)
-        schedule = one_cycle(self.rate, steps=steps)
+        size, steps = self.size_and_steps(model, names, effort)
+        adam, schedule = self.optimizer(model), self.schedule(steps)
         with unmoved(generator):
             source = self.source(model, names, size, generator)
             train(model, source, adam, steps=steps, schedule=schedule, show=show)

@@ -13,14 +13,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
-from torch.optim import AdamW
 
 from nnz.checkpoint import Checkpoint, CheckpointError
 from nnz.model_spec import ModelSpec
 from nnz.packed import Packed
 from nnz.sample import seeded
-from nnz.schedules import one_cycle
-from nnz.train import Batch, History, batches, train
+from nnz.train import Batch, History, train
 
 EVERY = 50  # steps from one checkpoint to the next
 
@@ -126,14 +124,12 @@ def fit_in_parts(
     assert recipe
     generator = seeded(seed)
     model: Any = spec.make(vocabulary, generator)
-    size, steps = recipe.size_and_steps(model, names)
-    steps = max(1, round(effort * steps))
-    length = 1 if recipe.source is batches else math.ceil(len(names) / (size or len(names)))
+    size, steps = recipe.size_and_steps(model, names, effort)
+    length = math.ceil(len(names) / (size or len(names))) if recipe.epochs else 1
     with moved(model, device):
         rounds = Rounds(recipe.source(model, names, size, generator), generator, length)
         source = rounds if device == "cpu" else (to_device(batch, device) for batch in rounds)
-        betas = (0.9, recipe.beta)
-        adam = AdamW(model.parameters(), betas=betas, weight_decay=recipe.decay, fused=True)
+        adam = recipe.optimizer(model)
         history = History()
         run = Run(model, rounds, facts)
         checkpoint = Checkpoint(file, run, adam, generator) if file else None
@@ -149,8 +145,7 @@ def fit_in_parts(
             if checkpoint:
                 checkpoint.save(history)
 
-        schedule = one_cycle(recipe.rate, steps=steps)
-        how: dict[str, Any] = {"steps": steps, "schedule": schedule, "show": show}
+        how: dict[str, Any] = {"steps": steps, "schedule": recipe.schedule(steps), "show": show}
         train(model, source, adam, **how, history=history, callback=keep, every=EVERY)
     return model, before
 
