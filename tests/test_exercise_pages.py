@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from nnz import exercises as ex
 from nnz.exercises.checker.plain import plain
 from nnz.exercises.contents import CONTENTS
 from nnz.press import pages
+from rendered import built_by_sphinx
 
 pytestmark = pytest.mark.support
 
@@ -64,21 +64,10 @@ def test_no_cell_checks_an_answer_that_the_tests_check(chapter: str, root: Path)
 
 def built(folder: Path, root: Path, page: str) -> tuple[str, str]:
     """Build a page of that text with Sphinx; return its HTML and what was warned of."""
-    from io import StringIO
-
-    from sphinx.application import Sphinx
-
-    (folder / "conf.py").write_text(CONF.format(extensions=str(root / "book" / "_ext")), encoding="utf-8")
-    (folder / "network.md").write_text(page, encoding="utf-8")
-    (folder / "index.md").write_text("# Index\n\n```{toctree}\nnetwork\n```\n", encoding="utf-8")
-    warned, before = StringIO(), sys.path[:]
-    try:
-        out = str(folder / "out")
-        app = Sphinx(str(folder), str(folder), out, out, "html", status=None, warning=warned)
-        app.build()
-    finally:
-        sys.path[:] = before
-    return (folder / "out" / "network.html").read_text(encoding="utf-8"), warned.getvalue()
+    out, warned = built_by_sphinx(
+        folder, CONF.format(extensions=str(root / "book" / "_ext")), {"network": page}
+    )
+    return (out / "network.html").read_text(encoding="utf-8"), warned
 
 
 def test_an_exercise_and_its_solution_come_from_the_object(tmp_path: Path, root: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from io import StringIO
 from pathlib import Path
 
 import pytest
+
+from rendered import built_by_sphinx
 
 pytestmark = pytest.mark.support
 
@@ -38,22 +38,9 @@ See [](#deeper).
 
 def built(folder: Path, root: Path, page: str, name: str = "network") -> tuple[str, str]:
     """Build a page of that text and one with all times; return the HTML of both."""
-    from sphinx.application import Sphinx
-
-    (folder / "conf.py").write_text(CONF.format(extensions=str(root / "book" / "_ext")), encoding="utf-8")
-    (folder / f"{name}.md").write_text(page, encoding="utf-8")
-    (folder / "index.md").write_text(
-        f"# All\n\n```{{times}}\n```\n\n```{{toctree}}\n{name}\n```\n", encoding="utf-8"
-    )
-    before = sys.path[:]
-    try:
-        app = Sphinx(
-            folder, folder, folder / "html", folder / "doctrees", "html", status=None, warning=StringIO()
-        )
-        app.build()
-    finally:
-        sys.path[:] = before
-    found = [(folder / "html" / f"{page}.html").read_text(encoding="utf-8") for page in (name, "index")]
+    conf = CONF.format(extensions=str(root / "book" / "_ext"))
+    out, _ = built_by_sphinx(folder, conf, {name: page}, above="```{times}\n```")
+    found = [(out / f"{page}.html").read_text(encoding="utf-8") for page in (name, "index")]
     return found[0], found[1]
 
 
