@@ -59,12 +59,13 @@ class Recipe:
         logits are more than `MOST` numbers, as with an alphabet of thousands, batches are drawn that are not.
         """
         n = len(names) if self.epochs else sum(len(name) + 1 for name in names)
-        V, size = len(model.vocabulary), self.batch_size and min(self.batch_size, n)
+        V, size = len(model.vocabulary), self.batch_size
+        size = None if size is None else min(size, n)
         rows = min(n, V**model.block_size)  # of logits, if all windows make a batch
-        if not size and not self.epochs and rows * V > MOST:
+        if size is None and not self.epochs and rows * V > MOST:
             size = max(1, min(n, MOST // V))
         steps = self.steps or self.epochs * math.ceil(n / (size or n or 1))
-        return size or None, max(1, round(effort * steps))
+        return size, max(1, round(effort * steps))
 
     def optimizer(self, model: Trainable) -> AdamW:
         """Return AdamW for all weights of a model; the learning rate comes from `schedule`."""
