@@ -91,7 +91,7 @@ def minutes(top: nodes.Element) -> Minutes:
             inside |= isinstance(node, nodes.section) and "workshop" in node["classes"]
             code |= isinstance(node, nodes.literal_block)
             classes = node.get("classes", []) if isinstance(node, nodes.Element) else []
-            shown &= not {"cell_output", "dropdown", "solution"}.intersection(classes)
+            shown &= not {"cell_output", "dropdown", "solution", "answer"}.intersection(classes)
             node = node.parent
         if shown:
             lines = text.astext().splitlines()
