@@ -145,3 +145,44 @@ def pictures(page: Page) -> Iterator[str]:
         if not (said and there):
             what = "does not load" if said else "does not say what it shows"
             yield f"a picture {what}: {image.evaluate('i => i.outerHTML')[:240]}"
+
+
+def sliders(page: Page) -> Iterator[str]:
+    """The keyboard moves every slider, and what is shown, read out and said moves with it."""
+    for number, slide in enumerate(page.locator(".nnz-slide").all(), 1):
+        slider, frames = slide.get_by_role("slider"), slide.locator("div.at")
+        states = []
+        for key in ("Home", "ArrowRight", "End"):
+            slider.press(key)
+            shown = [n for n in range(frames.count()) if frames.nth(n).is_visible()]
+            states.append((shown, slide.locator("output").inner_text(), slide.locator(".say").inner_text()))
+        places = [shown for shown, _, _ in states]
+        if places != [[0], [1], [frames.count() - 1]]:
+            yield f"slider {number} shows {places} of {frames.count()} pictures: first, second, last"
+        for what, texts in (
+            ("reads", {name for _, name, _ in states}),
+            ("says", {say for _, _, say in states}),
+        ):
+            if len(texts) < min(3, frames.count()) or "" in texts:
+                yield f"slider {number} {what} {texts} in different positions"
+        slider.press("Home")
+
+
+def answers(page: Page) -> Iterator[str]:
+    """No answer is seen before the keyboard opens it; on paper all are there."""
+    folds = page.locator("details.answer")
+    if not folds.count():
+        return
+    inside = folds.locator("> div")
+    if any(answer.is_visible() for answer in inside.all()):
+        yield "an answer is open before anybody opened it"
+    page.emulate_media(media="print")
+    hidden = sum(not answer.is_visible() for answer in inside.all())
+    if hidden:
+        yield f"{hidden} answers are not printed"
+    page.emulate_media(media="screen")
+    summary = folds.first.locator("summary")
+    summary.press("Enter")
+    if not inside.first.is_visible():
+        yield "Enter does not open the first answer"
+    summary.press("Enter")

@@ -20,6 +20,10 @@ GRAY = "<style>[data-theme=dark] b { color: #333 }</style>"
 LINK = "<pre>of a text <a href='#' style='color: #333; text-decoration: none'>a part</a></pre>"
 SAME = "<pre>" + "<b>one</b> <b>two</b> " * 20 + "</pre>"
 
+FOLD = "<details class=answer{}><summary>Show</summary><div>Four.</div></details>"
+STUCK = """<div class=nnz-slide><input type=range min=0 max=1 aria-label=size><output>1</output>
+<div class="at at-0">one</div><div class="at at-1">two</div><p class=say>One.</p></div>"""
+
 
 def open_small(tab: Tab, folder: Path, body: str) -> None:
     path = folder / "small.html"
@@ -46,6 +50,9 @@ def open_small(tab: Tab, folder: Path, body: str) -> None:
         (checks.mathematics, "wide, light", "<mjx-merror>no</mjx-merror>", "no"),
         (checks.pictures, "wide, light", "<img alt='short' src='data:,'>", "say what"),
         (checks.pictures, "wide, light", f"<img alt='{'a' * 40}' src=no>", "not load"),
+        (checks.sliders, "wide, light", STUCK, "slider 1 shows [[0, 1], [0, 1], [0, 1]] of 2 pictures"),
+        (checks.answers, "wide, light", FOLD.format(" open"), "open before anybody"),
+        (checks.answers, "wide, light", FOLD.format(""), "1 answers are not printed"),
     ],
 )
 def test_a_check_finds_its_fault(

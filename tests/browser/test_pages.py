@@ -20,7 +20,14 @@ from browser.particular import AT_LAST, IN_EACH_VIEW
 PAGES = pages()
 # The pages of code are all made by one template: axe looks at one file of the package and one of the tests.
 STAND_FOR_ALL_CODE = ("_code/nnz/engine.html", "_code/tests/test_engine.html")
-OF_THE_BOOK = (checks.titled, checks.built_on, checks.mathematics, checks.pictures)
+OF_THE_BOOK = (
+    checks.titled,
+    checks.built_on,
+    checks.mathematics,
+    checks.pictures,
+    checks.sliders,
+    checks.answers,
+)
 LEADS_TO = {"index.html": "**/book/index.html"}
 # Opened from a folder, the page that searches may not read those that it found, to quote from them.
 CANNOT = {"search.html": ("Failed to fetch", "blocked by CORS policy", "ERR_FAILED")}
