@@ -34,7 +34,8 @@ DRAWS |= {
     "randint_like",
 }
 PLOTTED = re.compile(r"\bfigures\.|\.savefig|\bplt\.")
-DRAWN = re.compile(r"^(?:draw|steps)\(", re.MULTILINE)  # nnz.draw, as a cell's last line
+# nnz.draw and nnz.figures.slides, as a cell's last line: they say themselves what they show.
+DRAWN = re.compile(r"^(?:draw|steps|slides\.\w+)\(", re.MULTILINE)
 TORCH = {"torch", "F", "torch.nn.functional"}
 CLAIMS_MODULE, RECORDING = "nnz.press.claims", ("claim", "note")
 LONGEST, NINE_IN_TEN, HALF = 25, 13, 6  # lines of a fragment
@@ -243,7 +244,6 @@ def bad_figures(root: Path) -> list[str]:
                 problems.append(f"{where}: a figure needs a name that starts with fig-{page.name}-")
             if len(str(figure.get("caption", ""))) < 40:
                 problems.append(f"{where}: a figure needs a caption that says what to see")
-            # The picture of a graph says itself what it shows.
             if not graph and (len(alt) < 40 or alt == figure.get("caption")):
                 problems.append(
                     f"{where}: a figure needs alt text that says what it shows to someone who cannot see it"
