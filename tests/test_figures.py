@@ -209,6 +209,20 @@ def test_the_window_slides_one_place_a_row() -> None:
     assert x[3] - x[0] == x[6] - x[3] == 1
 
 
+def test_a_context_goes_through_the_network_with_its_numbers() -> None:
+    rows, hidden = torch.tensor([[1.5, -0.5], [0.0, 2.0], [0.0, 2.0]]), torch.tensor([-0.25, 0.5, 1.0])
+    probs = torch.tensor([0.1, 0.05, 0.35, 0.2, 0.05, 0.25])
+    axes = mlp.through("abb", rows, hidden, probs, ".abcde").axes[0]
+    texts = [text.get_text() for text in axes.texts]
+    assert texts[:6] == ["1.5", "-0.5", "0.0", "2.0", "0.0", "2.0"]
+    assert texts[6:14] == ["-0.25", "0.50", "1.00", "0.35", "0.25", "0.20", "0.10", "0.05"]
+    assert texts[14:22] == ["a", "b", "b", "b", "e", "c", ".", "a"]
+    assert texts[-8:] == ["context", "(3)", "x", "(6)", "hidden", "(3)", "probs", "(6)"]
+    wires = [line for line in axes.lines if line.get_linewidth() == 0.5]
+    assert len(wires) == 6 * 3 + 3 * 5
+    assert len([line for line in axes.lines if line.get_linewidth() == 1]) == 6
+
+
 def test_batch_noise_is_drawn_with_its_law() -> None:
     figure = mlp.noise([4, 16], [0.6, 0.3], 1.0, [0.1, 0.2])
     top, bottom = figure.axes

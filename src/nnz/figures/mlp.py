@@ -38,6 +38,52 @@ def sliding(rows: Sequence[tuple[str, str]]) -> Figure:
     return figure
 
 
+def through(context: str, rows: Tensor, hidden: Tensor, probs: Tensor, chars: Sequence[str]) -> Figure:
+    """Draw one context on its way through a network: characters, their rows, hidden units, likeliest characters.
+
+    Args:
+        context: the characters, T of them.
+        rows: their embeddings, float of shape (T, m).
+        hidden: what the hidden units return, float of shape (h,).
+        probs: float of shape (V,), of which the five largest are drawn.
+        chars: the alphabet, V characters.
+    """
+    figure, axes = new_figure(NORMAL, 3.9)
+    best = probs.argsort(descending=True)[:5].tolist()
+    inputs = [(2.1, -i, f"{value:.1f}", value / 2) for i, value in enumerate(rows.flatten().tolist())]
+    middle = (len(inputs) - 1) / 2
+    units = [
+        (4.3, -1.25 * i - middle + 0.625 * (len(hidden) - 1), f"{value:.2f}", value)
+        for i, value in enumerate(hidden.tolist())
+    ]
+    outputs = [(6.5, -1.1 * i - middle + 2.2, f"{probs[j]:.2f}", probs[j].item()) for i, j in enumerate(best)]
+    for left, right in ((inputs, units), (units, outputs)):
+        for x, y, *_ in left:
+            for to_x, to_y, *_ in right:
+                axes.plot([x + 0.28, to_x - 0.28], [y, to_y], color=FAINT, linewidth=0.5, alpha=0.6)
+    for x, y, text, value in [*inputs, *units, *outputs]:
+        color = PALETTE["orange" if value < 0 else "blue"]
+        axes.plot(x, y, "o", markersize=25, color=color, alpha=0.12 + 0.5 * min(abs(value), 1))
+        axes.text(x, y, text, ha="center", va="center", fontsize=9)
+    width = rows.shape[1]
+    for place, char in enumerate(context):
+        y = -width * place - (width - 1) / 2
+        axes.text(0, y, char, ha="center", va="center", fontsize=14)
+        for _, to_y, *_ in inputs[width * place : width * (place + 1)]:
+            axes.plot([0.3, 1.82], [y, to_y], color=FAINT, linewidth=1)
+    for (_, y, *_), j in zip(outputs, best, strict=True):
+        axes.text(7.15, y, chars[j], ha="left", va="center", fontsize=13)
+    named = {0: ("context", f"({len(context)})"), 2.1: ("x", f"({len(inputs)})")}
+    named |= {4.3: ("hidden", f"({len(hidden)})"), 6.5: ("probs", f"({len(probs)})")}
+    for x, (name, shape) in named.items():
+        axes.text(x, 1.6, name, ha="center", va="center", fontsize=11)
+        axes.text(x, 0.95, shape, ha="center", va="center", fontsize=9, color=FAINT)
+    axes.set_xlim(-0.5, 7.6)
+    axes.set_ylim(-len(inputs) + 0.2, 2.1)
+    axes.axis("off")
+    return figure
+
+
 def noise(sizes: Sequence[int], spread: Sequence[float], sigma: float, cosines: Sequence[float]) -> Figure:
     """Draw how far batch losses spread, and below it how well batch gradients point, over the batch size.
 
