@@ -82,7 +82,7 @@ def backward_pass_can_be_stepped_through(page: Page) -> Iterator[str]:
     yield from differs("gradients at first", shown(), ["0", "0", "0", "0"])
     graph.get_by_label("2", exact=True).check()
     yield from differs("gradients at step 2", shown(), ["0", "1", "1", "1"])
-    if "c passes on its gradient" not in (say := graph.locator(".say").inner_text()):
+    if "L passes on its gradient" not in (say := graph.locator(".say").inner_text()):
         yield f"step 2 says {say!r}"
     page.keyboard.press("ArrowRight")
     yield from differs("gradients, arrow key", shown(), ["1", "2", "1", "1"])
