@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import random
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from nnz.figures import (
     wavenet,
 )
 from nnz.figures import bigram as figures
+from nnz.nn import MLP
 
 pytestmark = pytest.mark.support
 
@@ -102,6 +104,36 @@ def test_a_region_panel_shows_each_point_with_its_kind_and_the_border() -> None:
         "+1": [[0.9, 0.3], [0.8, 0.8]],
         "-1": [[0.1, 0.2]],
     }
+
+
+def test_a_network_is_drawn_with_its_weights_and_the_numbers_that_go_through_it() -> None:
+    model = MLP(2, [2, 1], generator=random.Random(0))
+    for parameter, number in zip(model.parameters(), (1, 2, 0.5, -3, 1, 0, 0.25, 4, -1), strict=True):
+        parameter.data = number
+    axes = network.through(model, [2.0, 1.0]).axes[0]
+    texts = [text.get_text() for text in axes.texts]
+    assert texts[:2] == ["2", "1"]  # the inputs
+    assert texts[2:6] == ["1", "2", "4.5", "bias 0.5, sum 4.5"]
+    assert texts[6:10] == ["−3", "1", "0", "bias 0, sum −5"]  # the ReLU makes 0 of it
+    assert texts[10:] == ["0.25", "4", "0.12", "bias −1, sum 0.12"]
+
+
+def test_a_valley_shows_where_each_run_came_to() -> None:
+    figure = network.valley(lambda w: w * w, {"good": [2.0, 1.0], "too large": [2.0, -3.0, 4.5]})
+    assert [axes.get_title() for axes in figure.axes] == ["good", "too large"]
+    line = figure.axes[1].lines[1]
+    assert list(line.get_xdata()) == [2.0, -3.0, 4.5]
+    assert list(line.get_ydata()) == [4.0, 9.0, 20.25]
+    assert figure.axes[0].lines[0].get_ydata().min() >= 0
+
+
+def test_the_folds_lie_where_neurons_switch() -> None:
+    grid = ([-1.0, 1.0], [-1.0, 1.0], [[-1.0, 1.0], [-1.0, 1.0]])
+    axes = network.folds([[0.1, 0.2]], [1], grid, [(1.0, 2.0, 0.5), (2.0, 0.0, -1.0)]).axes[0]
+    for line, (w1, w2, b) in zip(axes.lines, [(1.0, 2.0, 0.5), (2.0, 0.0, -1.0)], strict=True):
+        xs, ys = line.get_data()
+        assert all(w1 * x + w2 * y + b == pytest.approx(0) for x, y in zip(xs, ys, strict=True))
+    assert axes.get_xlim() == (-1.0, 1.0)
 
 
 def test_a_model_that_never_changes_its_mind_can_be_drawn() -> None:

@@ -169,7 +169,7 @@ def folds(
     grid: Grid,
     lines: Sequence[tuple[float, float, float]],
 ) -> Figure:
-    """Draw the border of a network and, for each neuron (w1, w2, b) of its first layer, the line where it switches."""
+    """Draw a network's border and, for each neuron (w1, w2, b) of its first layer, the line where it switches."""
     figure, axes = new_figure(NORMAL, 3.6)
     _boundary(axes, grid)
     _points(axes, points, labels)
