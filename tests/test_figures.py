@@ -421,6 +421,7 @@ def test_the_tree_has_a_box_for_each_group_with_its_width() -> None:
     assert texts.count("10") == 4
     assert texts.count("68") == 2 + 1
     assert {"(4, 10)", "(2, 68)", "(68,)"} < set(texts)
+    assert {"(2, 20)", "(136,)"} < set(texts)  # the pairs side by side, between the levels
     assert texts[-4:] == list("..ab")
     assert len(axes.lines) == 4 + 2  # each but the top has a parent
 
@@ -450,6 +451,31 @@ def test_the_receptive_field_is_lit_and_nothing_else() -> None:
     lit = sorted((int(d.get_ydata()[0]), int(d.get_xdata()[0])) for d in blue)
     assert len(dots) == 3 * 8
     assert lit == [(0, 4), (0, 5), (0, 6), (0, 7), (1, 5), (1, 7), (2, 7)]
+
+
+def test_beginnings_stand_below_their_parents_and_the_way_back_is_lit() -> None:
+    texts = ["", "e", "ev", "eve", "eva", "a", "al"]
+    axes = dilated.beginnings(texts, [0, 0, 1, 2, 2, 0, 5], at=3).axes[0]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [int(dot.get_xdata()[0]) for dot in dots] == [len(text) for text in texts]
+    heights = [float(dot.get_ydata()[0]) for dot in dots]
+    assert len({*zip(map(len, texts), heights, strict=True)}) == 7  # no two in one place
+    assert heights[2] == (heights[3] + heights[4]) / 2
+    lit = [row for row, dot in enumerate(dots) if dot.get_markerfacecolor() == style.PALETTE["blue"]]
+    assert lit == [0, 1, 2, 3]
+    shown = [text.get_text() for text in axes.texts]
+    assert [text for text in shown if text.isdecimal()] == list("0123456")
+    assert [text for text in shown if len(text) > 1] == ["eve", "eva", "al"]  # whole names
+    assert [text for text in shown if len(text) == 1 and text.isalpha()] == list("eveaal")
+
+
+def test_a_block_leads_past_its_gate_to_the_next_and_to_the_output() -> None:
+    axes = dilated.block(80).axes[0]
+    shown = [text.get_text() for text in axes.texts]
+    assert {"left", "now", "tanh", "σ", "⊙", "a", "b", "R", "S", "+"} < set(shown)
+    assert shown.count("(80,)") == 3
+    assert "(160,)" in shown
+    assert sum(text == "" for text in shown) == 12  # arrows
 
 
 def test_parts_are_drawn_from_top_to_bottom_with_their_means() -> None:

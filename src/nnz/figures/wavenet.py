@@ -15,6 +15,8 @@ LINES = [("-", "blue", "o"), ("--", "orange", "s"), ("-.", "green", "^")]
 def tree(context: str, widths: Sequence[int]) -> Figure:
     """Draw a context of characters and the levels of the tree above it, with how many numbers each node holds.
 
+    Beside each level stands its shape, and between two levels, smaller, that of the pairs put side by side.
+
     Args:
         context: its characters, the oldest first; as many as the tree has leaves.
         widths: how many numbers each node holds, from the embedding to the top.
@@ -33,6 +35,10 @@ def tree(context: str, widths: Sequence[int]) -> Figure:
                 axes.plot([x, above], [level + 0.16, level + 0.84], color=color)
         shape = f"({len(places)}, {width})" if len(places) > 1 else f"({width},)"
         axes.text(T - 0.3, level, shape, va="center", fontsize=10)
+        if level + 1 < len(widths):
+            half = len(places) // 2
+            joined = f"({half}, {2 * width})" if half > 1 else f"({2 * width},)"
+            axes.text(T - 0.3, level + 0.5, joined, va="center", fontsize=8)
         places = [sum(pair) / 2 for pair in zip(places[::2], places[1::2], strict=False)]
     for x, char in enumerate(context):
         axes.text(x, -0.55, char, ha="center", va="center", family="monospace")
