@@ -248,7 +248,7 @@ def _compared(gap: Estimate) -> str:
     better = "better" if gap.value < 0 else "worse"
     sure = abs(gap.value) > 2 * gap.standard_error
     tail = "" if sure else ", which is less than two standard errors"
-    return f"{better} by {abs(gap.value):.4f} ± {gap.standard_error:.4f}{tail}"
+    return f"{better} by {abs(gap.value):.4f} ± {gap.standard_error:.4f} (names){tail}"
 
 
 def _verdict(model: Any, loss: float, gap: Estimate, train: Sequence[str]) -> str:
@@ -274,7 +274,7 @@ class Scoreboard(Exercise):
     wrong: Beat the book: knows nothing
     dev loss: 3.2958 nats per character, on 2 names
     Kneser-Ney 6-gram, fitted to the same 12 names: 1.3424
-    worse by 1.9535 ± 0.1524
+    worse by 1.9535 ± 0.1524 (names)
     """
 
     _latest = Outcome()  # what came of the reader's answer
