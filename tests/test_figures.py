@@ -76,16 +76,6 @@ def test_the_same_data_gives_the_same_file() -> None:
     assert b"fill: none" in first or b"fill:none" in first  # no face: the page shows through
 
 
-def test_the_secants_go_through_the_point_with_the_slopes_that_the_legend_says() -> None:
-    axes = engine.secants(lambda x: x * x - 3 * x, 4.0, [1.5, 0.5]).axes[0]
-    legend = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert legend == ["h = 1.5: slope 6.5", "h = 0.5: slope 5.5"]
-    for line, slope in zip([axes.lines[1], axes.lines[3]], (6.5, 5.5), strict=True):
-        xs, ys = line.get_data()
-        assert (ys[-1] - ys[0]) / (xs[-1] - xs[0]) == pytest.approx(slope)
-        assert ys[0] + slope * (4.0 - xs[0]) == pytest.approx(4.0)
-
-
 def test_the_errors_are_drawn_over_shrinking_steps() -> None:
     axes = engine.difference_errors([1, 0.1], [1e-1, 1e-2], [1e-2, 1e-4]).axes[0]
     assert [list(line.get_ydata()) for line in axes.lines[:2]] == [[1e-1, 1e-2], [1e-2, 1e-4]]

@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from nnz.figures.style import FAINT, INK, PALETTE, new_figure
-
-
-def secants(f: Callable[[float], float], x: float, steps: Sequence[float]) -> Figure:
-    """Draw a curve and, through its point at `x`, a line for each step to the point that lies so far away."""
-    figure, axes = new_figure(height=3.4)
-    xs = np.linspace(x - 1.6, x + max(steps) + 0.5, 200)
-    axes.plot(xs, [f(float(value)) for value in xs], color=INK)
-    for step, color in zip(steps, PALETTE.values(), strict=False):
-        slope = (f(x + step) - f(x)) / step
-        axes.plot(
-            xs[xs >= x - 0.9],
-            [f(x) + slope * (value - x) for value in xs[xs >= x - 0.9]],
-            color=color,
-            linewidth=1.4,
-            label=f"h = {step:g}: slope {slope:.3g}",
-        )
-        axes.plot(x + step, f(x + step), "o", color=color, markersize=5)
-    axes.plot(x, f(x), "o", color=INK, markersize=6)
-    axes.set_xlabel("x")
-    axes.set_ylabel("f(x)")
-    axes.legend(loc="upper left")
-    return figure
+from nnz.figures.style import FAINT, new_figure
 
 
 def difference_errors(steps: Sequence[float], forward: Sequence[float], symmetric: Sequence[float]) -> Figure:
