@@ -259,7 +259,7 @@ def test_recipes_are_shares_of_two_hundred_thousand_steps(monkeypatch: pytest.Mo
     monkeypatch.setattr(measured, "seconds", lambda work: next(times))
     monkeypatch.setattr(measured, "load_names", lambda: ["emma", "olivia", "ava"] * 9)
     found = measured.recipes()
-    assert found.pop("training.time_study") == 0.25
+    assert found.pop("fitting.time_study") == 0.25
     assert set(found.values()) == {0.5}
 
 

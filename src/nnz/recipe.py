@@ -1,6 +1,6 @@
 """A recipe: all that decides how a network is trained, but for its names and its random numbers.
 
-Chapter: training.
+Chapter: fitting.
 """
 
 from __future__ import annotations

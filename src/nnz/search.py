@@ -1,6 +1,6 @@
 """Looking for good settings: many small networks trained at once, and a study that outlives its process.
 
-Chapter: training.
+Chapter: fitting.
 """
 
 from __future__ import annotations

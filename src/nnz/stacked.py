@@ -1,6 +1,6 @@
 """Many small networks of one shape, trained at once: their weights stacked, their gradients by vmap.
 
-Chapter: training.
+Chapter: fitting.
 """
 
 from __future__ import annotations

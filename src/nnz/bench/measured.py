@@ -28,7 +28,7 @@ from nnz.bigram_net import BigramNet
 from nnz.data import LETTERS, load_names, split_names, windows
 from nnz.engine import Value, topological_order
 from nnz.evaluate import nll
-from nnz.experiments.training import RECIPES, fitted, study
+from nnz.experiments.fitting import RECIPES, fitted, study
 from nnz.layers import Embedding, Flatten, LayeredModel, Linear, Sequential, Tanh
 from nnz.mlp import BengioMLP
 from nnz.moons import total_loss, train_step, two_moons
@@ -42,7 +42,7 @@ from nnz.stacked import train_together
 from nnz.train import batches, train
 
 V = len(LETTERS)
-MANY = 36  # networks, of the chapter on training
+MANY = 36  # networks, of the chapter on fit and search
 SHARED = {"rate": FloatDistribution(0.003, 0.3, log=True)}
 RUN = [name for name in RECIPES if name != "weak"]  # that one was only tried
 Found = dict[str, float]  # what was measured, by claim
@@ -139,11 +139,11 @@ def together() -> Found:
             loop(model, steps)
 
     apart, at_one_go = least_seconds(one_by_one, at_once, rounds=2)
-    return {"training.together": apart / at_one_go}
+    return {"fitting.together": apart / at_one_go}
 
 
 def recipes() -> Found:
-    """The recipes of the chapter on training, whole, each between two pieces of the lecture's loop."""
+    """The recipes of the chapter on fit and search, whole, each between two pieces of the lecture's loop."""
     loop, model = PlainLoop(), BengioMLP(3, 10, 200, generator=seeded(1)).scale_init()
     pieces = [seconds(lambda: loop(model, 1000))]
     taken: Found = {}
@@ -152,7 +152,7 @@ def recipes() -> Found:
         pieces.append(seconds(lambda: loop(model, 1000)))
     taken["study"] = seconds(lambda: study(1))
     whole = 200 * min(pieces)  # its 200,000 steps
-    return {f"training.time_{name}": s / whole for name, s in taken.items()}
+    return {f"fitting.time_{name}": s / whole for name, s in taken.items()}
 
 
 def work_on_study(path: str, seed: str) -> None:
@@ -183,7 +183,7 @@ def shared() -> Found:
     overlaps = sum(
         begin is not None and end is not None and begin < end for (_, end), (begin, _) in pairwise(ends)
     )
-    return {"training.shared_trials": len(trials), "training.side_by_side": overlaps}
+    return {"fitting.shared_trials": len(trials), "fitting.side_by_side": overlaps}
 
 
 def deep() -> LayeredModel:

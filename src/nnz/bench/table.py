@@ -132,13 +132,13 @@ MEASUREMENTS = (
     Measurement("one-hot inputs", ("bigram-network.speedup",), measured.tallied),
     Measurement("counts", ("ngram.seconds", "ngram.seconds_eight"), measured.counted),
     Measurement("embeddings", ("mlp.view_speed", "mlp.batch_speed"), measured.embedded),
-    Measurement("networks at once", ("training.together",), measured.together),
+    Measurement("networks at once", ("fitting.together",), measured.together),
     Measurement(
-        "two processes on a study", ("training.shared_trials", "training.side_by_side"), measured.shared
+        "two processes on a study", ("fitting.shared_trials", "fitting.side_by_side"), measured.shared
     ),
     Measurement(
         "recipes",
-        (*(f"training.time_{name}" for name in measured.RUN), "training.time_study"),
+        (*(f"fitting.time_{name}" for name in measured.RUN), "fitting.time_study"),
         measured.recipes,
     ),
     Measurement("a probe", ("diagnostics.probe_cost",), measured.probed),

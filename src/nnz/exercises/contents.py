@@ -62,6 +62,11 @@ CONTENTS = {
     "training": {
         "warm_cosine": "A schedule of your own",
         "adamw_step": "A step of AdamW",
+        "rate_to_keep": "Reading a range test",
+        "whole_gradient": "A batch in parts",
+    },
+    "fitting": {
+        "stop_early": "When to stop",
         "log_uniform": "Numbers of every size",
         "averaged_log_probs": "Three are better than one",
         "beat_the_table": "Beat the lecture",

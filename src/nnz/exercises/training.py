@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from nnz.bigram import UnigramCounts
-from nnz.data import load_names, split_names, windows
-from nnz.evaluate import nll, surprisals
-from nnz.exercises.checker.compare import describe
 from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
-from nnz.mlp import BengioMLP
-from nnz.ngram import NGramCounts
-from nnz.plumbing.paths import resource
-from nnz.recipe import Recipe
-from nnz.sample import seeded
-
-VERDICT = "the verdict"
-SOURCE = "the generator"
 
 
 def warm_cosine(step: int, steps: int, highest: float, warmup: int) -> float:
@@ -53,24 +39,20 @@ def adamw_step(
     return p * (1 - rate * decay) - rate * direction, m, v
 
 
-def log_uniform(low: float, high: float, n: int, generator: Generator) -> Tensor:
-    """Return n numbers whose logarithms are uniform between those of low and high."""
-    shares = torch.rand(n, generator=generator, dtype=torch.float64)
-    return (math.log(low) + shares * math.log(high / low)).exp()
+def rate_to_keep(rates: Sequence[float], losses: Sequence[float], width: int) -> float:
+    """Return a third of the rate around which a range test's mean loss is lowest."""
+    starts = range(len(losses) - width + 1)
+    means = [sum(losses[i : i + width]) / width for i in starts]
+    lowest = means.index(min(means))
+    return rates[lowest + width // 2] / 3
 
 
-def averaged_log_probs(log_probs: Sequence[Tensor]) -> Tensor:
-    """Return the logarithm of the mean of the models' probabilities."""
-    together = torch.stack(list(log_probs))  # (M, B, V)
-    return together.logsumexp(dim=0) - math.log(len(log_probs))
-
-
-def beat_the_table(names: Sequence[str]) -> BengioMLP:
-    """Return a small model that beats every add-k table fitted to the same names."""
-    generator = seeded(1)
-    model = BengioMLP(3, 10, 40, generator=generator).scale_init()
-    recipe = Recipe(rate=0.1, decay=0.5, steps=60)
-    return recipe.fit(model, names, generator=generator)
+def whole_gradient(gradients: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    """Return the gradient of the mean loss over all parts of a batch together."""
+    total = torch.zeros_like(gradients[0])
+    for gradient, size in zip(gradients, sizes, strict=True):
+        total += gradient * size / sum(sizes)
+    return total
 
 
 Rate = Callable[[int, int, float, int], float]
@@ -314,372 +296,134 @@ _ADAMW = Exercise(
 )
 
 
-def _with_generator(answer: Answer, args: Sequence[Any]) -> Parts:
-    """Call the answer with a generator of its own; it is a part if nothing was drawn with it."""
-    low, high, n, seed = args
-    generator = Generator().manual_seed(seed)
-    before = generator.get_state()
-    result = answer(low, high, n, generator)
-    if torch.equal(before, generator.get_state()):
-        return {RESULT: result, SOURCE: "untouched"}
-    return {RESULT: result}
-
-
-def _between(args: Sequence[Any], parts: Parts) -> str:
-    low, high, _, _ = args
-    if SOURCE in parts:
-        return "nothing was drawn with the generator"
-    yours: Any = parts[RESULT]
-    outside = yours[(yours < low * (1 - 1e-9)) | (yours > high * (1 + 1e-9))]
-    if len(outside):
-        return f"{outside[0]:.6g} is not between {low} and {high}"
-    return ""
-
-
-Drawing = Callable[[float, float, int, Generator], Tensor]
-
-
-def _draw_case(low: float, high: float, n: int, seed: int) -> Input:
-    shown = f"log_uniform({low}, {high}, {n}, generator)"
-    where = f"generator = Generator().manual_seed({seed})"
-    return Input((low, high, n, seed), f"{shown} where {where}")
-
-
-_LOG = Exercise(
-    label="training-ex-log",
-    reference=log_uniform,
+_KEEP = Exercise(
+    label="training-ex-keep",
+    reference=rate_to_keep,
     task="""
-    Between a thousandth and one, a rate near a hundredth should be tried as often as one near a tenth. Write
-    `log_uniform(low, high, n, generator)`, which draws $n$ numbers from `low` to `high`, both above 0, whose
-    logarithms are spread evenly; the result is float64 of shape $(n,)$. So that answers can be compared, all
-    chance comes from one call of `torch.rand(n, generator=generator, dtype=torch.float64)`, and a number of 0
-    there gives `low`. What share of the numbers would lie below a tenth if they themselves were spread
-    evenly?
+    A range test is read by eye, and what the eye does can be written down. Write
+    `rate_to_keep(rates, losses, width)`, which takes the rate and the loss of each step of a range test, two
+    lists of floats of the same length, the rates from low to high. It takes the mean of every `width` losses
+    in a row, an odd number of them and no more than there are; finds the row with the lowest mean, the first
+    one if there are several; and returns a third of the rate that stands in the middle of that row. Why is the
+    lowest single loss not good enough?
     """,
     hints=(
-        "From 0.001 to 0.01, to 0.1, to 1: how many of the numbers should fall into each of the three parts?",
-        "Forget low and high for a moment: draw uniform numbers between their two logarithms.",
-        "What was drawn are logarithms. What undoes a logarithm? It has to fit the kind that was taken.",
+        "In five losses there are three rows of three: the first begins at 0, the last at 2. How many are there "
+        "in general?",
+        "The place of the lowest mean is where its row begins. How far from there is the middle of a row of 3, "
+        "and of one of 5?",
     ),
     inputs=(
-        _draw_case(1.0, 100.0, 1, seed=1),
-        _draw_case(0.001, 1.0, 3, seed=2),
-        _draw_case(20.0, 50.0, 4, seed=3),
-        _draw_case(1e-5, 0.1, 6, seed=4),
+        call([0.01, 0.03, 0.09], [3.0, 2.0, 4.0], 1),
+        call([0.01, 0.03, 0.09, 0.27, 0.81], [3.0, 2.0, 2.5, 2.25, 9.0], 3),
+        call([0.01, 0.02, 0.04, 0.08, 0.16, 0.32], [3.5, 2.75, 3.25, 3.0, 2.5, 2.0], 3),
+        call([0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064], [3.5, 3.25, 2.5, 3.0, 2.75, 3.0, 8.0], 5),
+        call([0.1, 0.2, 0.4, 0.8, 1.6, 3.2], [2.0, 3.0, 2.5, 2.5, 2.5, 2.5], 3),
     ),
-    more=lambda draw: _draw_case(draw.positive(1, 2), draw.number(20, 90), draw.size(), draw.seed()),
+    more=lambda draw: call(
+        [round(0.01 * 1.5**i, 4) for i in range(12)], draw.table(12, low=1.5, high=4), draw.pick(1, 3, 5)[0]
+    ),
     slips=(
         Slip(
-            "the numbers themselves are uniform, so nearly all have the size of high",
-            edit("(math.log(low) + shares * math.log(high / low)).exp()", "low + shares * (high - low)"),
-        ),
-        Slip("those are still logarithms; the numbers are asked for", edit(".exp()", "")),
-        Slip(
-            "low and high are exchanged: a share of 0 gives high",
-            edit("log(low)", "log(high)"),
-            edit("high / low", "low / high"),
+            "the losses are not smoothed: the lowest of single batches is the luckiest of them",
+            edit("means.index(min(means))", "list(losses).index(min(losses)) - width // 2"),
         ),
         Slip(
-            "the logarithms are to base 10, and the power that undoes them is one of e",
-            edit("log(low)", "log10(low)"),
-            edit("log(high", "log10(high"),
+            "that is the rate at which the row begins; the middle of the row is further on",
+            edit("lowest + width // 2", "lowest"),
         ),
         Slip(
-            "low and high are taken for logarithms already; they are the limits of the numbers themselves",
-            edit("math.log(low) + shares * math.log(high / low)", "low + shares * (high - low)"),
+            "that is the rate at which the row ends; its middle comes before",
+            edit("width // 2", "width - 1"),
+        ),
+        Slip("that is the rate itself; a third of it is asked for", edit(" / 3", "")),
+        Slip(
+            "the last row is left out: in five losses there are three rows of three",
+            edit(" - width + 1", " - width"),
         ),
         Slip(
-            "those are equal factors from low to high, a grid; the numbers are to be random",
-            lambda low, high, n, generator: torch.logspace(
-                math.log10(low), math.log10(high), n, dtype=torch.float64
-            ),
+            "rows at the end have fewer losses than width, and their sums are divided by width all the same",
+            edit("range(len(losses) - width + 1)", "range(len(losses) - width // 2)"),
+        ),
+        Slip("that is the row with the highest mean", edit("min(means)", "max(means)")),
+        Slip("that is a loss, and not a rate", edit("rates[lowest", "losses[lowest")),
+        Slip(
+            "of rows that are equally low the last one was taken, and not the first",
+            edit("means.index(min(means))", "len(means) - 1 - means[::-1].index(min(means))"),
         ),
         Slip(
-            "that is a grid of equal distances from low to high, neither random nor on a scale of factors",
-            lambda low, high, n, generator: torch.linspace(low, high, n, dtype=torch.float64),
-        ),
-        Slip(
-            "the shares were drawn as float32, which gives other numbers; the task says float64",
-            edit(", dtype=torch.float64", ""),
-        ),
-        Slip(
-            "the numbers were sorted; leave them in the order in which they were drawn",
-            edit(".exp()", ".exp().sort().values"),
+            "that is where the losses fall fastest from one step to the next; the place where they are lowest is "
+            "asked for",
+            edit("sum(losses[i : i + width]) / width", "losses[i + width - 1] - losses[i]"),
         ),
     ),
-    drive=_with_generator,
-    properties=(_between,),
 )
 
 
-Average = Callable[[Sequence[Tensor]], Tensor]
-
-
-def _are_distributions(args: Sequence[Any], parts: Parts) -> str:
-    yours: Any = parts[RESULT]
-    for i, total in enumerate(yours.double().exp().sum(dim=1).tolist()):
-        if not abs(total - 1) < 1e-4:
-            return f"the probabilities of row {i} sum to {total:.4g}; those of every row should sum to 1"
-    return ""
-
-
-def _models_case(*tables: list[list[float]]) -> Input:
-    text = f"averaged_log_probs([P.log() for P in torch.tensor({list(tables)})])"
-    return Input(([P.log() for P in torch.tensor(tables)],), text)
-
-
-def _logs_case(*tables: list[list[float]]) -> Input:
-    text = f"averaged_log_probs(list(torch.tensor({list(tables)})))"
-    return Input((list(torch.tensor(tables)),), text)
-
-
-_LOG_MEAN = "logsumexp(dim=0) - math.log(len(log_probs))"
-
-
-_AVERAGE = Exercise(
-    label="training-ex-average",
-    reference=averaged_log_probs,
+_WHOLE = Exercise(
+    label="training-ex-whole",
+    reference=whole_gradient,
     task="""
-    Several models together often do better than each of them: average what they say. Write
-    `averaged_log_probs(log_probs)`: from a list of the log-probabilities of at least one model for the same
-    contexts, finite and float of shape $(B, V)$, the logarithm of their average probability, without leaving
-    the logarithms, so that it is right where all of them say $-1000$, too. Why is its loss never above the
-    average of their losses?
+    A batch may be too large for the memory of a machine; then it is taken in parts. Write
+    `whole_gradient(gradients, sizes)`: `gradients` is a list of one or more float tensors of one shape, each
+    the gradient of the mean loss over one part of a batch, with respect to the same weights, and `sizes` says
+    how many windows each part has. The parts need not be equally large; the last one is often smaller. Return
+    the gradient of the mean loss over all the windows together, and change nothing in place. In torch,
+    `backward` adds to the gradient that is there already: by what has the loss of each part to be multiplied
+    first?
     """,
     hints=(
-        "Probabilities are averaged and not their logarithms: what has to be undone before the mean, and done "
-        "again after it?",
-        "The exponential of -1000 is 0 in a computer, and 0 has no logarithm. Is there a function of torch that "
-        "takes exponentials, adds them up and takes the logarithm, all in one and without that loss?",
-        "Lay the tensors on one another, the models along the first axis. A mean is a sum over M; what is a "
-        "division by M among logarithms?",
+        "What is the mean of 1, 2 and 3 on one side and of 7 on the other, if all four numbers count the same?",
+        "From a mean and a size one gets a sum. Sums can be added, and then there is one division.",
     ),
     inputs=(
-        _models_case([[0.5, 0.5]], [[0.25, 0.75]]),
-        _models_case([[0.5, 0.25, 0.25]], [[0.2, 0.4, 0.4]], [[0.1, 0.1, 0.8]]),
-        _models_case([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]], [[0.1, 0.8, 0.1], [0.6, 0.3, 0.1]]),
-        _logs_case([[0.0, -1000.0]], [[0.0, -1001.0]]),
-    ),
-    more=lambda draw: _models_case(*([draw.chances(4) for _ in range(5)] for _ in "abc")),
-    slips=(
-        Slip(
-            "that is the mean of the logarithms; their exponentials sum to less than 1 wherever the models differ",
-            edit(_LOG_MEAN, "mean(dim=0)"),
-        ),
-        Slip(
-            "the mean of the logarithms was made into a distribution again: that is the product of the models, in "
-            "which each can forbid what it likes; the mean of the probabilities is asked for",
-            edit(_LOG_MEAN, "mean(dim=0).log_softmax(dim=1)"),
-        ),
-        Slip(
-            "that is the logarithm of the sum of the probabilities, not of their mean",
-            edit(" - math.log(len(log_probs))", ""),
-        ),
-        Slip(
-            "the logarithm of the sum was divided by M; the sum itself should be, before its logarithm is taken",
-            edit("- math.log(len(log_probs))", "/ len(log_probs)"),
-        ),
-        Slip(
-            "those are the mean probabilities; their logarithms are asked for",
-            edit(_LOG_MEAN, "exp().mean(dim=0)"),
-        ),
-        Slip(
-            "the exponential of -1000 was rounded to 0, and the logarithm of that is not finite",
-            edit(_LOG_MEAN, "exp().mean(dim=0).log()"),
-        ),
-        Slip(
-            "the mean is over the contexts of each model; it should be over the models in each context",
-            edit("dim=0", "dim=1"),
-            edit("len(log_probs)", "together.shape[1]"),
-        ),
-        Slip(
-            "that is whichever model gives most, character by character; together these are more than 1",
-            edit(_LOG_MEAN, "amax(dim=0)"),
-        ),
-        Slip(
-            "that is what one of the models says; the others count as much",
-            edit("together." + _LOG_MEAN, "together[0]"),
-        ),
-    ),
-    properties=(_are_distributions,),
-    tolerance=1e-5,
-)
-
-
-MOST_PARAMETERS, LONGEST_CONTEXT = 5000, 3
-
-_TRAIN, _DEV, _ = split_names(load_names(resource("data", "names-sample.txt")))
-_SET_ASIDE = _DEV[:500]
-
-# With the first optimizer torch imports much of itself; it does so here, and no check has to wait for it.
-torch.optim.AdamW([torch.zeros(1)])
-
-BETTER = "better than the best table"
-NO_MODEL = "not a model with parameters"
-TOO_LARGE = "has too many parameters"
-TOO_LONG = "reads too many characters"
-IMPROPER = "its probabilities do not sum to 1"
-SURE = "worse than knowing nothing"
-FEW_BY_HEART = "knows single names and nothing else"
-FLAT = "knows nothing"
-LITTLE = "knows less than how often each letter comes"
-BY_HEART = "knows its own names too well"
-BEHIND = "behind the best table"
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """What came of judging a model. Any two of them agree, as far as comparisons care: the verdict is compared."""
-
-    shown: str
-    verdict: str
-    says: str = ""
-
-    def __repr__(self) -> str:
-        return self.shown
-
-
-@cache
-def _thresholds(names: tuple[str, ...]) -> tuple[float, float]:
-    """Return the losses of the best add-k table and of a model without context, fitted to the names."""
-    tables = [NGramCounts(order, k) for order in (2, 3, 4) for k in (0.03, 0.1, 0.3, 1)]
-    best = min(nll(table.fit(names), _SET_ASIDE) for table in tables)
-    return best, nll(UnigramCounts().fit(names), _SET_ASIDE)
-
-
-def _judged(model: Any, names: Sequence[str]) -> _Judged:
-    needed = ("vocabulary", "block_size", "log_probs", "parameters")
-    if missing := [name for name in needed if not hasattr(model, name)]:
-        return _Judged(describe(model), NO_MODEL, f"it has no {' and no '.join(missing)}")
-    count = sum(parameter.numel() for parameter in model.parameters())
-    loss = nll(model, _SET_ASIDE)
-    table, _ = _thresholds(tuple(names))
-    return _Judged(
-        f"a {type(model).__name__}",
-        _verdict(model, names, count, loss),
-        f"its loss on the names set aside is {loss:.4f}, and the best table's is {table:.4f}; its "
-        f"block_size is {model.block_size}, and it has {count:,} parameters, of {MOST_PARAMETERS:,} at most",
-    )
-
-
-def _verdict(model: Any, names: Sequence[str], count: int, loss: float) -> str:
-    table, unigram = _thresholds(tuple(names))
-    nothing = math.log(len(model.vocabulary))
-    contexts, _ = windows(_SET_ASIDE, model.block_size, model.vocabulary)
-    totals = model.log_probs(contexts).exp().sum(dim=1)
-    costs = surprisals(model, names)
-    lengths = torch.tensor([len(name) + 1 for name in names])
-    by_name = torch.repeat_interleave(lengths).bincount(weights=costs) / lengths
-    cases = {
-        TOO_LARGE: count > MOST_PARAMETERS,
-        TOO_LONG: model.block_size > LONGEST_CONTEXT,
-        IMPROPER: not bool(((totals - 1).abs() < 1e-3).all()),
-        BETTER: loss < table,
-        BY_HEART: costs.mean().item() < table - 0.1,
-        FEW_BY_HEART: loss > nothing + 0.05 and by_name.min().item() < 1,
-        SURE: not loss <= nothing + 0.05,
-        FLAT: loss > nothing - 0.05,
-        LITTLE: loss > unigram,
-        BEHIND: True,
-    }
-    return next(verdict for verdict, holds in cases.items() if holds)
-
-
-def _with_verdict(answer: Answer, args: Sequence[Any]) -> Parts:
-    model = answer(*args)
-    if model is None or model is ...:
-        return {RESULT: model}
-    judged = _judged(model, args[0])
-    return {RESULT: judged, VERDICT: judged.verdict}
-
-
-def _beats(args: Sequence[Any], parts: Parts) -> str:
-    judged: Any = parts[RESULT]
-    return "" if judged.verdict == BETTER else judged.says
-
-
-_BEAT = Exercise(
-    label="training-ex-beat",
-    reference=beat_the_table,
-    task="""
-    The lecture's challenge is to tune a network until it beats the lecture's loss; this chapter was an
-    answer. Here is the challenge in a size that can be checked while you wait. Write `beat_the_table(names)`:
-    given $1500$ names it returns a trained model of the contract with at most $5000$ weights, which
-    `parameters()` gives, and a `block_size` of at most 3. On $500$ other names it must have a lower loss than
-    the best of the add-k tables of pairs, threes and fours, `NGramCounts(order, k)`, fitted to the same
-    names, whose $k$ is chosen from $0.03$, $0.1$, $0.3$ and $1$ to their advantage on those $500$. The names
-    are the first of train and dev by `split_names` of those that come with the package,
-    `load_names(resource("data", "names-sample.txt"))`, with `resource` from `nnz.plumbing.paths`. A `Recipe`
-    from `nnz.recipe` does it in a fraction of a second; give it a generator with a seed.
-    """,
-    hints=(
-        "Count first: with block_size 3, how many hidden units can there be for 5,000 parameters? Most of them "
-        "hang on the hidden layer, on both of its sides.",
-        "With so few names and no batches, a step costs little and a high rate does no harm: try rates from "
-        "0.01 to 0.3, and about a hundred steps.",
-        "More steps bring the loss on the given names down, and at some point that on others up again. A "
-        "larger decay than usual moves that point; about 0.5 is a good size.",
-    ),
-    inputs=(
+        Input(([torch.tensor([3.0])], [4]), "([torch.tensor([3.0])], [4])"),
         Input(
-            (_TRAIN[:1500],),
-            "beat_the_table(train[:1500]) where train, dev, test = "
-            "split_names(load_names(resource('data', 'names-sample.txt')))",
+            ([torch.tensor([2.0, -1.0]), torch.tensor([6.0, 3.0])], [3, 1]),
+            "([torch.tensor([2.0, -1.0]), torch.tensor([6.0, 3.0])], [3, 1])",
+        ),
+        Input(
+            (list(torch.tensor([[[0.5, 1.5]], [[-2.0, 4.0]], [[8.0, 0.25]]])), [32, 32, 7]),
+            "(list(torch.tensor([[[0.5, 1.5]], [[-2.0, 4.0]], [[8.0, 0.25]]])), [32, 32, 7])",
         ),
     ),
+    more=lambda draw: _parts_case(draw.table(4, 3), draw.sizes(4)),
     slips=(
         Slip(
-            "every character is about as likely as any other, as with quiet weights before training; was the "
-            "network trained, with a rate that is not next to nothing?",
-            edit("recipe.fit(model, names, generator=generator)", "model"),
+            "every part counts the same, whatever its size; a window in a small part then counts for more than "
+            "one in a large part",
+            edit("size / sum(sizes)", "1 / len(sizes)"),
         ),
         Slip(
-            "the network is sure of itself and wrong, as it is with weights that start as standard normal "
-            "numbers and too few steps to unlearn them, or with a rate that is far too high",
-            edit("rate=0.1", "rate=0.03"),
-            edit("steps=60", "steps=8"),
-            edit(".scale_init()", ""),
+            "the gradients are added as they are, which is what torch does if the losses are not multiplied",
+            edit(" * size / sum(sizes)", ""),
         ),
         Slip(
-            "the network has too many hidden units or too long embeddings; smaller ones are enough here",
-            edit("10, 40", "10, 200"),
-            edit("steps=60", "steps=3"),
+            "each gradient is multiplied by its size, and the sum is not divided by all of them",
+            edit(" / sum(sizes)", ""),
         ),
         Slip(
-            "it has begun to learn and not come far: the rate is far too small, or there are far too few steps",
-            edit("rate=0.1", "rate=0.002"),
-            edit("steps=60", "steps=20"),
+            "the sum is divided by the number of parts; it has to be by the number of windows",
+            edit("sum(sizes)", "len(sizes)"),
         ),
         Slip(
-            "it has learned what is common, and not enough: it needs more steps, a higher rate, or more to work "
-            "with, such as hidden units or characters of context",
-            edit("rate=0.1", "rate=0.03"),
-            edit("steps=60", "steps=10"),
+            "each gradient is divided by its size; it is a mean already, and has to be made a sum",
+            edit("gradient * size / sum(sizes)", "gradient / size"),
         ),
         Slip(
-            "it beats the table on the names it was given and not on others: it was trained for too long with "
-            "too little decay",
-            edit("10, 40", "10, 60"),
-            edit("rate=0.1, decay=0.5, steps=60", "rate=0.15, decay=0, steps=100"),
+            "only the last part is left; the gradients of all parts are added",
+            edit("total += ", "total = "),
         ),
         Slip(
-            "it was trained on a few of the names only, and knows those by heart; all of them are to be learned "
-            "from",
-            edit("model, names", "model, names[:10]"),
-            edit("decay=0.5", "decay=0.15"),
-        ),
-        Slip(
-            "it reads more than three characters; block_size is at most 3",
-            edit("3, 10, 40", "4, 4, 40"),
-            edit("steps=60", "steps=3"),
-        ),
-        Slip(
-            "what was returned is no model with parameters, but a table, a recipe or the history of the training",
-            lambda names: NGramCounts(3, 0.3).fit(names),
+            "each part is weighted with the size of the first one; the last part is often smaller",
+            edit("gradient * size", "gradient * sizes[0]"),
         ),
     ),
-    drive=_with_verdict,
-    properties=(_beats,),
 )
 
-EXERCISES = [_WARM, _ADAMW, _LOG, _AVERAGE, _BEAT]
+
+def _parts_case(rows: list[list[float]], sizes: list[int]) -> Input:
+    return Input((list(torch.tensor(rows)), sizes), f"(list(torch.tensor({rows})), {sizes})")
+
+
+EXERCISES = [_WARM, _ADAMW, _KEEP, _WHOLE]

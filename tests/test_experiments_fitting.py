@@ -1,4 +1,4 @@
-"""The experiments of the chapters mlp, training and backprop."""
+"""The experiments of the chapters mlp, fitting and backprop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from nnz.experiments import mlp
 from nnz.experiments.backprop import falling
-from nnz.experiments.training import RECIPES, averaged, room
+from nnz.experiments.fitting import RECIPES, averaged, room
 from nnz.mlp import BengioMLP
 from nnz.models import MODELS
 from nnz.sample import seeded
