@@ -20,6 +20,7 @@ from nnz.figures import (
     dilated,
     engine,
     evaluation,
+    fitting,
     leaderboard,
     mlp,
     network,
@@ -293,13 +294,21 @@ def test_a_range_test_is_smoothed_around_each_step() -> None:
     assert axes.get_xscale() == "log"
 
 
+def test_walks_are_drawn_from_the_first_step_on_a_scale_of_factors() -> None:
+    axes = training.walks({"large": [10.0, 0.6, 0.6], "small": [90.0, 80.0, 70.0]}).axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[10, 0.6, 0.6], [90, 80, 70]]
+    assert [line.get_label() for line in axes.lines] == ["large", "small"]
+    assert list(axes.lines[0].get_xdata()) == [1, 2, 3]
+    assert axes.get_yscale() == "log"
+
+
 def test_schedules_and_losses_are_drawn_as_given() -> None:
     axes = training.rates({"a": [1.0, 0.5], "b": [0.1, 0.2]}).axes[0]
     assert [list(line.get_ydata()) for line in axes.lines] == [[1, 0.5], [0.1, 0.2]]
-    axes = training.curves([1, 10], {"train": [3, 2], "dev": [3, 4]}, "names").axes[0]
+    axes = fitting.curves([1, 10], {"train": [3, 2], "dev": [3, 4]}, "names").axes[0]
     assert [line.get_label() for line in axes.lines] == ["train", "dev"]
     assert axes.get_xlabel() == "names"
-    assert training.curves([1], {"a": [1]}, "x", log=False).axes[0].get_xscale() == ("linear")
+    assert fitting.curves([1], {"a": [1]}, "x", log=False).axes[0].get_xscale() == ("linear")
 
 
 def test_batch_sizes_show_loss_and_time() -> None:
@@ -311,7 +320,7 @@ def test_batch_sizes_show_loss_and_time() -> None:
 def test_a_search_stars_its_best() -> None:
     x, y = torch.tensor([0.1, 1.0]), torch.tensor([0.01, 0.001])
     losses = torch.tensor([9.0, 2.0])
-    figure = training.searched({"a": (x, y, losses), "b": (y, x, losses)}, most=3.0)
+    figure = fitting.searched({"a": (x, y, losses), "b": (y, x, losses)}, most=3.0)
     for axes, best in zip(figure.axes[:2], [(1.0, 0.001), (0.001, 1.0)], strict=True):
         (star,) = axes.lines
         assert (star.get_xdata()[0], star.get_ydata()[0]) == pytest.approx(best)
@@ -319,7 +328,7 @@ def test_a_search_stars_its_best() -> None:
 
 
 def test_a_study_shows_the_best_so_far() -> None:
-    axes = training.study([3.0, 2.0, 2.5, 1.0], guided_from=2).axes[0]
+    axes = fitting.study([3.0, 2.0, 2.5, 1.0], guided_from=2).axes[0]
     assert list(axes.lines[0].get_ydata()) == [3.0, 2.0, 2.5, 1.0]
     assert list(axes.lines[1].get_ydata()) == [3.0, 2.0, 2.0, 1.0]
     assert axes.lines[2].get_xdata()[0] == 2.5

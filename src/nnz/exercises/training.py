@@ -39,7 +39,11 @@ def adamw_step(
     return p * (1 - rate * decay) - rate * direction, m, v
 
 
-def rate_to_keep(rates: Sequence[float], losses: Sequence[float], width: int) -> float:
+def rate_to_keep(
+    rates: Sequence[float],
+    losses: Sequence[float],
+    width: int,
+) -> float:
     """Return a third of the rate around which a range test's mean loss is lowest."""
     starts = range(len(losses) - width + 1)
     means = [sum(losses[i : i + width]) / width for i in starts]

@@ -26,6 +26,19 @@ def range_test(rates: Sequence[float], losses: Sequence[float], width: int = 20)
     return figure
 
 
+def walks(distances: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw how far from the bottom of a valley each step is, a line for each learning rate."""
+    figure, axes = new_figure(NORMAL, 3.2)
+    for (label, values), (dash, color) in zip(distances.items(), STYLES, strict=False):
+        steps = range(1, len(values) + 1)
+        axes.plot(steps, values, linestyle=dash, color=PALETTE[color], label=label)
+    axes.set_yscale("log")
+    axes.set_xlabel("steps taken")
+    axes.set_ylabel("distance from the bottom")
+    axes.legend(title="learning rate", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    return figure
+
+
 def rates(curves: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the learning rate of each step, a line for each schedule."""
     figure, axes = new_figure(NORMAL, 3.0)
