@@ -85,7 +85,7 @@ _STOP = Exercise(
         call([2.0, 2.25, 2.125, 2.1, 2.05, 1.5], 3),
         call([3.0, 2.9, 2.95, 2.8, 2.85, 2.7, 2.75, 2.76, 2.77, 2.5], 3),
     ),
-    more=lambda draw: call([round(2 + draw.positive(1, 2), 2) for _ in range(12)], draw.size(2, 4)),
+    more=lambda draw: call(draw.table(8, low=2, high=4), draw.size(2, 3)),
     slips=(
         Slip(
             "the lowest loss of the whole list was taken; what comes after the stop is never measured",

@@ -325,7 +325,7 @@ _KEEP = Exercise(
         call([0.1, 0.2, 0.4, 0.8, 1.6, 3.2], [2.0, 3.0, 2.5, 2.5, 2.5, 2.5], 3),
     ),
     more=lambda draw: call(
-        [round(0.01 * 1.5**i, 4) for i in range(12)], draw.table(12, low=1.5, high=4), draw.pick(1, 3, 5)[0]
+        [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0], draw.table(8, low=1.5, high=4), draw.pick(1, 3, 5)[0]
     ),
     slips=(
         Slip(
