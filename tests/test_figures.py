@@ -21,6 +21,7 @@ from nnz.figures import (
     engine,
     evaluation,
     fitting,
+    initialization,
     leaderboard,
     mlp,
     network,
@@ -508,3 +509,26 @@ def test_costs_stand_over_weights_and_over_seconds() -> None:
 def test_losses_by_place_are_drawn_for_each_model() -> None:
     axes = leaderboard.by_place({"a": [2.9, 2.0], "b": [2.8, 1.5]}).axes[0]
     assert [list(line.get_ydata()) for line in axes.lines[:2]] == [[2.9, 2.0], [2.8, 1.5]]
+
+
+def test_the_folds_lie_on_the_sum_of_the_units_and_each_example_has_a_tick() -> None:
+    units = [(1.0, 1.0, 1.0), (-2.0, 2.0, 0.5), (1.0, -3.0, 2.0)]
+    axes = initialization.folds(units, [-2.0, 0.5]).axes[0]
+    *parts, total, dots, ticks = [np.asarray(line.get_xydata()).tolist() for line in axes.lines]
+    assert [x for x, _ in dots] == [-1.0, 1.0, 3.0]
+    assert all([x, sum(v * max(0.0, w * x + b) for w, b, v in units)] in total for x, _ in dots)
+    assert [x for x, _ in ticks] == [-2.0, 0.5]
+    assert len(parts) == 3
+    assert all(
+        height == 0.0 for x, height in parts[2] if x <= 3.0
+    )  # the third is dead for what lies before 3
+
+
+def test_stairs_go_from_the_diagonal_to_the_curve_and_back() -> None:
+    figure = initialization.fixed_point([1.0, 2.0], {"1": [0.5, 0.8], "5/3": [1.1, 1.4]}, [[2.0, 1.4, 1.2]])
+    diagonal, first, second, stairs, start = figure.axes[0].lines
+    assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [1.0, 2.0]
+    assert [list(line.get_ydata()) for line in (first, second)] == [[0.5, 0.8], [1.1, 1.4]]
+    corners = np.asarray(stairs.get_xydata()).tolist()
+    assert corners == [[2.0, 2.0], [2.0, 1.4], [1.4, 1.4], [1.4, 1.2], [1.2, 1.2]]
+    assert np.asarray(start.get_xydata()).tolist() == [[2.0, 2.0]]

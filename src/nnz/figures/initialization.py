@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nnz.figures.style import INK, NORMAL, PALETTE, new_figure
+from nnz.figures.style import FAINT, INK, NORMAL, PALETTE, new_figure
 
 LINES = [("-", "blue"), ("--", "orange"), ("-.", "green"), (":", "purple")]
 MARKERS = ["o", "s", "^", "D"]
@@ -55,6 +56,54 @@ def saturated(activations: Mapping[str, Tensor], beyond: float) -> Figure:
         axes.set_ylabel("example")
         axes.spines[["top", "right"]].set_visible(True)
     rows[-1].set_xlabel("hidden unit")
+    return figure
+
+
+def folds(units: Sequence[tuple[float, float, float]], data: Sequence[float]) -> Figure:
+    """Draw ReLU units over one input, the sum of what they pass on, its folds, and where the examples lie.
+
+    Args:
+        units: each with its weight w, its bias b and the weight v by which its output is multiplied; w is not 0.
+        data: the inputs of the examples, drawn as ticks.
+    """
+    figure, axes = new_figure(NORMAL, 3.2)
+    at = [-b / w for w, b, _ in units]
+    x = sorted({min([*data, *at]) - 0.5, max([*data, *at]) + 0.5, *at})  # straight between these
+    parts = [[v * max(0.0, w * place + b) for place in x] for w, b, v in units]
+    total = [sum(values) for values in zip(*parts, strict=True)]
+    for number, (values, (dash, color)) in enumerate(zip(parts, LINES, strict=False), start=1):
+        axes.plot(x, values, linestyle=dash, color=PALETTE[color], linewidth=1.3, label=f"unit {number}")
+    axes.plot(x, total, color=INK, linewidth=2.5, label="their sum")
+    axes.plot(at, [total[x.index(place)] for place in at], "o", color=INK, markersize=6)
+    bottom = min(min(values) for values in (*parts, total)) - 0.3
+    axes.plot(list(data), [bottom] * len(data), "|", color=INK, markersize=8, label="examples")
+    axes.set_xlabel("input x")
+    axes.set_ylabel("output")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return figure
+
+
+def fixed_point(
+    q: Sequence[float], curves: Mapping[str, Sequence[float]], walks: Sequence[Sequence[float]]
+) -> Figure:
+    """Draw the variance of the next layer over that of a layer, a curve for each gain, and walks to the diagonal.
+
+    Args:
+        q: variances of a layer's pre-activations.
+        curves: for each gain the variances of the next layer.
+        walks: the variances of one layer after another, drawn as stairs between a curve and the diagonal.
+    """
+    figure, axes = new_figure(NORMAL, 4.2)
+    axes.plot(q, q, color=FAINT, linewidth=1, label="no change")
+    for (name, values), (dash, color) in zip(curves.items(), LINES, strict=False):
+        axes.plot(q, values, linestyle=dash, color=PALETTE[color], label=f"gain {name}")
+    for walk in walks:
+        corners = [corner for a, b in pairwise(walk) for corner in ((a, b), (b, b))]
+        axes.plot(*zip((walk[0], walk[0]), *corners, strict=True), color=INK, linewidth=1)
+        axes.plot(walk[0], walk[0], "o", color=INK, markersize=5)
+    axes.set_xlabel("variance q of a layer")
+    axes.set_ylabel("variance of the next layer")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure
 
 
