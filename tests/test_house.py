@@ -398,6 +398,29 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "needs 'most', which only a workshop has",
     ),
     (
+        "an error of nobody knows what",
+        house.unnamed_errors,
+        {"one": ("by $x", "by {given}`0.3` ± {given}`0.1`, by $x")},
+        "a ± without (names)",
+    ),
+    (
+        "an error of nobody knows what in a table",
+        house.unnamed_errors,
+        {
+            "one": (
+                "# One",
+                "# One\n\n```{list-table} Losses\n* - loss\n* - {given}`0.3` ± {given}`0.1`\n```\n",
+            )
+        },
+        "a ± without (names)",
+    ),
+    (
+        "a printed error of nobody knows what",
+        house.unnamed_errors,
+        {"two": ("# One", '# One\n\n```{code-cell}\nprint(f"{1} ± {2}")\n```\n')},
+        "prints a ± without",
+    ),
+    (
         "a text that has a term from a workshop",
         house.needed_terms,
         {

@@ -36,6 +36,9 @@ DRAWS |= {
 PLOTTED = re.compile(r"\bfigures\.|\.savefig|\bplt\.")
 # nnz.draw and nnz.figures.slides, as a cell's last line: they say themselves what they show.
 DRAWN = re.compile(r"^(?:draw|steps|slides\.\w+)\(", re.MULTILINE)
+# A number after a ±, and what it is an error of.
+PLUS_MINUS = re.compile(r"[}`\d] ± [{`\d]")
+ERROR_OF = re.compile(r"\((?:names|seeds|both|trials|places)\)")
 TORCH = {"torch", "F", "torch.nn.functional"}
 CLAIMS_MODULE, RECORDING = "nnz.press.claims", ("claim", "note")
 LONGEST, NINE_IN_TEN, HALF = 25, 13, 6  # lines of a fragment
@@ -455,6 +458,35 @@ def needed_terms(root: Path) -> list[str]:
                         f"{path.name}:{number}: needs the term {term[1]!r}, which a workshop defines"
                     )
     return problems
+
+
+def unnamed_errors(root: Path) -> list[str]:
+    """Every number with a ± says of what it is: on its line, in the cell that prints it, or above its table."""
+    problems = []
+    for path in toc(root):
+        page, lines = read_page(path), path.read_text(encoding="utf-8").splitlines()
+        heads = dict(_heads(lines))
+        for number, line in page.prose:
+            if PLUS_MINUS.search(line) and not ERROR_OF.search(line + heads.get(number, "")):
+                problems.append(f"{path.name}:{number}: a ± without (names), (seeds) or (both)")
+        for cell in page.cells:
+            if PLUS_MINUS.search(cell.code) and not ERROR_OF.search(cell.code):
+                problems.append(f"{path.name}:{cell.line}: prints a ± without (names), (seeds) or (both)")
+    return problems
+
+
+def _heads(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the number of each line of a list-table, with the table's title and first row."""
+    head, rows = "", 0
+    for number, line in enumerate(lines, 1):
+        if "{list-table}" in line:
+            head, rows = line, 0
+        elif line.startswith("```"):
+            head = ""
+        elif head:
+            rows += line.startswith("* -")
+            head += line if rows < 2 else ""
+            yield number, head
 
 
 def _in_any(line: int, sections: Sequence[range]) -> bool:
