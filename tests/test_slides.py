@@ -94,11 +94,11 @@ def test_nodes_without_names_cannot_be_told_apart() -> None:
 
 
 def test_without_keepdim_a_count_is_divided_by_the_sum_of_another_row() -> None:
-    N = torch.tensor([[1, 2, 1], [3, 0, 3], [0, 1, 7]])
+    N = torch.tensor([[1, 2, 3], [3, 0, 2], [0, 1, 7]])
     slide = slides.broadcasting(N)
     right, wrong = cells(slide, 2), cells(slide, 4)
-    assert right[1] == ["0.5", "0", "0.5"]
-    assert wrong[1] == [f"{3 / 4:.3g}", "0", f"{3 / 8:.3g}"]
+    assert right[1] == ["0.6", "0", "0.4"]
+    assert wrong[1] == [f"{3 / 6:.3g}", "0", f"{2 / 8:.3g}"]
     assert "the rows sum to 1, 1 and 1" in shown(slide)[2]
 
 

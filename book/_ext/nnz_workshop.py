@@ -105,7 +105,7 @@ def show_times(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         found = {name: facts["minutes"] for name, facts in app.env.metadata.items() if "minutes" in facts}
         order = sorted(found, key=lambda name: list(chapters(ROOT)).index(Path(name).name))
         rows = [(app.env.titles[name].astext(), *found[name]) for name in order]
-        rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+        rows.append(("all", sum(round(row[1]) for row in rows), sum(round(row[2]) for row in rows)))
         node.replace_self(table(rows))
 
 

@@ -120,7 +120,7 @@ _EVERY = LineByLine(
     label="backprop-ex-lines",
     reference=all_gradients,
     task="""
-    The first exercise of the lecture: all twenty-six gradients. `values, X, Y = ex.all_gradients.given()`
+    The first exercise of the lecture: all twenty-six gradients. `values, x, y = ex.all_gradients.given()`
     hands you a forward pass, `ex.all_gradients.compare("probs", dprobs)` judges one tensor of it, and says
     *exact*, *approximate*, or by how much it is wrong and perhaps why. When you have them all, write
     `all_gradients(values, X, Y)`, the whole backward pass, line by line and without autograd. `values` is the

@@ -155,8 +155,8 @@ def broadcasting(counts: Tensor) -> Positions:
         f"The counts; their rows sum to {_listed(of_rows)} and their columns to {_listed(of_columns)}.",
         "A column of sums, stretched to the right: each number stands in the row that it is the sum of.",
         f"Each count over the sum of its own row; the rows sum to {_listed(shares)}.",
-        "A row of sums, stretched downward: each number stands in a column that it is not the sum of.",
-        f"Each count over the sum of another row; the rows sum to {_listed(wrong)}.",
+        "A row of sums, stretched downward: the sum of row 0 stands in column 0, and so on.",
+        f"Each count over the sum of the row that has its column's number; the rows sum to {_listed(wrong)}.",
     ]
     frames = [
         table(
