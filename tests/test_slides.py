@@ -79,7 +79,9 @@ def test_three_backward_passes_count_their_calls_and_one_of_them_errs() -> None:
     b.label, d.label, L.label = "b", "d", "L"
     slide = slides.backward_orders(L)
     last = shown(slide)[-1]
-    assert last.startswith("The gradient of a: naive 7, by paths 5, in order 5. Done: naive after 9")
+    assert last.startswith(
+        "After call 9 the gradient of a is: naive 7, by paths 5, in order 5. Done: naive after 9"
+    )
     assert "by paths after 9, in order after 4 calls" in last
     L.backward()
     final = cells(slide, len(shown(slide)) - 1)

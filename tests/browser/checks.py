@@ -60,6 +60,11 @@ BRING_AXE = """axe.configure({rules: [
 ]})"""
 RUN_AXE = "axe.run({resultTypes: ['violations'], preload: false}).then(result => result.violations)"
 
+# The next Tab leads to the first link again, as on a page that nobody has touched.
+FROM_THE_TOP = (
+    "() => { const b = document.body; b.tabIndex = -1; b.focus(); b.blur(); b.removeAttribute('tabindex'); }"
+)
+
 # The outermost elements that reach beyond the right edge of the window, outside of boxes that scroll.
 TOO_WIDE = """() => {
     const edge = document.documentElement.clientWidth;
@@ -150,6 +155,9 @@ def pictures(page: Page) -> Iterator[str]:
 def sliders(page: Page) -> Iterator[str]:
     """The keyboard moves every slider, and what is shown, read out and said moves with it."""
     for number, slide in enumerate(page.locator(".nnz-slide").all(), 1):
+        fold = slide.evaluate(
+            "s => { const d = s.closest('details:not([open])'); if (d) d.open = true; return !!d; }"
+        )
         slider, frames = slide.get_by_role("slider"), slide.locator("div.at")
         states = []
         for key in ("Home", "ArrowRight", "End"):
@@ -166,6 +174,9 @@ def sliders(page: Page) -> Iterator[str]:
             if len(texts) < min(3, frames.count()) or "" in texts:
                 yield f"slider {number} {what} {texts} in different positions"
         slider.press("Home")
+        if fold:
+            slide.evaluate("s => { s.closest('details').open = false; }")
+    page.evaluate(FROM_THE_TOP)
 
 
 def answers(page: Page) -> Iterator[str]:
@@ -186,3 +197,4 @@ def answers(page: Page) -> Iterator[str]:
     if not inside.first.is_visible():
         yield "Enter does not open the first answer"
     summary.press("Enter")
+    page.evaluate(FROM_THE_TOP)

@@ -119,7 +119,10 @@ def backward_orders(root: Value) -> Positions:
         frames.append(table(["gradient of", *ways], rows))
         done = [f"{name} after {len(calls)}" for name, calls in ways.items() if len(calls) <= call]
         said = ", ".join(f"{name} {grads[labels[0]]:g}" for name, grads in now.items())
-        says.append(f"The gradient of {labels[0]}: {said}." + f" Done: {', '.join(done)} calls." * bool(done))
+        says.append(
+            f"After call {call} the gradient of {labels[0]} is: {said}."
+            + f" Done: {', '.join(done)} calls." * bool(done)
+        )
     return positions("call", [str(call) for call in range(1, most + 1)], frames, says)
 
 
@@ -158,13 +161,10 @@ def broadcasting(counts: Tensor) -> Positions:
         "A row of sums, stretched downward: the sum of row 0 stands in column 0, and so on.",
         f"Each count over the sum of the row that has its column's number; the rows sum to {_listed(wrong)}.",
     ]
-    frames = [
-        table(
-            ["", *map(str, range(len(N)))],
-            [[str(i), *(f"{x:.4g}" for x in row)] for i, row in enumerate(shown)],
-        )
-        for shown in (case.tolist() for case in cases.values())
-    ]
+    frames = []
+    for case in cases.values():
+        rows = [[str(i), *(f"{x:.3g}" for x in row)] for i, row in enumerate(case.tolist())]
+        frames.append(table(["row", *map(str, range(len(N)))], rows))
     return positions("expression", list(cases), frames, says)
 
 
