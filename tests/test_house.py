@@ -398,6 +398,23 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "needs 'most', which only a workshop has",
     ),
     (
+        "a column without a name",
+        house.nameless_columns,
+        {"one": ("# One", "# One\n\n| | loss |\n|---|---|\n| bigram | low |\n")},
+        "a column of this table has no name",
+    ),
+    (
+        "a column of a list-table without a name",
+        house.nameless_columns,
+        {
+            "one": (
+                "# One",
+                "# One\n\n```{list-table} Losses\n:header-rows: 1\n\n* -\n  - loss\n* - a\n  - b\n```\n",
+            )
+        },
+        "a column of this table has no name",
+    ),
+    (
         "an error of nobody knows what",
         house.unnamed_errors,
         {"one": ("by $x", "by {given}`0.3` ± {given}`0.1`, by $x")},

@@ -475,6 +475,22 @@ def unnamed_errors(root: Path) -> list[str]:
     return problems
 
 
+def nameless_columns(root: Path) -> list[str]:
+    """Every column of a table has a name in words: a screen reader says nothing of a formula in its place."""
+    problems = []
+    for path in toc(root):
+        lines, head = path.read_text(encoding="utf-8").splitlines(), 0
+        for number, (line, below) in enumerate(zip(lines, [*lines[1:], ""], strict=True), 1):
+            if "{list-table}" in line:
+                head = 1
+            head += bool(head) and line.startswith("* -")
+            in_head = head == 2 and re.fullmatch(r"(\* |  )-\s*(\$[^$]*\$)?\s*", line)
+            if in_head or (re.match(r"\|[ :|-]+\|$", below) and re.search(r"\|\s*(\$[^$|]*\$)?\s*\|", line)):
+                problems.append(f"{path.name}:{number}: a column of this table has no name")
+            head = 0 if line.startswith("```") and "{list-table}" not in line else head
+    return problems
+
+
 def _heads(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield the number of each line of a list-table, with the table's title and first row."""
     head, rows = "", 0
