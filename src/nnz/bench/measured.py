@@ -67,8 +67,9 @@ def tallied() -> Found:
         P.gather(1, Y[:, None]).log().mean().item()
         W.sub_(onehot.T @ (P - target), alpha=1 / len(Y))
 
-    plain, fast = least_seconds(step, lambda: BigramNet(generator=seeded(2)).fit(names, steps=100), rounds=3)
-    return {"bigram-network.speedup": plain / (fast / 100)}
+    # As on the page: what is set up once is shared among a thousand steps.
+    plain, fast = least_seconds(step, lambda: BigramNet(generator=seeded(2)).fit(names, steps=1000), rounds=3)
+    return {"bigram-network.speedup": plain / (fast / 1000)}
 
 
 def counted() -> Found:
