@@ -7,7 +7,7 @@ BIN := .venv/bin
 SPHINX = $(BIN)/python tools/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test book quick sample repeat serve browser bench record mutants sbom oldest newest lint format constraints clean distclean
+.PHONY: help venv test book quick sample repeat release serve browser bench record mutants sbom oldest newest lint format constraints clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ sample: venv  ## build on the sample, as if there were no network, and see that 
 
 repeat: venv  ## build again, and compare every number and sample with the build that is there
 	$(SPHINX) repeat
+
+release:  ## everything that must hold before a release, an hour of it: the gate, two builds that are alike, the times
+	bash .ci/run release
 
 serve: venv  ## open the built book at http://localhost:PORT
 	@$(BIN)/python tools/serve.py $(PORT)
