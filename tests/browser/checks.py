@@ -58,7 +58,9 @@ BRING_AXE = """axe.configure({rules: [
     {id: 'color-contrast', selector: '[data-text]:not([data-alike]), input, select, textarea, button'},
     {id: 'link-in-text-block', selector: 'a[href]:not([data-alike])'},
 ]})"""
-RUN_AXE = "axe.run({resultTypes: ['violations'], preload: false}).then(result => result.violations)"
+# The reference has a definition for each name, all made by one template: the first two of a module stand for all.
+RUN_AXE = """axe.run({exclude: [['dl.py:nth-of-type(n+3)']]}, {resultTypes: ['violations'], preload: false})
+    .then(result => result.violations)"""
 
 # The next Tab leads to the first link again, as on a page that nobody has touched.
 FROM_THE_TOP = (

@@ -20,9 +20,6 @@ from browser.particular import AT_LAST, IN_EACH_VIEW
 PAGES = pages()
 # The pages of code are all made by one template: axe looks at one file of the package and one of the tests, and of
 # the others the narrowest view is enough to see whether a line makes the page wider than the screen.
-# The reference is one template, too, repeated for each name, and so long that axe takes minutes for it, and once
-# did not come to an end; the glossary and the index stand for lists of definitions.
-LONG = "book/api.html"
 STAND_FOR_ALL_CODE = ("_code/nnz/engine.html", "_code/tests/test_engine.html")
 OF_THE_BOOK = (
     checks.titled,
@@ -50,7 +47,7 @@ def visit(tab: Tab, name: str) -> Iterator[str]:
     page = tab.open((BUILT / name).as_uri(), LEADS_TO.get(name, ""))
     if name.startswith("book/"):
         yield from done(OF_THE_BOOK, page, "wide, light")
-    looked_at = name in STAND_FOR_ALL_CODE or (not name.startswith("_code/") and name != LONG)
+    looked_at = name in STAND_FOR_ALL_CODE or not name.startswith("_code/")
     in_each = (checks.narrow, *([checks.accessible] if looked_at else []))
     for width, theme in VIEWS if looked_at else VIEWS[3:]:
         tab.show(width, theme)

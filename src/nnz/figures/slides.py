@@ -59,28 +59,18 @@ def valley(rates: Sequence[float], start: float = 2.0, steps: int = 12) -> Posit
 Gradients = dict[str, float]
 
 
-def naive_calls(root: Value) -> Iterator[Gradients]:
-    """Yield all gradients after each call of a pass that hands on all that a node has, as soon as it gets some."""
+def eager_calls(root: Value, of_all: bool) -> Iterator[Gradients]:
+    """Yield all gradients after each call of a pass in which a node hands something on as soon as it gets some.
+
+    That is all that it has by then, which is wrong; or else what has just arrived, a call for each path.
+    """
     grads = dict.fromkeys((node.label for node in topological_order(root)), 0.0)
 
     def call(node: Value, grad: float) -> Iterator[Gradients]:
         grads[node.label] += grad
         yield dict(grads)
         for operand, slope in node.operands:
-            yield from call(operand, slope * grads[node.label])
-
-    yield from call(root, 1.0)
-
-
-def path_calls(root: Value) -> Iterator[Gradients]:
-    """Yield all gradients after each call of a pass that hands on what has just arrived: a call for each path."""
-    grads = dict.fromkeys((node.label for node in topological_order(root)), 0.0)
-
-    def call(node: Value, grad: float) -> Iterator[Gradients]:
-        grads[node.label] += grad
-        yield dict(grads)
-        for operand, slope in node.operands:
-            yield from call(operand, slope * grad)
+            yield from call(operand, slope * (grads[node.label] if of_all else grad))
 
     yield from call(root, 1.0)
 
@@ -107,8 +97,8 @@ def backward_orders(root: Value) -> Positions:
     if "" in labels or len(set(labels)) < len(labels):
         raise ValueError(f"each node of this graph needs a label of its own; they have {labels}.")
     ways = {
-        "naive": list(naive_calls(root)),
-        "by paths": list(path_calls(root)),
+        "naive": list(eager_calls(root, of_all=True)),
+        "by paths": list(eager_calls(root, of_all=False)),
         "in order": list(ordered_calls(root)),
     }
     most = max(map(len, ways.values()))
