@@ -207,11 +207,9 @@ def add_k(counts: Sequence[float], chars: Sequence[str], ks: Sequence[float]) ->
     return positions("added to each count", [f"{k:g}" for k in ks], figures, says)
 
 
-def temperatures(
-    probs: Tensor, chars: Sequence[str], values: Sequence[float], top_k: int | None = None
-) -> Positions:
-    """Slide through temperatures: what `sampling_probs` makes of one distribution, at one `top_k`."""
-    rows = [sampling_probs(probs.log()[None], temperature=value, top_k=top_k)[0] for value in values]
+def temperatures(probs: Tensor, chars: Sequence[str], values: Sequence[float]) -> Positions:
+    """Slide through temperatures: what `sampling_probs` makes of one distribution."""
+    rows = [sampling_probs(probs.log()[None], temperature=value)[0] for value in values]
     return _bent("temperature", [f"{value:g}" for value in values], rows, chars)
 
 
