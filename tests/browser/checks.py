@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Error, Page
 
-from browser.conftest import ROOT
+from browser.conftest import ROOT, Tab
 
 Check = Callable[[Page], Iterator[str]]
 
@@ -78,11 +78,12 @@ TOO_WIDE = """() => {
 }"""
 
 
-def done(todo: Iterable[Check], page: Page, where: str) -> Iterator[str]:
+def done(todo: Iterable[Check], tab: Tab, where: str) -> Iterator[str]:
     """Do some checks; one that the browser breaks off has found something, and the others go on."""
     for check in todo:
+        tab.doing = f"{where}: {check.__name__}"
         try:
-            yield from (f"{where}: {fault}" for fault in check(page))
+            yield from (f"{where}: {fault}" for fault in check(tab.page))
         except (AssertionError, Error) as error:
             first = str(error).strip().partition("\n")[0]
             yield f"{where}: {check.__name__} came to an end: {first}"

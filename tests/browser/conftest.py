@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import ConsoleMessage, Error, Page, Playwright, Request, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "_build" / "html"
@@ -25,6 +27,8 @@ FLAGS = (
 WIDTHS = {"wide": (1440, 900), "phone": (360, 740)}
 # Milliseconds. Every wait is for a condition: only what is broken takes so long, however slow the machine.
 PATIENCE = 300_000
+# Seconds. What a page is asked to compute has no such limit: after so long without an answer, Chromium is ended.
+SILENCE = 600.0
 # What a page has to do by itself before anybody looks at it. An animation without an end is not waited for.
 SETTLED = """async () => {
     const over = image => image.complete || image.loading === 'lazy'
@@ -64,18 +68,30 @@ def pages() -> list[str]:
     return [path.relative_to(BUILT).as_posix() for path in found]
 
 
+class Silent(Exception):
+    """The browser did not answer, and was ended."""
+
+
 class Tab:
     """One tab, in which a worker opens one page after another, and what the page in it did wrong.
 
     A new tab for each page would cost more than the page: all scripts would be compiled anew.
     """
 
-    def __init__(self, browser: Browser) -> None:
-        self.context = browser.new_context()
-        self.context.set_default_timeout(PATIENCE)
-        self.context.add_init_script("localStorage.clear(); sessionStorage.clear()")
+    def __init__(self, playwright: Playwright) -> None:
+        self.playwright = playwright
         self.asked: list[str] = []
         self.errors: list[str] = []
+        self.doing = ""
+        self.start()
+
+    def start(self) -> None:
+        """Start Chromium without a window, and in it a tab."""
+        chromium = self.playwright.chromium
+        self.browser = chromium.launch(executable_path=find_browser(), args=FLAGS, timeout=PATIENCE)
+        self.context = self.browser.new_context()
+        self.context.set_default_timeout(PATIENCE)
+        self.context.add_init_script("localStorage.clear(); sessionStorage.clear()")
         self.page = self._new_page()
 
     def _new_page(self) -> Page:
@@ -86,6 +102,32 @@ class Tab:
         page.on("console", self._listen)
         page.on("crash", lambda _: setattr(self, "crashed", True))
         return page
+
+    def answers(self, visit: Callable[[], list[str]], seconds: float = SILENCE) -> list[str]:
+        """Return what a visit found; raise Silent, with a new browser in place, if it came to no end."""
+        silent = threading.Event()
+
+        def end() -> None:
+            silent.set()
+            for driver in psutil.Process().children():
+                for process in driver.children(recursive=True):
+                    process.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.start()
+        try:
+            found = visit()
+        except Error:
+            if not silent.is_set():
+                raise
+        finally:
+            timer.cancel()
+            timer.join()
+        if silent.is_set():
+            doing = self.doing
+            self.start()
+            raise Silent(f"no answer within {seconds:g} s, {doing}")
+        return found
 
     def open(self, url: str, leads_to: str = "") -> Page:
         """Open a page, wide and light, as somebody without a network would who was never here before.
@@ -99,6 +141,7 @@ class Tab:
         self.page.emulate_media(media="screen", color_scheme="light")
         self.asked.clear()
         self.errors.clear()
+        self.doing = "opening the page"
         self.page.goto(url, wait_until="commit" if leads_to else "load")
         if leads_to:
             self.page.wait_for_url(leads_to)
@@ -110,6 +153,7 @@ class Tab:
 
         The page is at its top and the mouse in the corner, whatever was done with it before.
         """
+        self.doing = f"showing it {width} and {theme}"
         w, h = WIDTHS[width]
         resized = self.page.viewport_size != {"width": w, "height": h}
         self.page.set_viewport_size({"width": w, "height": h})
@@ -132,15 +176,9 @@ class Tab:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium without a window."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS, timeout=PATIENCE)
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="session")
-def tab(browser: Browser) -> Tab:
+def tab() -> Iterator[Tab]:
     """The one tab of this worker."""
-    return Tab(browser)
+    with sync_playwright() as playwright:
+        one = Tab(playwright)
+        yield one
+        one.browser.close()

@@ -8,7 +8,7 @@ import pytest
 
 from browser import checks
 from browser.checks import Check, done
-from browser.conftest import Tab
+from browser.conftest import Silent, Tab
 
 # A theme as the book's has: it follows the reader's system.
 PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>A page</title>
@@ -61,10 +61,10 @@ def test_a_check_finds_its_fault(
     width, theme = view.split(", ")
     open_small(tab, tmp_path, "<p>Nothing is wrong.</p>")
     tab.show(width, theme)
-    assert list(done([check], tab.page, view)) == []
+    assert list(done([check], tab, view)) == []
     open_small(tab, tmp_path, body)
     tab.show(width, theme)
-    fault, *_ = done([check], tab.page, view)
+    fault, *_ = done([check], tab, view)
     assert fault.startswith(f"{view}: ")
     assert words in fault
 
@@ -100,7 +100,7 @@ def test_a_check_that_the_browser_breaks_off_is_a_finding(tab: Tab, tmp_path: Pa
         page.evaluate("missing()")
 
     open_small(tab, tmp_path, "")
-    first, second = done([breaks], tab.page, "wide, light")
+    first, second = done([breaks], tab, "wide, light")
     assert first == "wide, light: the first"
     assert "breaks came to an end" in second
     assert "missing is not defined" in second
@@ -112,3 +112,17 @@ def test_nothing_is_remembered_from_one_page_to_the_next(tab: Tab, tmp_path: Pat
         open_small(tab, tmp_path, f"<script>{was} localStorage.was = 'here'</script>")
         assert tab.page.evaluate("html.lang") == "new"
         assert tab.page.evaluate("localStorage.was") == "here"
+
+
+@pytest.mark.parametrize("endless", ["new Promise(() => {})", "(() => { for (;;); })()"])
+def test_a_browser_that_falls_silent_is_ended_and_the_next_page_is_opened_in_a_new_one(
+    tab: Tab, tmp_path: Path, endless: str
+) -> None:
+    def stuck(page: checks.Page) -> checks.Iterator[str]:
+        yield page.evaluate(endless)
+
+    open_small(tab, tmp_path, "")
+    with pytest.raises(Silent, match=r"within 2 s, phone, dark: stuck"):
+        tab.answers(lambda: list(done([stuck], tab, "phone, dark")), seconds=2)
+    open_small(tab, tmp_path, "<p>Nothing is wrong.</p>")
+    assert tab.answers(lambda: list(done([checks.narrow], tab, "wide, light"))) == []
