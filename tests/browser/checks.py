@@ -19,11 +19,10 @@ ALLOWED = {
     "region": "the theme's logo block lies outside the landmarks; the link in it is also in the navigation",
 }
 
-# To judge the colors of texts and of links in them is most of axe's work, and most of them are pieces of code.
-# Of the pieces in a section that look alike, from the piece up to the section (elements, classes, colors, sizes),
-# it is asked about the first and the last; once more of those without two letters or digits side by side, which it
-# may leave open. Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped
-# away.
+# To judge the colors of texts and of links in them is most of axe's work. Of the pieces of a page that look alike,
+# from the piece up to the whole (elements, classes, colors, sizes), it is asked about the first and the last; once
+# more of those without two letters or digits side by side, which it may leave open. Whatever is positioned may lie
+# over anything, and looks like nothing else, unless it is clipped away.
 MARK_ALIKE = """() => {
     const numbers = new Map(), looks = new Map(), last = new Map();
     const number = key => numbers.get(key) ?? numbers.set(key, numbers.size).get(key);
@@ -31,7 +30,7 @@ MARK_ALIKE = """() => {
         if (!element) return '';
         if (looks.has(element)) return looks.get(element);
         const s = getComputedStyle(element);
-        const alone = element.matches('section, nav, header, footer, main, aside, dialog, body')
+        const alone = element.matches('nav, header, footer, main, aside, dialog, body')
             || ['absolute', 'fixed', 'sticky'].includes(s.position) && s.clip === 'auto';
         const key = alone ? element : JSON.stringify([look(element.parentElement), element.localName,
             element.getAttribute('class'), element.checkVisibility(), s.color, s.backgroundColor,
@@ -44,7 +43,7 @@ MARK_ALIKE = """() => {
         const own = [...element.childNodes].filter(n => n.nodeType === Node.TEXT_NODE).map(n => n.data).join('');
         const text = own.trim() !== '';
         let alike = false;
-        if ((text || element.localName === 'a') && element.closest('pre, code, mjx-container')) {
+        if (text || element.localName === 'a') {
             const key = `${look(element)} ${/[\\p{L}\\p{N}]{2}/u.test(own)}`;
             alike = last.has(key);
             last.set(key, element);

@@ -69,17 +69,18 @@ def test_a_check_finds_its_fault(
     assert words in fault
 
 
-def test_a_piece_of_code_of_each_look_is_judged_in_each_section(tab: Tab, tmp_path: Path) -> None:
+def test_a_piece_of_each_look_is_judged_first_and_last(tab: Tab, tmp_path: Path) -> None:
     """Whatever differs in a color that it has, or that is behind it, or lies over something, is looked at."""
     odd = "<pre><b style='color: #ddd'>pale</b></pre>"
     behind = "<pre style='background: #222'><b>dark on dark</b></pre>"
     over = "<pre><b style='position: absolute; background: #222'>over</b></pre>"
-    pieces = (SAME, odd, behind, f"<section>{SAME}</section>", over)
+    colored = f"<section style='background: #eee'>{SAME}</section>"
+    pieces = (SAME, odd, behind, f"<section>{SAME}</section>", colored, f"<section>{SAME}</section>", over)
     open_small(tab, tmp_path, "".join(pieces))
     faults = list(checks.accessible(tab.page))
     assert len(faults) == 3, faults
     judged = tab.page.locator("b:not([data-alike])").all_inner_texts()
-    assert judged == ["one", "two", "pale", "dark on dark", "one", "two", "over"]
+    assert judged == ["one", "two", "pale", "dark on dark", "one", "one", "two", "two", "over"]
 
 
 def test_what_a_page_asks_and_reports_is_noted(tab: Tab, tmp_path: Path) -> None:
