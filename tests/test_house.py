@@ -46,6 +46,7 @@ GOOD = {
     + FIGURE
     + "\n```{listing} nnz.alpha.double\n```\n\n```{listing} nnz.beta.Pair\n:members: __init__\n```\n"
     + "\n```{listing} nnz.beta.Pair.total\n```\n",
+    "book/notation.md": "# Notation\n\n| in formulas | what it is |\n|---|---|\n| $x$, $W_1$ | a context |\n",
     "book/two.md": HEADER + "\n```{listing} nnz.gamma.LIMIT nnz.gamma.most\n```\n",
     "src/nnz/__init__.py": '"""Package."""\n',
     "src/nnz/alpha.py": (
@@ -436,6 +437,24 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         house.unnamed_errors,
         {"two": ("# One", '# One\n\n```{code-cell}\nprint(f"{1} ± {2}")\n```\n')},
         "prints a ± without",
+    ),
+    (
+        "a letter that nobody introduces",
+        house.unknown_letters,
+        {"one": ("by $x^{2}$", "by $x^{2} \\eta$, and $q$ by $q = \\text{rate} \\cdot W_1$")},
+        "one.md:7: nobody says what \\eta is",
+    ),
+    (
+        "a letter in a formula that stands by itself",
+        house.unknown_letters,
+        {"one": ("by $x^{2}$.", "by\n\n$$\nx = \\frac{1}{2} + r .\n$$ (eq-half)\n\n")},
+        "nobody says what r is",
+    ),
+    (
+        "a raised dot that multiplies nothing",
+        house.unknown_letters,
+        {"one": ("by $x^{2}$", "by $x(x\\cdot)$")},
+        "one.md:7: a raised dot multiplies",
     ),
     (
         "a text that has a term from a workshop",
