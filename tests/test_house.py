@@ -46,6 +46,9 @@ GOOD = {
     + FIGURE
     + "\n```{listing} nnz.alpha.double\n```\n\n```{listing} nnz.beta.Pair\n:members: __init__\n```\n"
     + "\n```{listing} nnz.beta.Pair.total\n```\n",
+    "book/glossary.md": (
+        "# Glossary\n\n```{glossary}\nfan-in, fan-out\n  What comes and goes.\n\nkey\n  Of a door.\n```\n"
+    ),
     "book/notation.md": "# Notation\n\n| in formulas | what it is |\n|---|---|\n| $x$, $W_1$ | a context |\n",
     "book/two.md": HEADER + "\n```{listing} nnz.gamma.LIMIT nnz.gamma.most\n```\n",
     "src/nnz/__init__.py": '"""Package."""\n',
@@ -437,6 +440,12 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         house.unnamed_errors,
         {"two": ("# One", '# One\n\n```{code-cell}\nprint(f"{1} ± {2}")\n```\n')},
         "prints a ± without",
+    ),
+    (
+        "a term that the glossary lacks",
+        house.unlisted_terms,
+        {"one": ("by $x^{2}$", "by **keys**, **fan-out** and a **door**")},
+        "one.md:7: 'door' is in bold and not in the glossary",
     ),
     (
         "a letter that nobody introduces",

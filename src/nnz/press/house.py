@@ -462,6 +462,19 @@ def needed_terms(root: Path) -> list[str]:
     return problems
 
 
+def unlisted_terms(root: Path) -> list[str]:
+    """What a page sets in bold is a term that it defines, and stands in the glossary, in the singular or so."""
+    glossary = read_page(root / "book" / "glossary.md").prose
+    listed = {term for _, line in glossary if line[:1].strip() for term in line.lower().split(", ")}
+    problems = []
+    for path in toc(root):
+        for number, line in read_page(path).prose:
+            for term in re.findall(r"\*\*([^*]+)\*\*", re.sub(r"`[^`]*`", "", line)):
+                if not {term.lower(), term.lower().removesuffix("s")} & listed:
+                    problems.append(f"{path.name}:{number}: {term!r} is in bold and not in the glossary")
+    return problems
+
+
 def unnamed_errors(root: Path) -> list[str]:
     """Every number with a ± says of what it is: on its line, in the cell that prints it, or above its table."""
     problems = []
@@ -736,6 +749,7 @@ RULES = (
     borrowed_names,
     needed_workshops,
     needed_terms,
+    unlisted_terms,
     unnamed_errors,
     nameless_columns,
     unknown_letters,
