@@ -463,7 +463,7 @@ def needed_terms(root: Path) -> list[str]:
 
 
 def unlisted_terms(root: Path) -> list[str]:
-    """What a page sets in bold is a term that it defines, and stands in the glossary, in the singular or so."""
+    """What a page sets in bold is a term that it defines, and stands in the glossary (there perhaps without an s)."""
     glossary = read_page(root / "book" / "glossary.md").prose
     listed = {term for _, line in glossary if line[:1].strip() for term in line.lower().split(", ")}
     problems = []
