@@ -47,7 +47,8 @@ GOOD = {
     + "\n```{listing} nnz.alpha.double\n```\n\n```{listing} nnz.beta.Pair\n:members: __init__\n```\n"
     + "\n```{listing} nnz.beta.Pair.total\n```\n",
     "book/glossary.md": (
-        "# Glossary\n\n```{glossary}\nfan-in, fan-out\n  What comes and goes.\n\nkey\n  Of a door.\n```\n"
+        "# Glossary\n\n```{glossary}\nfan-in, fan-out\n  What comes and goes.\n  See [](one.md).\n\n"
+        "key\n  Of a door.\n  See [](two.md).\n```\n"
     ),
     "book/notation.md": "# Notation\n\n| in formulas | what it is |\n|---|---|\n| $x$, $W_1$ | a context |\n",
     "book/two.md": HEADER + "\n```{listing} nnz.gamma.LIMIT nnz.gamma.most\n```\n",
@@ -95,6 +96,7 @@ FILES = {
     "table": "chapters.toml",
     "claims": "book/claims/two.toml",
     "index": "book/index.md",
+    "glossary": "book/glossary.md",
     "one": "book/one.md",
     "two": "book/two.md",
     "alpha": "src/nnz/alpha.py",
@@ -446,6 +448,12 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         house.unlisted_terms,
         {"one": ("by $x^{2}$", "by **keys**, **fan-out** and a **door**")},
         "one.md:7: 'door' is in bold and not in the glossary",
+    ),
+    (
+        "an entry of the glossary that leads nowhere",
+        house.unlisted_terms,
+        {"glossary": ("\n  See [](two.md).", "")},
+        "glossary.md: 'key' has no link",
     ),
     (
         "a letter that nobody introduces",

@@ -463,10 +463,14 @@ def needed_terms(root: Path) -> list[str]:
 
 
 def unlisted_terms(root: Path) -> list[str]:
-    """What a page sets in bold is a term that it defines, and stands in the glossary (there perhaps without an s)."""
+    """What a page sets in bold is a term, and stands in the glossary with a link to where it is defined."""
     glossary = read_page(root / "book" / "glossary.md").prose
     listed = {term for _, line in glossary if line[:1].strip() for term in line.lower().split(", ")}
-    problems = []
+    problems = [
+        f"glossary.md: {entry.splitlines()[0]!r} has no link to the section that defines it"
+        for entry in "\n".join(line for _, line in glossary).split("\n\n")
+        if "\n  " in entry and not re.search(r"\[\]\(|\{(?:prf:)?ref\}|\{eq\}", entry)
+    ]
     for path in toc(root):
         for number, line in read_page(path).prose:
             for term in re.findall(r"\*\*([^*]+)\*\*", re.sub(r"`[^`]*`", "", line)):
