@@ -46,6 +46,11 @@ GOOD = {
     + FIGURE
     + "\n```{listing} nnz.alpha.double\n```\n\n```{listing} nnz.beta.Pair\n:members: __init__\n```\n"
     + "\n```{listing} nnz.beta.Pair.total\n```\n",
+    "book/glossary.md": (
+        "# Glossary\n\n```{glossary}\nfan-in, fan-out\n  What comes and goes.\n  See [](one.md).\n\n"
+        "key\n  Of a door.\n  See [](two.md).\n```\n"
+    ),
+    "book/notation.md": "# Notation\n\n| in formulas | what it is |\n|---|---|\n| $x$, $W_1$ | a context |\n",
     "book/two.md": HEADER + "\n```{listing} nnz.gamma.LIMIT nnz.gamma.most\n```\n",
     "src/nnz/__init__.py": '"""Package."""\n',
     "src/nnz/alpha.py": (
@@ -91,6 +96,7 @@ FILES = {
     "table": "chapters.toml",
     "claims": "book/claims/two.toml",
     "index": "book/index.md",
+    "glossary": "book/glossary.md",
     "one": "book/one.md",
     "two": "book/two.md",
     "alpha": "src/nnz/alpha.py",
@@ -436,6 +442,36 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         house.unnamed_errors,
         {"two": ("# One", '# One\n\n```{code-cell}\nprint(f"{1} ± {2}")\n```\n')},
         "prints a ± without",
+    ),
+    (
+        "a term that the glossary lacks",
+        house.unlisted_terms,
+        {"one": ("by $x^{2}$", "by **keys**, **fan-out** and a **door**")},
+        "one.md:7: 'door' is in bold and not in the glossary",
+    ),
+    (
+        "an entry of the glossary that leads nowhere",
+        house.unlisted_terms,
+        {"glossary": ("\n  See [](two.md).", "")},
+        "glossary.md: 'key' has no link",
+    ),
+    (
+        "a letter that nobody introduces",
+        house.unknown_letters,
+        {"one": ("by $x^{2}$", "by $x^{2} \\eta$, and $q$ by $q = \\text{rate} \\cdot W_1$")},
+        "one.md:7: nobody says what \\eta is",
+    ),
+    (
+        "a letter in a formula that stands by itself",
+        house.unknown_letters,
+        {"one": ("by $x^{2}$.", "by\n\n$$\nx = \\frac{1}{2} + r .\n$$ (eq-half)\n\n")},
+        "nobody says what r is",
+    ),
+    (
+        "a raised dot that multiplies nothing",
+        house.unknown_letters,
+        {"one": ("by $x^{2}$", "by $x(x\\cdot)$")},
+        "one.md:7: a raised dot multiplies",
     ),
     (
         "a text that has a term from a workshop",

@@ -39,6 +39,8 @@ DRAWN = re.compile(r"^(?:draw|steps|slides\.\w+)\(", re.MULTILINE)
 # A number after a ±, and what it is an error of.
 PLUS_MINUS = re.compile(r"[}`\d] ± [{`\d]")
 ERROR_OF = re.compile(r"\((?:names|seeds|both|trials|places)\)")
+MATH = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
+GREEK = r"\\(?:alpha|beta|gamma|delta|varepsilon|eta|theta|kappa|lambda|mu|rho|sigma|tau|phi|ell)(?![a-z])"
 TORCH = {"torch", "F", "torch.nn.functional"}
 CLAIMS_MODULE, RECORDING = "nnz.press.claims", ("claim", "note")
 LONGEST, NINE_IN_TEN, HALF = 25, 13, 6  # lines of a fragment
@@ -460,6 +462,23 @@ def needed_terms(root: Path) -> list[str]:
     return problems
 
 
+def unlisted_terms(root: Path) -> list[str]:
+    """What a page sets in bold is a term, and stands in the glossary with a link to where it is defined."""
+    glossary = read_page(root / "book" / "glossary.md").prose
+    listed = {term for _, line in glossary if line[:1].strip() for term in line.lower().split(", ")}
+    problems = [
+        f"glossary.md: {entry.splitlines()[0]!r} has no link to the section that defines it"
+        for entry in "\n".join(line for _, line in glossary).split("\n\n")
+        if "\n  " in entry and not re.search(r"\[\]\(|\{(?:prf:)?ref\}|\{eq\}", entry)
+    ]
+    for path in toc(root):
+        for number, line in read_page(path).prose:
+            for term in re.findall(r"\*\*([^*]+)\*\*", re.sub(r"`[^`]*`", "", line)):
+                if not {term.lower(), term.lower().removesuffix("s")} & listed:
+                    problems.append(f"{path.name}:{number}: {term!r} is in bold and not in the glossary")
+    return problems
+
+
 def unnamed_errors(root: Path) -> list[str]:
     """Every number with a ± says of what it is: on its line, in the cell that prints it, or above its table."""
     problems = []
@@ -489,6 +508,38 @@ def nameless_columns(root: Path) -> list[str]:
                 problems.append(f"{path.name}:{number}: a column of this table has no name")
             head = 0 if line.startswith("```") and "{list-table}" not in line else head
     return problems
+
+
+def unknown_letters(root: Path) -> list[str]:
+    """Every letter of a formula is in the table of notation.md, or begins a formula in the text: `$q$`, `$q = 1$`.
+
+    And a raised dot multiplies: what stands for any character is a star.
+    """
+    table = (root / "book" / "notation.md").read_text(encoding="utf-8")
+    listed = MATH.findall(" ".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)))
+    problems = []
+    for path in toc(root):
+        prose = read_page(path).prose
+        lines = Counter(number for number, _ in prose)
+        prose = [(number, line) for number, line in prose if lines[number] == 1]  # tasks are in modules
+        text = "\n".join(re.sub(r"(`+)[^`]*\1", "", line) for _, line in prose)
+        formulas = [(prose[text.count("\n", 0, math.start())][0], math[0]) for math in MATH.finditer(text)]
+        begins = [first[0] for _, math in formulas if (first := re.match(r"\$(\\[a-z]+|\w)", math))]
+        known = set[str]().union(*map(_letters, listed + begins))
+        for line, math in formulas:
+            problems += [
+                f"{path.name}:{line}: nobody says what {letter} is; begin a formula with it, or tell notation.md"
+                for letter in sorted(_letters(math) - known)
+            ]
+            if re.search(r"[(,] *\\cdot|\\cdot *([),]|\\mid)|[A-Za-z]\\cdot\)", math):
+                problems.append(f"{path.name}:{line}: a raised dot multiplies; a star is for any character")
+    return problems
+
+
+def _letters(formula: str) -> set[str]:
+    """Return the letters of a formula, without its words and the names of functions."""
+    bare = re.sub(r"\\(?:text\w*|math\w+|operatorname|begin|end)\{[^}]*\}", " ", formula)
+    return {*re.findall(GREEK, bare), *re.findall(r"[A-Za-z]", re.sub(r"\\[A-Za-z]+", " ", bare))}
 
 
 def _heads(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -702,6 +753,10 @@ RULES = (
     borrowed_names,
     needed_workshops,
     needed_terms,
+    unlisted_terms,
+    unnamed_errors,
+    nameless_columns,
+    unknown_letters,
     busy_claims,
     locale_texts,
 )
