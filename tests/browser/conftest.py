@@ -29,15 +29,17 @@ WIDTHS = {"wide": (1440, 900), "phone": (360, 740)}
 PATIENCE = 300_000
 # Seconds. What a page is asked to compute has no such limit: after so long without an answer, Chromium is ended.
 SILENCE = 600.0
-# What a page has to do by itself before anybody looks at it. An animation without an end is not waited for.
+# What a page has to do by itself before anybody looks at it. An animation without an end is not waited for. Nor is
+# the promise that one has ended: it is never kept where what moves is folded away.
 SETTLED = """async () => {
     const over = image => image.complete || image.loading === 'lazy'
         || new Promise(done => image.onload = image.onerror = done);
     await Promise.all([...document.images].map(over));
     await Promise.all([document.fonts.ready, globalThis.MathJax?.startup?.promise]);
-    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
-    const ends = animation => animation.effect?.getComputedTiming().endTime !== Infinity;
-    await Promise.all(document.getAnimations().filter(ends).map(a => a.finished.catch(() => {})));
+    const runs = animation => animation.playState === 'running'
+        && animation.effect?.getComputedTiming().endTime !== Infinity;
+    for (let frame = 0; frame < 2 || document.getAnimations().some(runs); frame++)
+        await new Promise(requestAnimationFrame);
 }"""
 
 # The theme lets the keyboard reach what scrolls 300 ms after the last change of width. A timer that is set later

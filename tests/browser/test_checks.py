@@ -127,3 +127,15 @@ def test_a_browser_that_falls_silent_is_ended_and_the_next_page_is_opened_in_a_n
         tab.answers(lambda: list(done([stuck], tab, "phone, dark")), seconds=2)
     open_small(tab, tmp_path, "<p>Nothing is wrong.</p>")
     assert tab.answers(lambda: list(done([checks.narrow], tab, "wide, light"))) == []
+
+
+def test_a_transition_that_is_folded_away_is_not_waited_for(tab: Tab, tmp_path: Path) -> None:
+    """Chromium lets it end and never says so."""
+    moving = "<style>b { transition: color 0.1s } [data-theme=dark] b { color: #fff }</style>"
+    open_small(tab, tmp_path, f"{moving}<details><summary>Show</summary><p><b>one</b></p></details>")
+    color = "getComputedStyle(document.querySelector('b')).color"
+    light = tab.page.evaluate(color)
+    tab.page.emulate_media(color_scheme="dark")
+    tab.page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    assert tab.page.evaluate(color) == light, "it has not begun"
+    assert tab.answers(lambda: [str(tab.show("wide", "dark"))], seconds=20) == ["None"]
