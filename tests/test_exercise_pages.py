@@ -114,11 +114,13 @@ def test_an_exercise_that_does_not_belong_to_the_page_is_told(
 
 @pytest.mark.parametrize("chapter", CONTENTS)
 def test_a_chapter_has_its_exercises_in_their_order(root: Path, chapter: str) -> None:
-    text = (root / "book" / f"{chapter}.md").read_text(encoding="utf-8")
-    assert re.findall(r"^`{3,}\{exercise\} (\S+)$", text, re.MULTILINE) == list(CONTENTS[chapter])
+    found = [
+        (block.name, block.argument) for block in pages.read_page(root / "book" / f"{chapter}.md").directives
+    ]
+    assert [argument for name, argument in found if name == "exercise"] == list(CONTENTS[chapter])
     labels = {getattr(ex, name).label for name in CONTENTS[chapter]}
-    assert set(re.findall(r"\{solution-start\} (\S+)", text)) <= labels
-    assert "{exercise-start}" not in text
+    assert {argument for name, argument in found if name == "solution-start"} <= labels
+    assert "exercise-start" not in dict(found)
 
 
 @pytest.mark.parametrize("exercise", [getattr(ex, name) for names in CONTENTS.values() for name in names])

@@ -675,6 +675,10 @@ def test_the_rule_finds(
     assert any(problem in found for found in problems), problems
 
 
+def test_the_book_is_held_to_every_rule_that_can_fail() -> None:
+    assert {rule for _, rule, _, _ in BROKEN} == set(house.RULES)
+
+
 def test_claims_cells_that_only_read_are_left_alone(house_of: Callable[..., Path]) -> None:
     code = (
         "import math\n\nfrom nnz.press.claims import claim, note\n\n"

@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from nnz.press.listing import ListingError, definitions, find_all, is_public
-from nnz.press.pages import chapters, module_files, read_page, toc, workshops
+from nnz.press.pages import chapters, module_files, read_page, toc
 
 HEADER = {"jupytext", "kernelspec"}
 NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,})(?![\w])|\d+ ?%")
@@ -264,7 +264,7 @@ def nameless_draws(root: Path) -> list[str]:
         ]
     for path in toc(root):
         for cell in read_page(path).cells:
-            problems += [f"{path.name}:{cell.line + line}: {what}" for line, what in _draws(cell.code)]
+            problems += [f"{path.name}:{cell.above + line}: {what}" for line, what in _draws(cell.code)]
     return problems
 
 
@@ -418,22 +418,24 @@ def needed_workshops(root: Path) -> list[str]:
     """No cell outside of the workshops needs a name that a workshop alone binds or shows: they can be left out."""
     problems = []
     for path in toc(root):
-        page, folded = read_page(path), workshops(path.read_text(encoding="utf-8"))
+        page = read_page(path)
         shown = [
             (line, text.split(".")[2])
             for line, wanted, _ in page.listings
             for text in wanted
             if text.count(".") > 1
         ]
-        in_spine = {name for line, name in shown if not _in_any(line, folded)}
+        in_spine = {name for line, name in shown if not _in_any(line, page.workshops)}
         spine, aside = set[str](), set[str]()
         for cell in page.cells:
             if cell.of_claims:
                 continue  # what the reader does not see
-            if _in_any(cell.line, folded):
+            if _in_any(cell.line, page.workshops):
                 aside |= _bound(cell.code)
                 continue
-            above = {name for line, name in shown if line < cell.line and _in_any(line, folded)} - in_spine
+            above = {
+                name for line, name in shown if line < cell.line and _in_any(line, page.workshops)
+            } - in_spine
             needed = (_globals(cell.code) - _bound(cell.code) - spine) & aside | _globals(cell.code) & above
             problems += [
                 f"{path.name}:{cell.line}: needs {name!r}, which only a workshop has"
@@ -447,12 +449,12 @@ def needed_terms(root: Path) -> list[str]:
     """No text below a workshop, outside of them all, has a term that the workshop defines."""
     problems = []
     for path in toc(root):
-        page, folded = read_page(path), workshops(path.read_text(encoding="utf-8"))
-        for lines in folded:
+        page = read_page(path)
+        for lines in page.workshops:
             inner = " ".join(line for number, line in page.prose if number in lines)
             terms = "|".join(sorted({re.escape(term) for term in re.findall(r"\*\*([^*`$]+)\*\*", inner)}))
             for number, line in page.prose if terms else ():
-                below = number >= lines.stop and not _in_any(number, folded)
+                below = number >= lines.stop and not _in_any(number, page.workshops)
                 if below and (term := re.search(rf"\b({terms})s?\b", line)):
                     problems.append(
                         f"{path.name}:{number}: needs the term {term[1]!r}, which a workshop defines"
@@ -464,8 +466,8 @@ def unnamed_errors(root: Path) -> list[str]:
     """Every number with a ± says of what it is: on its line, in the cell that prints it, or above its table."""
     problems = []
     for path in toc(root):
-        page, lines = read_page(path), path.read_text(encoding="utf-8").splitlines()
-        heads = dict(_heads(lines))
+        page = read_page(path)
+        heads = {n: f"{table.title} {table.columns}" for table in page.tables for n in table.lines}
         for number, line in page.prose:
             if PLUS_MINUS.search(line) and not ERROR_OF.search(line + heads.get(number, "")):
                 problems.append(f"{path.name}:{number}: a ± without (names), (seeds) or (both)")
@@ -477,32 +479,12 @@ def unnamed_errors(root: Path) -> list[str]:
 
 def nameless_columns(root: Path) -> list[str]:
     """Every column of a table has a name in words: a screen reader says nothing of a formula in its place."""
-    problems = []
-    for path in toc(root):
-        lines, head = path.read_text(encoding="utf-8").splitlines(), 0
-        for number, (line, below) in enumerate(zip(lines, [*lines[1:], ""], strict=True), 1):
-            if "{list-table}" in line:
-                head = 1
-            head += bool(head) and line.startswith("* -")
-            in_head = head == 2 and re.fullmatch(r"(\* |  )-\s*(\$[^$]*\$)?\s*", line)
-            if in_head or (re.match(r"\|[ :|-]+\|$", below) and re.search(r"\|\s*(\$[^$|]*\$)?\s*\|", line)):
-                problems.append(f"{path.name}:{number}: a column of this table has no name")
-            head = 0 if line.startswith("```") and "{list-table}" not in line else head
-    return problems
-
-
-def _heads(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Yield the number of each line of a list-table, with the table's title and first row."""
-    head, rows = "", 0
-    for number, line in enumerate(lines, 1):
-        if "{list-table}" in line:
-            head, rows = line, 0
-        elif line.startswith("```"):
-            head = ""
-        elif head:
-            rows += line.startswith("* -")
-            head += line if rows < 2 else ""
-            yield number, head
+    return [
+        f"{path.name}:{table.lines.start}: a column of this table has no name"
+        for path in toc(root)
+        for table in read_page(path).tables
+        if any(re.fullmatch(r"(\$[^$]*\$)?", column.strip()) for column in table.columns)
+    ]
 
 
 def _in_any(line: int, sections: Sequence[range]) -> bool:
@@ -593,7 +575,9 @@ def locale_texts(root: Path) -> list[str]:
         ]
     for path in toc(root):
         for cell in read_page(path).cells:
-            problems += [f"{path.name}:{cell.line + line}: {what}" for line, what in _locale_texts(cell.code)]
+            problems += [
+                f"{path.name}:{cell.above + line}: {what}" for line, what in _locale_texts(cell.code)
+            ]
     return problems
 
 
@@ -635,7 +619,7 @@ def pickles(root: Path) -> list[str]:
         ]
     for path in toc(root):
         for cell in read_page(path).cells:
-            problems += [f"{path.name}:{cell.line + line}: {what}" for line, what in _pickles(cell.code)]
+            problems += [f"{path.name}:{cell.above + line}: {what}" for line, what in _pickles(cell.code)]
     return problems
 
 
@@ -702,6 +686,8 @@ RULES = (
     borrowed_names,
     needed_workshops,
     needed_terms,
+    unnamed_errors,
+    nameless_columns,
     busy_claims,
     locale_texts,
 )
