@@ -82,6 +82,16 @@ def unclaimed(root: Path) -> list[str]:
     return problems
 
 
+def untested(root: Path) -> list[str]:
+    """A taught module has a file of tests of its own, which its chapter names."""
+    return [
+        f"src/nnz/{module}.py: {name} names no test_{module} among its tests in chapters.toml"
+        for name, chapter in chapters(root).items()
+        for module in chapter["modules"]
+        if f"test_{module}" not in chapter["tests"]
+    ]
+
+
 def unplaced(root: Path) -> list[str]:
     """The docstring of a taught module ends with its chapter."""
     problems = []
@@ -672,6 +682,7 @@ def _top(module: str) -> str:
 RULES = (
     pickles,
     unclaimed,
+    untested,
     unplaced,
     long_modules,
     forward_imports,
