@@ -27,16 +27,6 @@ def slope(t: Tensor) -> Tensor:
     return t.grad
 
 
-def plain(layer: TensorModule) -> dict[str, Tensor]:
-    """Copy what a layer holds."""
-    return {name: tensor.clone() for name, tensor in layer.state_dict().items()}
-
-
-def unchanged(layer: TensorModule, before: dict[str, Tensor]) -> bool:
-    now = layer.state_dict()
-    return all(torch.equal(now[name], tensor) for name, tensor in before.items())
-
-
 def oddly(layer: L, dtype: torch.dtype = torch.float32) -> L:
     """Give a layer weights that are neither zeros nor ones, and variances above 0."""
     with torch.no_grad():

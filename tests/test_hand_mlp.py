@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from drawn import batch
+from held import copied, unchanged
 from nnz.backprop import EPS, PARAMETERS, first_params, forward
 from nnz.by_hand import HandStep
 from nnz.data import windows
@@ -90,7 +91,7 @@ def test_weights_and_statistics_are_taken_over_together_or_not_at_all() -> None:
     one.calibrate(X)
     other.load_state_dict(one.state_dict())
     assert torch.equal(other.log_probs(X), one.log_probs(X))
-    before = {name: x.clone() for name, x in other.state_dict().items()}
+    before = copied(other)
     whole = HandMLP(3, 4, 8, generator=seeded(3))
     whole.calibrate(X)
     spoiled = whole.state_dict()
@@ -102,7 +103,7 @@ def test_weights_and_statistics_are_taken_over_together_or_not_at_all() -> None:
     ):
         with pytest.raises(ValueError, match=name):
             other.load_state_dict(spoiled | {name: bad})
-        assert all(torch.equal(x, before[k]) for k, x in other.state_dict().items())
+        assert unchanged(other, before)
     bare = {name: x for name, x in one.state_dict().items() if name not in ("mean", "var")}
     other.load_state_dict(bare)
     with pytest.raises(RuntimeError, match="has no mean and variance yet"):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW
 
-from against_torch import close, compare, numbers, oddly, plain, same_averages, slope, unchanged
+from against_torch import close, compare, numbers, oddly, same_averages, slope
+from held import copied, unchanged
 from nnz.checkpoint import Checkpoint
 from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import bits_per_character, bootstrap, by_position, nll, novelty
@@ -237,7 +238,7 @@ def test_log_probs_are_those_of_evaluation_and_the_mode_stays(training: bool) ->
     model.eval()
     expected = model.logits(X).detach().log_softmax(1)
     model.train(training)
-    before = plain(model)
+    before = copied(model)
     assert torch.allclose(model.log_probs(X), expected, atol=1e-6)
     assert all(m.training is training for m in modules(model))
     assert unchanged(model, before)
@@ -257,7 +258,7 @@ def test_log_probs_leaves_each_module_in_the_mode_it_was_in(training: bool) -> N
     norm_of(model).train(not training)  # frozen, or the only one that is not
     modes = [m.training for m in modules(model)]
     assert modes.count(not training) == 1
-    before, expected = plain(model), model_of()
+    before, expected = copied(model), model_of()
     trained(expected)
     assert torch.equal(model.log_probs(X), expected.log_probs(X))
     assert [m.training for m in modules(model)] == modes
@@ -278,7 +279,7 @@ def test_the_mode_stays_if_log_probs_raises(training: bool) -> None:
     model = model_of()
     model.net = Sequential(model.net, Failing())
     model.train(training)
-    before = plain(model)
+    before = copied(model)
     for contexts, error in [
         (contexts_for(model, 4), OSError),
         (torch.zeros(4, 2, dtype=torch.int64), ValueError),
@@ -328,7 +329,7 @@ def test_wrong_contexts_are_refused() -> None:
 def test_everything_built_on_the_contract_works(sample: list[str]) -> None:
     model, names = model_of(), sample[:100]
     trained(model)
-    before = plain(model)
+    before = copied(model)
     assert len(sample_names(model, 5, generator=seeded(), top_k=3)) == 5
     assert 0 < bits_per_character(model, names) < 10
     assert int(by_position(model, names)[1][0]) == len(names)
@@ -449,7 +450,7 @@ def test_a_layer_that_is_used_twice_has_its_parameters_once() -> None:
     names = ["0.weight", "0.bias", "2.weight", "2.bias"]
     assert list(net.state_dict()) == names
     optimizer = SGD(weights, lr=0.1)  # torch warns of duplicates
-    before = plain(tied)
+    before = copied(tied)
     net(numbers(5, 3)).square().sum().backward()
     grad = slope(tied.weight).clone()
     optimizer.step()
@@ -563,9 +564,9 @@ def test_a_run_that_was_stopped_ends_as_the_one_that_was_not(tmp_path: Path) -> 
     Checkpoint(tmp_path / "run", *first).save(half)
     restored = Checkpoint(tmp_path / "run", *second).load()
     assert restored == half
-    assert unchanged(second[0], plain(first[0]))
+    assert unchanged(second[0], copied(first[0]))
     assert go_on(*second, 30, restored) == once
-    assert unchanged(second[0], plain(whole[0]))
+    assert unchanged(second[0], copied(whole[0]))
     averages = norm_of(second[0])
     assert torch.equal(averages.running_mean, norm_of(whole[0]).running_mean)
     assert torch.equal(averages.running_var, norm_of(whole[0]).running_var)

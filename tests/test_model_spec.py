@@ -23,12 +23,6 @@ pytestmark = pytest.mark.usefixtures("small_models")
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia", "eve"]
 
 
-def quick(name: str, names: list[str] = NAMES, **how: Any) -> Any:
-    """Fit a model with hardly any steps."""
-    how = {"generator": seeded(), "effort": 0.1} | how
-    return fit(name, names, **how)
-
-
 def test_effort_counts_steps_and_rounds_and_is_one_step_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
 
@@ -43,15 +37,15 @@ def test_effort_counts_steps_and_rounds_and_is_one_step_at_least(monkeypatch: py
     small = replace(spec, recipe=replace(spec.recipe, batch_size=3, epochs=10))
     monkeypatch.setitem(MODELS, "wavenet", small)
     for effort in (1e-9, 0.5, 1.0):
-        quick("wavenet", effort=effort)  # 8 names in batches of 3: 3 to a round
-    quick("wavenet-tree", effort=0.1)  # the fixture has a hundredth of its steps
+        fit("wavenet", NAMES, generator=seeded(), effort=effort)  # 8 names in batches of 3: 3 to a round
+    fit("wavenet-tree", NAMES, generator=seeded(), effort=0.1)  # the fixture has a hundredth of its steps
     assert taken == [1, 15, 30, 2]
 
 
 @pytest.mark.parametrize("effort", [0, -1, math.nan, math.inf])
 def test_effort_must_be_above_0(effort: float) -> None:
     with pytest.raises(ValueError, match="must be above 0"):
-        quick("bigram", effort=effort)
+        fit("bigram", NAMES, generator=seeded(), effort=effort)
 
 
 def test_a_mixture_has_its_parts_with_the_settings_that_it_gives_them() -> None:
@@ -73,5 +67,5 @@ def test_a_fit_that_is_refused_leaves_the_generator_as_it_was() -> None:
     generator = seeded()
     before = generator.get_state()
     with pytest.raises(ValueError, match="not in the vocabulary"):
-        quick("mlp", ["zoé"], generator=generator)
+        fit("mlp", ["zoé"], generator=generator)
     assert torch.equal(generator.get_state(), before)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from against_torch import close, compare, in_torch, numbers, oddly, plain, same_averages, slope, unchanged
+from against_torch import close, compare, in_torch, numbers, oddly, same_averages, slope
+from held import copied, unchanged
 from nnz.layers import Linear, Sequential, Tanh, TensorModule
 from nnz.norms import BatchNorm1d, LayerNorm
 from nnz.sample import seeded
@@ -26,7 +27,7 @@ def test_batch_norm_is_that_of_torch_over_several_batches(
 ) -> None:
     ours = oddly(BatchNorm1d(5, eps, momentum))
     theirs = in_torch(ours, torch.float32)
-    before = plain(ours)
+    before = copied(ours)
     for seed in range(4):
         x = 0.7 + (1 + seed) * numbers(*shape, seed=seed)
         compare(ours, theirs, x)
@@ -35,7 +36,7 @@ def test_batch_norm_is_that_of_torch_over_several_batches(
     assert not torch.allclose(ours.running_var, before["running_var"])
     ours.eval()
     theirs.eval()
-    before = plain(ours)
+    before = copied(ours)
     for seed in range(2):
         compare(ours, theirs, numbers(*shape, seed=seed))
     assert unchanged(ours, before)
@@ -191,7 +192,7 @@ def too_few(n: int) -> str:
 
 def test_one_example_has_no_spread_but_five_positions_of_one_have() -> None:
     layer = oddly(BatchNorm1d(4))
-    before = plain(layer)
+    before = copied(layer)
     for x in (numbers(1, 4), numbers(1, 1, 4)):
         with pytest.raises(ValueError, match=too_few(1)):
             layer(x)
@@ -206,7 +207,7 @@ def test_one_example_has_no_spread_but_five_positions_of_one_have() -> None:
 @pytest.mark.parametrize("shape", [(0, 4), (0, 3, 4), (3, 0, 4)])
 def test_an_empty_batch_is_refused_in_training_only(shape: tuple[int, ...]) -> None:
     layer = oddly(BatchNorm1d(4))
-    before = plain(layer)
+    before = copied(layer)
     with pytest.raises(ValueError, match=too_few(0)):
         layer(torch.zeros(shape))
     layer.eval()
@@ -220,7 +221,7 @@ def test_a_batch_of_another_type_than_the_averages_is_refused_in_training_only(
     shape: tuple[int, ...], dtype: torch.dtype
 ) -> None:
     layer, x = oddly(BatchNorm1d(4)), numbers(*shape).to(dtype)
-    before = plain(layer)
+    before = copied(layer)
     said = f"x is {dtype}, but the running averages are torch.float32; use the same"
     with pytest.raises(TypeError, match=f"^{re.escape(said)} for both\\.$"):
         layer(x)
@@ -232,7 +233,7 @@ def test_a_batch_of_another_type_than_the_averages_is_refused_in_training_only(
 def test_a_batch_norm_in_float64_takes_float64_and_refuses_float32() -> None:
     layer = oddly(BatchNorm1d(4), torch.float64)
     assert layer(numbers(6, 4).double()).dtype == torch.float64
-    before = plain(layer)
+    before = copied(layer)
     with pytest.raises(TypeError, match=r"x is torch\.float32, but .* torch\.float64"):
         layer(numbers(6, 4))
     assert unchanged(layer, before)
@@ -266,7 +267,7 @@ def test_a_bad_momentum_is_said(momentum: float) -> None:
 def test_another_shape_is_refused(shape: tuple[int, ...], training: bool) -> None:
     layer = oddly(BatchNorm1d(4))
     layer.train(training)
-    before = plain(layer)
+    before = copied(layer)
     with pytest.raises(ValueError, match=r"\(B, 4\) or \(B, T, 4\); got \(") as e:
         layer(numbers(*shape))
     assert str(e.value).endswith(f"got {shape}.")
@@ -284,7 +285,7 @@ def test_layer_norm_refuses_another_number_of_features(shape: tuple[int, ...]) -
 @pytest.mark.parametrize("shape", [(6, 4), (3, 2, 4)])
 def test_what_is_not_finite_stays_out_of_the_running_averages(shape: tuple[int, ...], bad: float) -> None:
     layer, x = oddly(BatchNorm1d(4)), numbers(*shape)
-    before = plain(layer)
+    before = copied(layer)
     x[1, ..., 2] = bad
     with pytest.raises(ValueError, match="the batch has NaN, or numbers too large"):
         layer(x)

@@ -10,14 +10,14 @@ import re
 import symtable
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from nnz.press.listing import ListingError, definitions, find_all, is_public
-from nnz.press.pages import chapters, module_files, read_page, toc
+from nnz.press.pages import book, chapters, module_files
 
 HEADER = {"jupytext", "kernelspec"}
 NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,})(?![\w])|\d+ ?%")
@@ -64,12 +64,12 @@ def unclaimed(root: Path) -> list[str]:
         for name in owners
         if name not in module_files(root)
     ]
-    pages = {path.stem: path for path in toc(root)}
+    pages = {page.name: page for page in book(root)}
     problems += [
         f"chapters.toml names {name!r}, which _toc.yml does not" for name in table if name not in pages
     ]
-    for name, path in pages.items():
-        if read_page(path).listings and name not in table:
+    for name, page in pages.items():
+        if page.listings and name not in table:
             problems.append(f"{name} shows code of the package and is not in chapters.toml")
     for name, chapter in table.items():
         problems += [
@@ -190,13 +190,12 @@ def not_shown_once(root: Path) -> list[str]:
     """Every public definition of a taught module is shown in a chapter, once."""
     problems = []
     shown: Counter[str] = Counter()
-    for path in toc(root):
-        page = read_page(path)
+    for page in book(root):
         for line, wanted, members in page.listings:
             try:
                 excerpts = find_all(root / "src", wanted, members)
             except ListingError as error:
-                problems.append(f"{path.name}:{line}: {error}")
+                problems.append(f"{page.file}:{line}: {error}")
             else:
                 shown.update(f"{excerpt.module}.{part}" for excerpt in excerpts for part in excerpt.names)
     claimed = {module for chapter in chapters(root).values() for module in chapter["modules"]}
@@ -210,8 +209,8 @@ def not_shown_once(root: Path) -> list[str]:
 def typed_numbers(root: Path) -> list[str]:
     """A measured number comes to the page by glue; one that was chosen or quoted says so with {given}."""
     problems = []
-    for path in toc(root):
-        for line, text in read_page(path).prose:
+    for page in book(root):
+        for line, text in page.prose:
             bare = re.sub(r"\{[\w:.-]+\}(`+)[^`]*\1|\]\([^)]*\)|<https?:[^>]*>|https?://\S+", " ", text)
             bare = re.sub(
                 r"\$\$?[^$]*\$\$?", lambda math: " ".join(re.findall(r"\d+\.\d{3,}", math[0])), bare
@@ -219,7 +218,7 @@ def typed_numbers(root: Path) -> list[str]:
             for number in NUMBER.finditer(bare):
                 if not YEAR.fullmatch(number[0]):
                     problems.append(
-                        f"{path.name}:{line}: {number[0]!r} is typed; glue it if it was measured, else {{given}}"
+                        f"{page.file}:{line}: {number[0]!r} is typed; glue it if it was measured, else {{given}}"
                     )
     return problems
 
@@ -227,15 +226,14 @@ def typed_numbers(root: Path) -> list[str]:
 def bad_headers(root: Path) -> list[str]:
     """A page with cells needs the whole notebook header, or it is not executed, and nothing says so."""
     problems = []
-    for path in toc(root):
-        page = read_page(path)
+    for page in book(root):
         if page.cells and not set(page.header) >= HEADER:
             problems.append(
-                f"{path.name} has cells but no {' and no '.join(sorted(HEADER - set(page.header)))} in its header"
+                f"{page.file} has cells but no {' and no '.join(sorted(HEADER - set(page.header)))} in its header"
             )
         elif page.cells and page.header["kernelspec"].get("name") != "python3":
             problems.append(
-                f"{path.name}: the kernel must be python3, not {page.header['kernelspec'].get('name')!r}"
+                f"{page.file}: the kernel must be python3, not {page.header['kernelspec'].get('name')!r}"
             )
     return problems
 
@@ -243,16 +241,15 @@ def bad_headers(root: Path) -> list[str]:
 def bad_figures(root: Path) -> list[str]:
     """Every figure has a name fig-<chapter>-<idea>, a caption, and alt text that says what it shows."""
     problems = []
-    for path in toc(root):
-        page = read_page(path)
-        problems += [f"{path.name}:{line}: pictures are made by code, in a cell" for line in page.images]
+    for page in book(root):
+        problems += [f"{page.file}:{line}: pictures are made by code, in a cell" for line in page.images]
         for cell in page.cells:
             options = cell.options.get("mystnb") or {}
             graph = DRAWN.search(cell.code)
             if not (graph or PLOTTED.search(cell.code) or "figure" in options):
                 continue
             figure, alt = (options.get("figure") or {}, (options.get("image") or {}).get("alt") or "")
-            where = f"{path.name}:{cell.line}"
+            where = f"{page.file}:{cell.line}"
             if not str(figure.get("name", "")).startswith(f"fig-{page.name}-"):
                 problems.append(f"{where}: a figure needs a name that starts with fig-{page.name}-")
             if len(str(figure.get("caption", ""))) < 40:
@@ -266,16 +263,25 @@ def bad_figures(root: Path) -> list[str]:
 
 def nameless_draws(root: Path) -> list[str]:
     """Every random draw names its generator, in modules, tests and cells."""
-    problems = []
-    for path in [*(root / "src").rglob("*.py"), *(root / "tests").rglob("*.py")]:
-        problems += [
-            f"{path.relative_to(root)}:{line}: {what}"
-            for line, what in _draws(path.read_text(encoding="utf-8"))
-        ]
-    for path in toc(root):
-        for cell in read_page(path).cells:
-            problems += [f"{path.name}:{cell.above + line}: {what}" for line, what in _draws(cell.code)]
-    return problems
+    return _in_code(root, ("src", "tests"), _draws)
+
+
+def _in_code(
+    root: Path, folders: Sequence[str], find: Callable[[str], Iterator[tuple[int, str]]]
+) -> list[str]:
+    """Return what is found in the Python of some folders, and in the cells of the book."""
+    found = [
+        f"{path.relative_to(root)}:{line}: {what}"
+        for name in folders
+        for path in (root / name).rglob("*.py")
+        for line, what in find(path.read_text(encoding="utf-8"))
+    ]
+    return found + [
+        f"{page.file}:{cell.above + line}: {what}"
+        for page in book(root)
+        for cell in page.cells
+        for line, what in find(cell.code)
+    ]
 
 
 def _draws(code: str) -> Iterator[tuple[int, str]]:
@@ -326,8 +332,7 @@ def over_budget(seconds: Mapping[str, float], table: Mapping[str, Mapping[str, A
 def long_fragments(root: Path) -> list[str]:
     """Half of the fragments have six lines or fewer, nine in ten thirteen or fewer, none over 25."""
     problems = []
-    for path in toc(root):
-        page = read_page(path)
+    for page in book(root):
         sizes = []
         for cell in page.cells:
             if not cell.of_claims and "remove-input" not in cell.tags:
@@ -338,16 +343,16 @@ def long_fragments(root: Path) -> list[str]:
                 (line, sum(bool(text.text.strip()) for excerpt in excerpts for text in excerpt.lines))
             )
         problems += [
-            f"{path.name}:{line}: a fragment of {size} lines; show it in parts"
+            f"{page.file}:{line}: a fragment of {size} lines; show it in parts"
             for line, size in sizes
             if size > LONGEST
         ]
         if len(sizes) >= 10:
             ordered = sorted(size for _, size in sizes)
             if median(ordered) > HALF:
-                problems.append(f"{path.name}: half of its fragments have more than {HALF} lines")
+                problems.append(f"{page.file}: half of its fragments have more than {HALF} lines")
             if ordered[int(0.9 * len(ordered)) - 1] > NINE_IN_TEN:
-                problems.append(f"{path.name}: more than one fragment in ten has over {NINE_IN_TEN} lines")
+                problems.append(f"{page.file}: more than one fragment in ten has over {NINE_IN_TEN} lines")
     return problems
 
 
@@ -363,15 +368,15 @@ def unmarked_timings(root: Path) -> list[str]:
         if entry.get("varies")
     }
     problems = []
-    for path in toc(root):
+    for page in book(root):
         shown = None
-        for cell in read_page(path).cells:
+        for cell in page.cells:
             shown = shown if cell.of_claims else cell
             found = varying & set(re.findall(r"""claim\(\s*["']([^"']+)""", cell.code))
             for one, what in ((cell, "records"), (shown, "prints what is recorded as")):
                 if found and one and "timing" not in one.tags:
                     problems.append(
-                        f"{path.name}:{one.line}: {what} {sorted(found)[0]}, which varies; tag the cell timing"
+                        f"{page.file}:{one.line}: {what} {sorted(found)[0]}, which varies; tag the cell timing"
                     )
     return problems
 
@@ -379,18 +384,18 @@ def unmarked_timings(root: Path) -> list[str]:
 def shown_claims(root: Path) -> list[str]:
     """No cell that a reader sees records claims; that is done in cells with the tag `claims`."""
     problems = []
-    for path in toc(root):
-        for cell in read_page(path).cells:
+    for page in book(root):
+        for cell in page.cells:
             if cell.of_claims:
                 continue
             for node in ast.walk(_parsed(cell.code)):
                 if (name := _recording_call(node)) is not None:
                     problems.append(
-                        f"{path.name}:{cell.line}: {name}(...) is in a shown cell, not in one of claims"
+                        f"{page.file}:{cell.line}: {name}(...) is in a shown cell, not in one of claims"
                     )
                 elif _imports_claims(node):
                     problems.append(
-                        f"{path.name}:{cell.line}: a shown cell imports {CLAIMS_MODULE}; only claims cells need it"
+                        f"{page.file}:{cell.line}: a shown cell imports {CLAIMS_MODULE}; only claims cells need it"
                     )
     return problems
 
@@ -412,13 +417,12 @@ def _imports_claims(node: ast.AST) -> bool:
 def borrowed_names(root: Path) -> list[str]:
     """No shown cell has to do with a name that a claims cell binds: the page runs without its claims cells."""
     problems = []
-    for path in toc(root):
-        cells = read_page(path).cells
-        shown = set[str]().union(*(_globals(cell.code) for cell in cells if not cell.of_claims))
-        for cell in cells:
+    for page in book(root):
+        shown = set[str]().union(*(_globals(cell.code) for cell in page.cells if not cell.of_claims))
+        for cell in page.cells:
             bound = _bound(cell.code) & shown if cell.of_claims else set()
             problems += [
-                f"{path.name}:{cell.line}: a claims cell binds {name!r}, which is a name of a shown cell"
+                f"{page.file}:{cell.line}: a claims cell binds {name!r}, which is a name of a shown cell"
                 for name in sorted(bound - {"_"})
             ]
     return problems
@@ -427,8 +431,7 @@ def borrowed_names(root: Path) -> list[str]:
 def needed_workshops(root: Path) -> list[str]:
     """No cell outside of the workshops needs a name that a workshop alone binds or shows: they can be left out."""
     problems = []
-    for path in toc(root):
-        page = read_page(path)
+    for page in book(root):
         shown = [
             (line, text.split(".")[2])
             for line, wanted, _ in page.listings
@@ -448,7 +451,7 @@ def needed_workshops(root: Path) -> list[str]:
             } - in_spine
             needed = (_globals(cell.code) - _bound(cell.code) - spine) & aside | _globals(cell.code) & above
             problems += [
-                f"{path.name}:{cell.line}: needs {name!r}, which only a workshop has"
+                f"{page.file}:{cell.line}: needs {name!r}, which only a workshop has"
                 for name in sorted(needed)
             ]
             spine |= _bound(cell.code)
@@ -458,8 +461,7 @@ def needed_workshops(root: Path) -> list[str]:
 def needed_terms(root: Path) -> list[str]:
     """No text below a workshop, outside of them all, has a term that the workshop defines."""
     problems = []
-    for path in toc(root):
-        page = read_page(path)
+    for page in book(root):
         for lines in page.workshops:
             inner = " ".join(line for number, line in page.prose if number in lines)
             terms = "|".join(sorted({re.escape(term) for term in re.findall(r"\*\*([^*`$]+)\*\*", inner)}))
@@ -467,7 +469,7 @@ def needed_terms(root: Path) -> list[str]:
                 below = number >= lines.stop and not _in_any(number, page.workshops)
                 if below and (term := re.search(rf"\b({terms})s?\b", line)):
                     problems.append(
-                        f"{path.name}:{number}: needs the term {term[1]!r}, which a workshop defines"
+                        f"{page.file}:{number}: needs the term {term[1]!r}, which a workshop defines"
                     )
     return problems
 
@@ -475,24 +477,23 @@ def needed_terms(root: Path) -> list[str]:
 def unnamed_errors(root: Path) -> list[str]:
     """Every number with a ± says of what it is: on its line, in the cell that prints it, or above its table."""
     problems = []
-    for path in toc(root):
-        page = read_page(path)
+    for page in book(root):
         heads = {n: f"{table.title} {table.columns}" for table in page.tables for n in table.lines}
         for number, line in page.prose:
             if PLUS_MINUS.search(line) and not ERROR_OF.search(line + heads.get(number, "")):
-                problems.append(f"{path.name}:{number}: a ± without (names), (seeds) or (both)")
+                problems.append(f"{page.file}:{number}: a ± without (names), (seeds) or (both)")
         for cell in page.cells:
             if PLUS_MINUS.search(cell.code) and not ERROR_OF.search(cell.code):
-                problems.append(f"{path.name}:{cell.line}: prints a ± without (names), (seeds) or (both)")
+                problems.append(f"{page.file}:{cell.line}: prints a ± without (names), (seeds) or (both)")
     return problems
 
 
 def nameless_columns(root: Path) -> list[str]:
     """Every column of a table has a name in words: a screen reader says nothing of a formula in its place."""
     return [
-        f"{path.name}:{table.lines.start}: a column of this table has no name"
-        for path in toc(root)
-        for table in read_page(path).tables
+        f"{page.file}:{table.lines.start}: a column of this table has no name"
+        for page in book(root)
+        for table in page.tables
         if any(re.fullmatch(r"(\$[^$]*\$)?", column.strip()) for column in table.columns)
     ]
 
@@ -532,10 +533,10 @@ def _bound(code: str) -> set[str]:
 def busy_claims(root: Path) -> list[str]:
     """A claims cell stands directly below a cell, and only reads: imports, values by a name, loops, and claims."""
     problems = []
-    for path in toc(root):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        ends = {cell.end for cell in read_page(path).cells}
-        for cell in read_page(path).cells:
+    for page in book(root):
+        lines = page.path.read_text(encoding="utf-8").splitlines()
+        ends = {cell.end for cell in page.cells}
+        for cell in page.cells:
             if not cell.of_claims:
                 continue
             above = cell.line - 1
@@ -543,10 +544,10 @@ def busy_claims(root: Path) -> list[str]:
                 above -= 1
             if above not in ends:
                 problems.append(
-                    f"{path.name}:{cell.line}: a claims cell stands directly below the cell it reads"
+                    f"{page.file}:{cell.line}: a claims cell stands directly below the cell it reads"
                 )
             problems += [
-                f"{path.name}:{cell.line}: {ast.unparse(statement).splitlines()[0]!r} in a claims cell"
+                f"{page.file}:{cell.line}: {ast.unparse(statement).splitlines()[0]!r} in a claims cell"
                 for statement in _not_read_only(_parsed(cell.code).body)
             ]
     return problems
@@ -575,20 +576,7 @@ def _is_name(target: ast.expr) -> bool:
 
 def locale_texts(root: Path) -> list[str]:
     """Every text that is read, written or heard from a process names its encoding: the locale's may be ASCII."""
-    folders = ("src", "tests", "tools", "book/_ext")
-    sources = [path for name in folders for path in (root / name).rglob("*.py")]
-    problems = []
-    for path in sources:
-        problems += [
-            f"{path.relative_to(root)}:{line}: {what}"
-            for line, what in _locale_texts(path.read_text(encoding="utf-8"))
-        ]
-    for path in toc(root):
-        for cell in read_page(path).cells:
-            problems += [
-                f"{path.name}:{cell.above + line}: {what}" for line, what in _locale_texts(cell.code)
-            ]
-    return problems
+    return _in_code(root, ("src", "tests", "tools", "book/_ext"), _locale_texts)
 
 
 def _locale_texts(code: str) -> Iterator[tuple[int, str]]:
@@ -621,16 +609,7 @@ PICKLING = {"read_pickle", "to_pickle", "load_state_dict_from_url"}
 
 def pickles(root: Path) -> list[str]:
     """Nothing is kept in a pickle or read from one: not by its modules, nor by way of torch, numpy or pandas."""
-    problems = []
-    for path in (path for name in ("src", "tools", "book/_ext") for path in (root / name).rglob("*.py")):
-        problems += [
-            f"{path.relative_to(root)}:{line}: {what}"
-            for line, what in _pickles(path.read_text(encoding="utf-8"))
-        ]
-    for path in toc(root):
-        for cell in read_page(path).cells:
-            problems += [f"{path.name}:{cell.above + line}: {what}" for line, what in _pickles(cell.code)]
-    return problems
+    return _in_code(root, ("src", "tools", "book/_ext"), _pickles)
 
 
 def _pickles(code: str) -> Iterator[tuple[int, str]]:

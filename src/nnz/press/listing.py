@@ -8,8 +8,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+
+from nnz.plumbing.dependencies import parsed
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 
@@ -42,16 +43,6 @@ class Excerpt:
             (len(line.text) - len(line.text.lstrip()) for line in self.lines if line.text.strip()), default=0
         )
         return "\n".join(line.text[indent:] for line in self.lines) + "\n"
-
-
-@cache
-def _parse(path: Path, stamp: int) -> tuple[ast.Module, list[str]]:
-    text = path.read_text(encoding="utf-8")
-    return ast.parse(text), text.splitlines()
-
-
-def _source(path: Path) -> tuple[ast.Module, list[str]]:
-    return _parse(path, path.stat().st_mtime_ns)
 
 
 def definitions(body: Iterable[ast.stmt]) -> dict[str, Definition]:
@@ -98,7 +89,7 @@ def find(source: Path, dotted: str, members: Iterable[str] | None = None) -> Exc
         ListingError: there is no such module, object or member, or members are asked of something else.
     """
     module, path, names = module_path(source, dotted)
-    tree, lines = _source(path)
+    tree, lines = parsed(path), path.read_text(encoding="utf-8").splitlines()
     if not names:
         raise ListingError(f"{dotted!r} is a module; name something that it defines.")
     body: list[ast.stmt] = tree.body

@@ -90,6 +90,11 @@ class Page:
         """The chapter's name, which is that of its file."""
         return self.path.stem
 
+    @property
+    def file(self) -> str:
+        """Its file, as the rules name it."""
+        return self.path.name
+
 
 def read_page(path: Path) -> Page:
     """Take a page apart into its header, prose, cells, listings and tables.
@@ -248,6 +253,11 @@ def toc(root: Path) -> list[Path]:
     for part in [settings, *settings.get("parts", [])]:
         names += [chapter["file"] for chapter in part.get("chapters", [])]
     return [root / f"{name}.md" for name in names]
+
+
+def book(root: Path) -> list[Page]:
+    """Return the pages of the book in its order, taken apart."""
+    return [read_page(path) for path in toc(root)]
 
 
 def chapters(root: Path) -> dict[str, dict[str, Any]]:
