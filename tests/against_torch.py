@@ -18,7 +18,9 @@ def numbers(*shape: int, seed: int = 2) -> Tensor:
     return torch.randn(shape, generator=seeded(seed))
 
 
-def close(ours: Tensor, theirs: Tensor, atol: float = 1e-6) -> None:
+def close(ours: Tensor, theirs: Tensor, atol: float = 0.0) -> None:
+    """Hold numbers against others, without `atol` as closely as 32 or 64 bits allow."""
+    atol = atol or (1e-12 if ours.dtype == torch.float64 else 1e-6)
     torch.testing.assert_close(ours, theirs, atol=atol, rtol=10 * atol)
 
 

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from against_torch import close
 from held import copied, unchanged
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.dilated import CHUNK, Cache, CausalStack, DilatedWaveNet
@@ -59,10 +60,6 @@ def models(block_size: int, dilations: list[int], seed: int) -> list[CausalStack
     """Make one stack of each kind."""
     tree = tree_of(block_size, seed=seed)
     return [DilatedWaveNet(tree), gated_of(*dilations, seed=seed)]
-
-
-def close(ours: Tensor, theirs: Tensor, atol: float = 1e-12) -> None:
-    torch.testing.assert_close(ours, theirs, atol=atol, rtol=10 * atol)
 
 
 def offsets(model: CausalStack) -> set[int]:
