@@ -134,6 +134,18 @@ def test_a_workshop_ends_with_its_section(tmp_path: Path) -> None:
             r"page\.md:2: the options of this cell are no YAML",
         ),
     ],
+    ids=[
+        "a cell",
+        "a longer fence than its end",
+        "colons",
+        "in a list",
+        "an answer in a question",
+        "a header that is no YAML",
+        "a header of words",
+        "a header without an end",
+        "options of a cell",
+        "options of a cell, above",
+    ],
 )
 def test_a_broken_page_is_an_error_that_says_where(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):

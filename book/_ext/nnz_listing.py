@@ -22,7 +22,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
-from nnz.press.listing import Excerpt, ListingError, find, find_all, is_public
+from nnz.press.listing import Excerpt, ListingError, find, find_all, is_public, names_in
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
@@ -82,11 +82,7 @@ class Listing(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         wanted = self.arguments[0].split()
-        members = None
-        if "members" in self.options:
-            members = [
-                member.strip() for member in (self.options["members"] or "").split(",") if member.strip()
-            ]
+        members = names_in(self.options.get("members"))
         try:
             excerpts = find_all(SOURCE, wanted, members)
         except ListingError as error:

@@ -63,6 +63,13 @@ def is_public(name: str) -> bool:
     return not name.startswith("_") or (name.startswith("__") and name.endswith("__"))
 
 
+def names_in(members: str | None) -> list[str] | None:
+    """Return the names in `:members: a, b`, or None if there is no such option."""
+    if members is None:
+        return None
+    return [name.strip() for name in members.split(",") if name.strip()]
+
+
 def module_path(source: Path, dotted: str) -> tuple[str, Path, list[str]]:
     """Split a dotted name into its module, the module's file below `source`, and the rest.
 

@@ -22,6 +22,8 @@ from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.directives import parse_directive_text
 from myst_parser.parsers.mdit import create_md_parser
 
+from nnz.press.listing import names_in
+
 # As in _config.yml.
 EXTENSIONS = ("amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution", "tasklist")
 NOT_PROSE = {"code-cell", "listing", "code-block", "code", "math", "raw"}
@@ -234,9 +236,8 @@ def _add(page: Page, directive: Directive) -> None:
     elif directive.name in ("figure", "image"):
         page.images.append(line)
     elif directive.name == "listing":
-        members = directive.options.get("members")
-        chosen = None if members is None else [name.strip() for name in members.split(",") if name.strip()]
-        page.listings.append((line, argument.split(), chosen))
+        members = names_in(directive.options.get("members"))
+        page.listings.append((line, argument.split(), members))
     elif directive.name == "exercise":
         from nnz import exercises  # and torch with it, which other pages do not need
 
