@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from nnz.press import pages
-from nnz.press.pages import Page, Table
+from nnz.press.pages import Page, PageError, Table
 
 pytestmark = pytest.mark.support
 
@@ -148,7 +148,7 @@ def test_a_workshop_ends_with_its_section(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_page_is_an_error_that_says_where(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(PageError, match=message):
         taken_apart(tmp_path, text)
 
 

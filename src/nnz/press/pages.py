@@ -30,6 +30,10 @@ NOT_PROSE = {"code-cell", "listing", "code-block", "code", "math", "raw"}
 CLAIMS = "claims"  # the tag of cells that record claims; they are not shown
 
 
+class PageError(ValueError):
+    """A page cannot be taken apart."""
+
+
 @dataclass
 class Directive:
     """A fenced block of a page. One without a name is plain code."""
@@ -102,7 +106,7 @@ def read_page(path: Path) -> Page:
     """Take a page apart into its header, prose, cells, listings and tables.
 
     Raises:
-        ValueError: a fence has no end, or what should be YAML is none.
+        PageError: a fence has no end, or what should be YAML is none.
     """
     return _taken_apart(path, path.read_text(encoding="utf-8"))
 
@@ -140,13 +144,13 @@ def _taken_apart(path: Path, text: str) -> Page:
 
 def _header(path: Path, tokens: Sequence[Token]) -> dict[str, Any]:
     if not tokens or tokens[0].type != "front_matter":
-        raise ValueError(f"{path.name}:1: the header has no end; it ends with a line ---")
+        raise PageError(f"{path.name}:1: the header has no end; it ends with a line ---")
     try:
         header = yaml.safe_load(tokens[0].content) or {}
     except yaml.YAMLError as error:
-        raise ValueError(f"{path.name}:1: the header is no YAML: {error}") from error
+        raise PageError(f"{path.name}:1: the header is no YAML: {error}") from error
     if not isinstance(header, dict):
-        raise ValueError(f"{path.name}:1: the header has no names and values, but is {header!r}")
+        raise PageError(f"{path.name}:1: the header has no names and values, but is {header!r}")
     return header
 
 
@@ -204,11 +208,11 @@ def _directive(path: Path, token: Token, lines: range) -> Directive:
     """Return a fenced block with its options read as MyST and MyST-NB read them.
 
     Raises:
-        ValueError: it has no end, or the options of a cell are no YAML.
+        PageError: it has no end, or the options of a cell are no YAML.
     """
     where = f"{path.name}:{lines.start}"
     if len(lines) != token.content.count("\n") + 2:
-        raise ValueError(f"{where}: the block that begins with {token.markup}{token.info} has no end")
+        raise PageError(f"{where}: the block that begins with {token.markup}{token.info} has no end")
     first, _, argument = token.info.strip().partition(" ")
     name = first[1:-1] if first.startswith("{") and first.endswith("}") else ""
     if not name:
@@ -220,7 +224,7 @@ def _directive(path: Path, token: Token, lines: range) -> Directive:
         TestDirective, "", "\n" * blank + token.content, validate_options=name != "code-cell"
     )
     if name == "code-cell" and parsed.warnings:
-        raise ValueError(f"{where}: the options of this cell are no YAML: {parsed.warnings[0].msg}")
+        raise PageError(f"{where}: the options of this cell are no YAML: {parsed.warnings[0].msg}")
     above = lines.start + parsed.body_offset - blank
     return Directive(lines.start, lines[-1], name, argument.strip(), parsed.options, parsed.body, above)
 
