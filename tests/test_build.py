@@ -240,7 +240,7 @@ def test_a_mark_says_what_does_not_hold(build: Build) -> None:
         ({"tiny": ('print("shown")', 'import sys; sys.stderr.write("x")')}, "stderr was found"),
         (
             {"tiny": ("```{outline}\n```", "```{outline}")},
-            "\nmake: tiny.md:45: the block that begins with ```{outline}",
+            "make: tiny.md:47: the block that begins",
         ),
     ],
     ids=["wrong number", "missing claim", "typo", "NaN", "listing", "cell", "warning", "fence"],
