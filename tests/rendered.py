@@ -9,6 +9,8 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
+EXTENSIONS = Path(__file__).parents[1] / "book" / "_ext"
+
 
 def built_by_sphinx(folder: Path, conf: str, texts: dict[str, str], above: str = "") -> tuple[Path, str]:
     """Build these pages and an index of them; return the folder of their HTML and what was warned of.
@@ -24,9 +26,16 @@ def built_by_sphinx(folder: Path, conf: str, texts: dict[str, str], above: str =
     (folder / "index.md").write_text(index, encoding="utf-8")
     warned, before, out = StringIO(), sys.path[:], folder / "html"
     try:
+        sys.path.insert(0, str(EXTENSIONS))
         with docutils_namespace():
             app = Sphinx(folder, folder, out, folder / "doctrees", "html", status=None, warning=warned)
             app.build()
     finally:
         sys.path[:] = before
     return out, warned.getvalue()
+
+
+def built_page(folder: Path, conf: str, page: str) -> tuple[str, str]:
+    """Build a page of the chapter `network`; return its HTML and what was warned of."""
+    out, warned = built_by_sphinx(folder, conf, {"network": page})
+    return (out / "network.html").read_text(encoding="utf-8"), warned

@@ -16,15 +16,12 @@ from nnz import exercises as ex
 from nnz.backprop import NAMES, PARAMETERS, backward, first_params, forward
 from nnz.exercises import backprop, backprop_lines
 from nnz.exercises.checker.exercise import Exercise
+from nnz.sample import seeded
 from nnz.short_forms import batchnorm_backward
 
 pytestmark = pytest.mark.support
 
 SEEDS = st.integers(0, 10**6)
-
-
-def generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def draw(g: torch.Generator, *shape: int) -> Tensor:
@@ -265,7 +262,7 @@ def test_a_tensor_that_was_changed_in_place_is_named() -> None:
 
 @given(SEEDS, st.integers(2, 9))
 def test_the_step_is_that_of_autograd(seed: int, B: int) -> None:
-    g = generator(seed)
+    g = seeded(seed)
     params = {name: p.double().requires_grad_() for name, p in first_params(2, 3, 4, 5, generator=g).items()}
     X = torch.randint(5, (B, 2), generator=g)
     Y = torch.randint(5, (B,), generator=g)
@@ -280,7 +277,7 @@ def test_the_step_is_that_of_autograd(seed: int, B: int) -> None:
 
 @given(SEEDS, st.integers(1, 6), st.integers(2, 6))
 def test_the_gradient_of_the_logits_is_autograd_s(seed: int, B: int, V: int) -> None:
-    g = generator(seed)
+    g = seeded(seed)
     logits = (20 * draw(g, B, V)).requires_grad_()
     Y = torch.randint(V, (B,), generator=g)
     F.cross_entropy(logits, Y).backward()
@@ -290,7 +287,7 @@ def test_the_gradient_of_the_logits_is_autograd_s(seed: int, B: int, V: int) -> 
 
 @given(SEEDS, st.integers(3, 9), st.integers(1, 5))
 def test_the_norm_in_one_line_is_autograd_s(seed: int, n: int, h: int) -> None:
-    g = generator(seed)
+    g = seeded(seed)
     x, dout, gain = draw(g, n, h).requires_grad_(), draw(g, n, h), draw(g, 1, h)
     inv = (x.var(0, keepdim=True) + 1e-5) ** -0.5
     raw = (x - x.mean(0)) * inv
@@ -301,7 +298,7 @@ def test_the_norm_in_one_line_is_autograd_s(seed: int, n: int, h: int) -> None:
 
 @given(SEEDS, st.lists(st.integers(1, 4), min_size=1, max_size=2), st.integers(2, 6))
 def test_the_way_back_through_a_layer_norm_is_torch_s(seed: int, rows: list[int], C: int) -> None:
-    g = generator(seed)
+    g = seeded(seed)
     x, weight, bias = (draw(g, *s).requires_grad_() for s in ((*rows, C), (C,), (C,)))
     dout = draw(g, *rows, C)
     F.layer_norm(x, (C,), weight, bias, eps=0.01).backward(dout)
@@ -312,7 +309,7 @@ def test_the_way_back_through_a_layer_norm_is_torch_s(seed: int, rows: list[int]
 
 @given(SEEDS, st.integers(1, 6), st.integers(1, 5), st.booleans())
 def test_the_way_back_with_a_way_round_is_autograd_s(seed: int, B: int, C: int, whole: bool) -> None:
-    g = generator(seed)
+    g = seeded(seed)
     x, W = draw(g, B, C), draw(g, C, C)
     if whole:  # some sums are exactly 0
         x, W = x.round(), W.round()
@@ -327,7 +324,7 @@ def test_the_way_back_with_a_way_round_is_autograd_s(seed: int, B: int, C: int, 
 
 @given(SEEDS, st.integers(1, 8), st.floats(0, 0.99), st.floats(0, 0.999))
 def test_adam_by_hand_is_torch_s(seed: int, steps: int, b: float, c: float) -> None:
-    g = generator(seed)
+    g = seeded(seed)
     weight = draw(g, 3, 2)
     gradients = [draw(g, 3, 2) for _ in range(steps)]
     theirs = weight.clone().requires_grad_()

@@ -238,8 +238,12 @@ def test_a_mark_says_what_does_not_hold(build: Build) -> None:
         ({"tiny": ("nnz.evaluate.CHUNK", "nnz.evaluate.CHUNKS")}, "defines no 'CHUNKS'"),
         ({"tiny": ('print("shown")', "1 / 0")}, "ZeroDivisionError"),
         ({"tiny": ('print("shown")', 'import sys; sys.stderr.write("x")')}, "stderr was found"),
+        (
+            {"tiny": ("```{outline}\n```", "```{outline}")},
+            "make: tiny.md:47: the block that begins",
+        ),
     ],
-    ids=["wrong number", "missing claim", "typo", "NaN", "listing", "cell", "warning"],
+    ids=["wrong number", "missing claim", "typo", "NaN", "listing", "cell", "warning", "fence"],
 )
 def test_a_broken_word_turns_the_build_red(
     build: Build, changes: dict[str, tuple[str, str]], message: str

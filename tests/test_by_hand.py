@@ -10,20 +10,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
-from nnz.backprop import EPS, PARAMETERS, backward, first_params, forward
+from drawn import batch
+from nnz.backprop import PARAMETERS, backward, first_params, forward
 from nnz.by_hand import HandStep, rows_at_random
 from nnz.data import windows
 from nnz.evaluate import nll
 from nnz.hand_mlp import HandMLP, autograd_loss
 from nnz.sample import seeded
-
-
-def data(N: int = 300, T: int = 3, V: int = 27, seed: int = 0) -> tuple[Tensor, Tensor]:
-    g = seeded(seed)
-    X = torch.randint(V, (N, T), generator=g)
-    return X, torch.randint(V, (N,), generator=g)
 
 
 @settings(max_examples=25)
@@ -40,7 +34,7 @@ def test_steps_are_those_of_forward_and_backward(
 ) -> None:
     params = first_params(T, n_embd, n_hidden, V, generator=seeded(seed))
     slow = {name: p.double() for name, p in params.items()}
-    X, Y = data(100, T, V, seed)
+    X, Y = batch(100, T, V, seed)
     step = HandStep(params, X, Y, B)
     for rows in rows_at_random(100, B, 5, seeded(seed)):
         i = torch.from_numpy(rows)
@@ -55,7 +49,7 @@ def test_steps_are_those_of_forward_and_backward(
 
 
 def test_a_thousand_steps_follow_autograd() -> None:
-    X, Y = data(2000)
+    X, Y = batch(2000)
     model = HandMLP(3, 10, 50, generator=seeded(1))
     led = {n: p.clone().requires_grad_() for n, p in model.params.items()}
     step, worst = HandStep(model.params, X, Y, 32), 0.0
@@ -72,15 +66,8 @@ def test_a_thousand_steps_follow_autograd() -> None:
         torch.testing.assert_close(model.params[name], led[name].detach(), rtol=1e-4, atol=1e-4)
 
 
-def test_the_loss_to_compare_with_is_that_of_forward() -> None:
-    params = {n: p.double() for n, p in first_params(3, 4, 9, 27, generator=seeded(3)).items()}
-    X, Y = data(20)
-    expected = forward(params, X, Y)["loss"].item()
-    assert autograd_loss(params, X, Y).item() == pytest.approx(expected, abs=1e-12)
-
-
 def test_the_bias_before_the_norm_stays() -> None:
-    X, Y = data()
+    X, Y = batch()
     params = first_params(3, 4, 9, 27, generator=seeded(0))
     kept = {n: p.clone() for n, p in params.items()}
     HandStep(params, X, Y, 32)(np.arange(32), 0.1)
@@ -90,7 +77,7 @@ def test_the_bias_before_the_norm_stays() -> None:
 
 
 def test_a_row_may_stand_in_a_batch_twice() -> None:
-    X, Y = data()
+    X, Y = batch()
     params = first_params(3, 4, 9, 27, generator=seeded(0))
     slow = {n: p.clone() for n, p in params.items()}
     rows = np.array([1, 1, 1, 2])
@@ -110,35 +97,8 @@ def test_training_lowers_the_loss_on_names(sample: list[str]) -> None:
     assert nll(model, names) < 2.6
 
 
-def test_evaluation_uses_the_statistics_of_calibration() -> None:
-    X, _ = data(50)
-    model = HandMLP(3, 4, 9, generator=seeded(0))
-    with pytest.raises(RuntimeError, match=r"call model\.calibrate"):
-        model.log_probs(X)
-    model.calibrate(X)
-    v = forward(model.params, X, X[:, 0])
-    expected = torch.log_softmax(v["logits"], dim=1)
-    torch.testing.assert_close(model.log_probs(X), expected)
-    a = model.before_norm(X[:5])
-    raw = (a - model.statistics["mean"]) / (model.statistics["var"] + EPS).sqrt()
-    p = model.params
-    h = torch.tanh(p["bngain"] * raw + p["bnbias"])
-    alone = torch.log_softmax(h @ p["W2"] + p["b2"], dim=1)
-    torch.testing.assert_close(model.log_probs(X[:5]), alone)
-    assert set(model.state_dict()) == {*PARAMETERS, "mean", "var"}
-
-
-def test_calibration_needs_contexts_with_a_spread() -> None:
-    model = HandMLP(3, 4, 9, generator=seeded(0))
-    with pytest.raises(ValueError, match="1 contexts have no spread"):
-        model.calibrate(torch.zeros(1, 3).long())
-    with pytest.raises(ValueError, match="shape"):
-        model.calibrate(torch.zeros(5, 2).long())
-    assert model.statistics == {}
-
-
 def test_a_loss_that_is_not_finite_leaves_everything_as_it_was() -> None:
-    X, Y = data()
+    X, Y = batch()
     params = first_params(3, 4, 9, 27, generator=seeded(0))
     step = HandStep(params, X, Y, 4)
     params["W2"][0, 0] = math.nan
@@ -161,7 +121,7 @@ def test_a_loss_that_is_not_finite_leaves_everything_as_it_was() -> None:
 def test_bad_data_is_refused_before_the_first_step(
     change: dict[str, Any], error: type[Exception], says: str
 ) -> None:
-    X, Y = data()
+    X, Y = batch()
     params = first_params(3, 4, 9, 27, generator=seeded(0))
     given = {"params": params, "X": X, "Y": Y, "batch_size": 32} | change
     with pytest.raises(error, match=says):
@@ -169,7 +129,7 @@ def test_bad_data_is_refused_before_the_first_step(
 
 
 def test_weights_of_64_bits_are_refused() -> None:
-    X, Y = data()
+    X, Y = batch()
     params = first_params(3, 4, 9, 27, generator=seeded(0))
     params = {name: p.double() for name, p in params.items()}
     with pytest.raises(TypeError, match="must be float32"):
@@ -177,7 +137,7 @@ def test_weights_of_64_bits_are_refused() -> None:
 
 
 def test_rows_must_be_there_and_as_many_as_agreed() -> None:
-    X, Y = data()
+    X, Y = batch()
     step = HandStep(first_params(3, 4, 9, 27, generator=seeded(0)), X, Y, 4)
     with pytest.raises(ValueError, match=r"int64 of shape \(4,\); got int64 of shape \(5,\)"):
         step(np.arange(5), 0.1)
@@ -190,7 +150,7 @@ def test_rows_must_be_there_and_as_many_as_agreed() -> None:
 
 @pytest.mark.parametrize("rate", [math.nan, math.inf, -1.0])
 def test_a_rate_that_would_ruin_the_weights_is_refused(rate: float) -> None:
-    X, Y = data()
+    X, Y = batch()
     params = first_params(3, 4, 9, 27, generator=seeded(0))
     kept = {n: p.clone() for n, p in params.items()}
     with pytest.raises(ValueError, match="the rate is"):
@@ -199,7 +159,7 @@ def test_a_rate_that_would_ruin_the_weights_is_refused(rate: float) -> None:
 
 
 def test_tensors_that_were_replaced_are_noticed() -> None:
-    X, Y = data()
+    X, Y = batch()
     model = HandMLP(3, 4, 9, generator=seeded(0))
     step = HandStep(model.params, X, Y, 4)
     model.params["W1"] = model.params["W1"].clone()
@@ -209,7 +169,7 @@ def test_tensors_that_were_replaced_are_noticed() -> None:
 
 @pytest.mark.parametrize("name", ["bngain", "W1", "W2"])
 def test_a_parameter_must_lie_in_memory_as_it_is_read(name: str) -> None:
-    X, Y = data()
+    X, Y = batch()
     params = first_params(3, 4, 9, 27, generator=seeded(0))
     if name == "bngain":
         params[name] = torch.ones(1, 1).expand(1, 9)
@@ -220,7 +180,7 @@ def test_a_parameter_must_lie_in_memory_as_it_is_read(name: str) -> None:
 
 
 def test_a_parameter_that_autograd_watches_is_refused() -> None:
-    X, Y = data()
+    X, Y = batch()
     params = first_params(3, 4, 9, 27, generator=seeded(0))
     params["C"].requires_grad_()
     with pytest.raises(ValueError, match="C must want no gradient"):
@@ -228,25 +188,13 @@ def test_a_parameter_that_autograd_watches_is_refused() -> None:
 
 
 def test_the_data_may_be_changed_afterwards() -> None:
-    X, Y = data()
+    X, Y = batch()
     one, other = (first_params(3, 4, 9, 27, generator=seeded(0)) for _ in "ab")
     step = HandStep(one, X.clone(), Y, 4)
     changed = X.clone()
     late = HandStep(other, changed, Y, 4)
     changed.fill_(-1)
     assert step(np.arange(4), 0.1) == late(np.arange(4), 0.1)
-
-
-def test_statistics_of_other_weights_are_refused() -> None:
-    X, Y = data(100)
-    model = HandMLP(3, 4, 9, generator=seeded(0))
-    model.calibrate(X)
-    before = model.log_probs(X)
-    HandStep(model.params, X, Y, 4)(np.arange(4), 0.1)
-    with pytest.raises(RuntimeError, match="of weights that have changed since"):
-        model.log_probs(X)
-    model.calibrate(X)
-    assert not torch.equal(model.log_probs(X), before)
 
 
 def test_rows_do_not_depend_on_how_many_are_drawn_in_one_call() -> None:
@@ -258,50 +206,3 @@ def test_rows_do_not_depend_on_how_many_are_drawn_in_one_call() -> None:
     assert {row.shape for row in long} == {(4,)}
     assert max(row.max() for row in long) == 49
     assert list(rows_at_random(50, 4, 0, seeded(1))) == []
-
-
-@pytest.mark.parametrize("name", ["C", "W1", "W2", "b2", "bngain"])
-def test_weights_that_are_no_numbers_are_not_calibrated(name: str) -> None:
-    X, _ = data()
-    model = HandMLP(3, 4, 9, generator=seeded(0))
-    model.calibrate(X)
-    before = {k: v.clone() for k, v in model.statistics.items()}
-    model.params[name].view(-1)[0] = math.nan
-    with pytest.raises(ArithmeticError, match=r"is not finite.*smaller rate"):
-        model.calibrate(X.clamp(min=0))
-    assert all(torch.equal(model.statistics[k], v) for k, v in before.items())
-
-
-def test_steps_at_a_ruinous_rate_end_in_an_error_at_the_latest_when_calibrated() -> None:
-    X, Y = data()
-    model = HandMLP(3, 4, 9, generator=seeded(0))
-    step = HandStep(model.params, X, Y, 8)
-    with pytest.warns(RuntimeWarning):
-        step(np.arange(8), 1e39)
-    with pytest.raises(ArithmeticError, match="not finite"):
-        model.calibrate(X)
-
-
-def test_weights_and_statistics_are_taken_over_together_or_not_at_all() -> None:
-    X, _ = windows(["emma", "ava", "eve"], 3)
-    one, other = (HandMLP(3, 4, 8, generator=seeded(seed)) for seed in (1, 2))
-    one.calibrate(X)
-    other.load_state_dict(one.state_dict())
-    assert torch.equal(other.log_probs(X), one.log_probs(X))
-    before = {name: x.clone() for name, x in other.state_dict().items()}
-    whole = HandMLP(3, 4, 8, generator=seeded(3))
-    whole.calibrate(X)
-    spoiled = whole.state_dict()
-    for name, bad in (
-        ("var", spoiled["var"] * math.nan),
-        ("mean", spoiled["mean"][0]),
-        ("W2", spoiled["W2"].T),
-        ("more", spoiled["b1"]),
-    ):
-        with pytest.raises(ValueError, match=name):
-            other.load_state_dict(spoiled | {name: bad})
-        assert all(torch.equal(x, before[k]) for k, x in other.state_dict().items())
-    bare = {name: x for name, x in one.state_dict().items() if name not in ("mean", "var")}
-    other.load_state_dict(bare)
-    with pytest.raises(RuntimeError, match="has no mean and variance yet"):
-        other.log_probs(X)

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.optim import SGD, AdamW, Optimizer, RMSprop
 
+from held import copied, unchanged
 from nnz.checkpoint import Checkpoint, CheckpointError
 from nnz.mlp import BengioMLP
 from nnz.sample import seeded
@@ -108,11 +109,10 @@ def test_a_save_that_fails_leaves_the_old_file(
 
 
 def refused(keeper: Checkpoint, match: str) -> None:
-    before = {k: v.clone() for k, v in keeper.model.state_dict().items()}
+    before = copied(keeper.model)
     with pytest.raises(CheckpointError, match=match):
         keeper.load()
-    for name, tensor in keeper.model.state_dict().items():
-        assert torch.equal(tensor, before[name])
+    assert unchanged(keeper.model, before)
 
 
 def test_what_is_no_checkpoint_is_said(tmp_path: Path) -> None:

@@ -18,13 +18,9 @@ from nnz.gated import GatedWaveNet
 from nnz.hand_mlp import HandMLP
 from nnz.layers import TensorModule
 from nnz.ngram import AbsoluteDiscounting, JelinekMercer, KneserNey, NGramCounts
-from nnz.sample import sample_names
+from nnz.sample import sample_names, seeded
 from nnz.trigram_net import AdditiveTrigramNet, TrigramNet
 from nnz.wavenet import WaveNet
-
-
-def seeded() -> torch.Generator:
-    return torch.Generator().manual_seed(1)
 
 
 def by_hand(names: list[str], vocabulary: Vocabulary = LETTERS) -> HandMLP:
@@ -75,8 +71,7 @@ def model(request: pytest.FixtureRequest, sample: list[str]) -> LanguageModel:
 
 
 def contexts_for(model: LanguageModel, B: int) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(B)
-    return torch.randint(len(model.vocabulary), (B, model.block_size), generator=generator)
+    return torch.randint(len(model.vocabulary), (B, model.block_size), generator=seeded(B))
 
 
 @pytest.mark.parametrize("B", [0, 1, 7, 257])

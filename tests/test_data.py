@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import string
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnz.data import END, LETTERS, Vocabulary, load_names, split_names, windows
+from nnz.data import END, LETTERS, Vocabulary, load_names, split_names, tally, windows
 from nnz.plumbing.datasets import DataError, Source
 
 NAMES = st.lists(st.text(string.ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=8)
@@ -228,3 +229,15 @@ def test_windows_refuse_what_they_would_read_wrongly(
 ) -> None:
     with pytest.raises(error, match=message):
         windows(names, block_size)
+
+
+@given(NAMES, st.integers(1, 3))
+def test_a_tally_holds_every_window(names: list[str], block_size: int) -> None:
+    X, Y = windows(names, block_size)
+    contexts, counts = tally(X, Y, 27)
+    pairs = Counter(zip(map(tuple, X.tolist()), Y.tolist(), strict=True))
+    assert int(counts.sum()) == len(Y)
+    assert contexts.shape == (len({tuple(x) for x in X.tolist()}), block_size)
+    for context, row in zip(contexts.tolist(), counts.tolist(), strict=True):
+        for char, times in enumerate(row):
+            assert pairs[tuple(context), char] == times

@@ -355,5 +355,6 @@ def test_an_installed_package_carries_its_data(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(paths, "PACKAGE", installed)
     assert paths.project_root() is None
     assert resource("data", "names-sample.txt") == installed / "_data" / "names-sample.txt"
+    assert paths.place("book", "claims") == installed / "_data" / "claims"
     with pytest.raises(FileNotFoundError, match="Install nnz again"):
         resource("book", "glossary.md")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.optim import SGD, AdamW
 
+from held import copied
 from nnz.experiments.deep_stack import adamw, descend, descent, watched
 from nnz.experiments.diagnostics import deep
 from nnz.train import train
@@ -69,7 +70,7 @@ def test_one_that_explodes_leaves_the_others_alone():
 
 def test_what_is_watched_is_the_change_of_each_matrix_over_its_size():
     models, seen = some(True), []
-    before = [{k: v.clone() for k, v in m.state_dict().items()} for m in models]
+    before = [copied(model) for model in models]
     descend(models, source(), watched(descent(torch.tensor(RATES)), 0, seen), steps=1)
     names = [k for k, v in before[0].items() if v.ndim == 2]
     assert len(seen) == len(names)

@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from against_torch import close
+from held import copied, unchanged
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.dilated import CHUNK, Cache, CausalStack, DilatedWaveNet
 from nnz.gated import GatedWaveNet
@@ -58,10 +60,6 @@ def models(block_size: int, dilations: list[int], seed: int) -> list[CausalStack
     """Make one stack of each kind."""
     tree = tree_of(block_size, seed=seed)
     return [DilatedWaveNet(tree), gated_of(*dilations, seed=seed)]
-
-
-def close(ours: Tensor, theirs: Tensor, atol: float = 1e-12) -> None:
-    torch.testing.assert_close(ours, theirs, atol=atol, rtol=10 * atol)
 
 
 def offsets(model: CausalStack) -> set[int]:
@@ -475,12 +473,12 @@ def test_each_module_is_left_in_its_mode() -> None:
         X = torch.randint(V, (5, model.block_size), generator=seeded())
         expected = model.log_probs(X)
         names = sample_names(model, 5, generator=seeded())
-        before = {name: t.clone() for name, t in model.state_dict().items()}
+        before = copied(model)
         modes = mixed(model)
         assert torch.equal(model.log_probs(X), expected)  # without dropout
         assert sample_names(model, 5, generator=seeded()) == names
         assert [m.training for m in model.modules()] == modes
-        assert all(torch.equal(t, before[name]) for name, t in model.tensors())
+        assert unchanged(model, before)
 
 
 def test_modes_come_back_after_an_error() -> None:

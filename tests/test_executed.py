@@ -12,7 +12,7 @@ import pytest
 from nnz.plumbing import datasets
 from nnz.press import executed
 from nnz.press.kernel import use_own_python
-from nnz.press.pages import chapters, read_page
+from nnz.press.pages import chapters, read_page, without_claims
 
 pytestmark = pytest.mark.support
 
@@ -162,7 +162,7 @@ def test_a_page_runs_without_its_claims_cells_and_gives_the_same(
         monkeypatch.setenv(name, str(tmp_path))
     use_own_python(tmp_path / "kernels")
     notebook = run_page["read"](page)
-    page.write_text(executed.without_claims(page.read_text(encoding="utf-8")), encoding="utf-8")
+    page.write_text(without_claims(page.read_text(encoding="utf-8")), encoding="utf-8")
     bare = run_page["read"](page)
     assert len(executed.code_cells(notebook)) == 3
     assert [cell for cell in executed.code_cells(bare) if "note" in cell] == []
@@ -176,19 +176,6 @@ def test_a_page_runs_without_its_claims_cells_and_gives_the_same(
     texts = [[output.get("text") for output in cell.outputs] for cell in bare.cells]
     assert texts == [[output.get("text") for output in outputs] for outputs in (first, last)]
     assert texts[1][0].count("0.") == 2
-
-
-def test_only_claims_cells_are_taken_out_of_a_page() -> None:
-    """However their tags are written; a fence that is longer, or in a text, is no cell of claims."""
-    kept = "Text `claims`.\n\n```{code-cell}\n:tags: [timing]\nx = ['claims']\n```\n\n````{note}\nno cell\n````\n"
-    for claims in (
-        "```{code-cell}\n:tags: [claims]\nclaim(1)\n```\n\n",
-        "```{code-cell}\n:tags: [claims, timing]\nnote(1)\n```\n",
-        "````{code-cell}\n---\ntags: [claims]\n---\ntext = '```'\n````\n\n",
-    ):
-        assert executed.without_claims(claims + kept) == kept
-        assert executed.without_claims(kept + "\n" + claims) == kept + "\n"
-    assert executed.without_claims(kept) == kept
 
 
 def test_streams_that_were_cut_by_chance_are_compared_whole(

@@ -13,13 +13,11 @@ from nnz import exercises as ex
 from nnz.exercises.checker.plain import plain
 from nnz.exercises.contents import CONTENTS
 from nnz.press import pages
-from rendered import built_by_sphinx
+from rendered import built_page
 
 pytestmark = pytest.mark.support
 
 CONF = """
-import sys
-sys.path.insert(0, {extensions!r})
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
@@ -62,16 +60,8 @@ def test_no_cell_checks_an_answer_that_the_tests_check(chapter: str, root: Path)
     assert set(checked) <= {"beat"}
 
 
-def built(folder: Path, root: Path, page: str) -> tuple[str, str]:
-    """Build a page of that text with Sphinx; return its HTML and what was warned of."""
-    out, warned = built_by_sphinx(
-        folder, CONF.format(extensions=str(root / "book" / "_ext")), {"network": page}
-    )
-    return (out / "network.html").read_text(encoding="utf-8"), warned
-
-
 def test_an_exercise_and_its_solution_come_from_the_object(tmp_path: Path, root: Path) -> None:
-    page, warned = built(tmp_path, root, PAGE.format(name="xor"))
+    page, warned = built_page(tmp_path, CONF, PAGE.format(name="xor"))
     assert not warned
     assert "nnz_exercises" in (root / "_config.yml").read_text(encoding="utf-8")
     text = html.unescape(re.sub(r"<[^>]*>|\s+", " ", page))
@@ -106,19 +96,21 @@ def test_an_exercise_and_its_solution_come_from_the_object(tmp_path: Path, root:
     ],
 )
 def test_an_exercise_that_does_not_belong_to_the_page_is_told(
-    tmp_path: Path, root: Path, name: str, message: str
+    tmp_path: Path, name: str, message: str
 ) -> None:
-    _, warned = built(tmp_path, root, PAGE.format(name=name))
+    _, warned = built_page(tmp_path, CONF, PAGE.format(name=name))
     assert f"exercise: {message}" in warned
 
 
 @pytest.mark.parametrize("chapter", CONTENTS)
 def test_a_chapter_has_its_exercises_in_their_order(root: Path, chapter: str) -> None:
-    text = (root / "book" / f"{chapter}.md").read_text(encoding="utf-8")
-    assert re.findall(r"^`{3,}\{exercise\} (\S+)$", text, re.MULTILINE) == list(CONTENTS[chapter])
+    found = [
+        (block.name, block.argument) for block in pages.read_page(root / "book" / f"{chapter}.md").directives
+    ]
+    assert [argument for name, argument in found if name == "exercise"] == list(CONTENTS[chapter])
     labels = {getattr(ex, name).label for name in CONTENTS[chapter]}
-    assert set(re.findall(r"\{solution-start\} (\S+)", text)) <= labels
-    assert "{exercise-start}" not in text
+    assert {argument for name, argument in found if name == "solution-start"} <= labels
+    assert "exercise-start" not in dict(found)
 
 
 @pytest.mark.parametrize("exercise", [getattr(ex, name) for names in CONTENTS.values() for name in names])

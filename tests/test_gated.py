@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.optim import AdamW
 
+from against_torch import close
 from nnz.checkpoint import Checkpoint, CheckpointError
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.evaluate import nll
@@ -57,10 +58,6 @@ def net_of(*dilations: int, **switches: Any) -> GatedWaveNet:
 
 def blocks_of(model: GatedWaveNet) -> list[GatedBlock]:
     return [m for m in model.modules() if isinstance(m, GatedBlock)]
-
-
-def close(ours: Tensor, theirs: Tensor, atol: float = 1e-12) -> None:
-    torch.testing.assert_close(ours, theirs, atol=atol, rtol=10 * atol)
 
 
 # Dropout

@@ -36,8 +36,8 @@ figures.peak(names)
 GOOD = {
     "_toc.yml": "root: book/index\nparts:\n  - chapters:\n      - file: book/one\n      - file: book/two\n",
     "chapters.toml": (
-        '[one]\nmodules = ["alpha", "beta"]\ntests = ["test_alpha"]\nseconds = 10\n'
-        '[two]\nmodules = ["gamma"]\ntests = ["test_alpha"]\nseconds = 10\n'
+        '[one]\nmodules = ["alpha", "beta"]\ntests = ["test_alpha", "test_beta"]\nseconds = 10\n'
+        '[two]\nmodules = ["gamma"]\ntests = ["test_gamma"]\nseconds = 10\n'
     ),
     "book/claims/two.toml": '[[claim]]\nid = "two.speed"\nvaries = false\n',
     "book/index.md": "# Index\n\nIn 2003, eighty pages; see [](one.md).\n",
@@ -69,6 +69,8 @@ GOOD = {
     "src/nnz/app/kept.py": "from nnz.gamma import most\n",
     "src/nnz/__main__.py": "from nnz.gamma import most\n",  # taught by no chapter
     "tests/test_alpha.py": "import torch\n\ng = torch.Generator()\nx = torch.rand(3, generator=g)\n",
+    "tests/test_beta.py": "from nnz.beta import Pair\n",
+    "tests/test_gamma.py": "from nnz.gamma import most\n",
 }
 
 
@@ -230,6 +232,12 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         house.unclaimed,
         {"table": ("test_alpha", "test_omega")},
         "tests/test_omega.py is not there",
+    ),
+    (
+        "a module without tests of its own",
+        house.untested,
+        {"table": ('["test_gamma"]', '["test_alpha"]')},
+        "gamma.py: two names no test_gamma",
     ),
     (
         "a chapter without a budget",
@@ -709,6 +717,10 @@ def test_the_rule_finds(
 ) -> None:
     problems = rule(house_of(**changes))
     assert any(problem in found for found in problems), problems
+
+
+def test_the_book_is_held_to_every_rule_that_can_fail() -> None:
+    assert {rule for _, rule, _, _ in BROKEN} == set(house.RULES)
 
 
 def test_claims_cells_that_only_read_are_left_alone(house_of: Callable[..., Path]) -> None:

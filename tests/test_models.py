@@ -22,13 +22,10 @@ from nnz import recipe
 from nnz.app import store
 from nnz.app import trained as kept
 from nnz.app.files import ModelFileError, load_model, load_with_facts, save_model
-from nnz.bigram import BigramCounts, Uniform
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.evaluate import nll
-from nnz.mixture import Mixture
 from nnz.model_spec import ModelSpec
 from nnz.models import MODELS, fit, size_of, spec_of
-from nnz.ngram import KneserNey
 from nnz.sample import seeded
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia", "eve"]
@@ -103,34 +100,6 @@ def test_a_file_can_be_read_after_the_settings_of_its_kind_have_changed(
     assert same(load_model(tmp_path / "m"), model)
 
 
-BOOK = dict(MODELS)  # as it is, before a test makes it small
-
-
-def test_effort_counts_steps_and_rounds_and_is_one_step_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = []
-
-    def count(*args: Any, **how: Any) -> Any:
-        taken.append(how["steps"])
-        return recipe_train(*args, **how)
-
-    recipe_train = recipe.train
-    monkeypatch.setattr(recipe, "train", count)
-    spec = MODELS["wavenet"]
-    assert spec.recipe
-    small = replace(spec, recipe=replace(spec.recipe, batch_size=3, epochs=10))
-    monkeypatch.setitem(MODELS, "wavenet", small)
-    for effort in (1e-9, 0.5, 1.0):
-        quick("wavenet", effort=effort)  # 8 names in batches of 3: 3 to a round
-    quick("wavenet-tree", effort=0.1)  # the fixture has a hundredth of its steps
-    assert taken == [1, 15, 30, 2]
-
-
-@pytest.mark.parametrize("effort", [0, -1, math.nan, math.inf])
-def test_effort_must_be_above_0(effort: float) -> None:
-    with pytest.raises(ValueError, match="must be above 0"):
-        quick("bigram", effort=effort)
-
-
 def test_a_name_that_is_no_model_brings_names_like_it() -> None:
     with pytest.raises(ValueError, match="'knesr-ney'; is it kneser-ney that"):
         spec_of("knesr-ney")
@@ -141,48 +110,6 @@ def test_a_name_that_is_no_model_brings_names_like_it() -> None:
 def test_a_letter_that_the_alphabet_lacks_is_an_error() -> None:
     with pytest.raises(ValueError, match="not in the vocabulary"):
         quick("trigram", ["Emma"])
-
-
-# Mixtures
-
-
-def test_a_mixture_gives_the_mean_of_the_probabilities() -> None:
-    long, short = KneserNey(4, 0.8).fit(NAMES), BigramCounts(k=1).fit(NAMES)
-    mixture = Mixture([short, long, Uniform()], [0.3, 0.6, 0.1])
-    X, _ = windows(NAMES, 3)
-    assert mixture.block_size == 3
-    wanted = 0.3 * short.log_probs(X[:, 2:]).exp() + 0.6 * long.log_probs(X).exp()
-    got = mixture.log_probs(X).exp()
-    torch.testing.assert_close(got, wanted + 0.1 / 27)
-
-
-def test_a_mixture_of_impossible_and_possible_is_possible() -> None:
-    never = BigramCounts().fit(["a"])
-    X = torch.tensor([[1]])
-    mixture = Mixture([never, Uniform()], [0.5, 0.5])
-    assert torch.isfinite(mixture.log_probs(X)).all()
-
-
-@pytest.mark.parametrize(
-    ("shares", "says"),
-    [
-        ([0.5, 0.4], "sum to 1"),
-        ([1.5, -0.5], "above 0"),
-        ([1.0, 0.0], "above 0"),
-        ([math.nan, 1.0], "above 0"),
-        ([1.0], "got 2 models and 1 shares"),
-    ],
-)
-def test_shares_that_are_none_are_refused(shares: list[float], says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        Mixture([Uniform(), Uniform()], shares)
-
-
-def test_models_of_two_alphabets_are_not_mixed() -> None:
-    with pytest.raises(ValueError, match="share an alphabet"):
-        Mixture([Uniform(), Uniform(Vocabulary(["ab"]))], [0.5, 0.5])
-    with pytest.raises(ValueError, match="got 0 models"):
-        Mixture([], [])
 
 
 # Files that are none

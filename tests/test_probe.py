@@ -21,6 +21,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from held import copied, same
 from nnz.bigram_net import BigramNet
 from nnz.checkpoint import Checkpoint
 from nnz.data import LETTERS, windows
@@ -78,14 +79,6 @@ def read(model: Trainable, steps: int = 1, every: int = 1, lr: float = 0.1) -> P
     with Probe(model, optimizer, every=every) as probe:
         train(probe, batches(probe, NAMES), optimizer, steps=steps)
     return probe
-
-
-def copied(model: Trainable) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
-    return list(a) == list(b) and all(torch.equal(a[name], b[name]) for name in a)
 
 
 def rms(x: Tensor) -> float:

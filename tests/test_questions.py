@@ -7,15 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rendered import built_by_sphinx
+from rendered import built_page
 
 pytestmark = pytest.mark.support
 
-CONF = """
-import sys
-sys.path.insert(0, {extensions!r})
-extensions = ["myst_parser", "nnz_questions"]
-"""
+CONF = 'extensions = ["myst_parser", "nnz_questions"]'
 PAGE = """# Networks
 
 ````{question}
@@ -46,16 +42,8 @@ By foot.
 """
 
 
-def built(folder: Path, root: Path, page: str) -> tuple[str, str]:
-    """Build a page of that text; return its HTML and what was warned of."""
-    out, warned = built_by_sphinx(
-        folder, CONF.format(extensions=str(root / "book" / "_ext")), {"network": page}
-    )
-    return (out / "network.html").read_text(encoding="utf-8"), warned
-
-
-def test_answers_are_folded_and_what_is_asked_is_not(tmp_path: Path, root: Path) -> None:
-    html, warned = built(tmp_path, root, PAGE)
+def test_answers_are_folded_and_what_is_asked_is_not(tmp_path: Path) -> None:
+    html, warned = built_page(tmp_path, CONF, PAGE)
     assert not warned
     folds = re.findall(r'<details class="answer"><summary>(.*?)</summary>(.*?)</details>', html, re.DOTALL)
     assert [said for said, _ in folds] == ["Answer", "Show", "The way &lt;there&gt;"]
@@ -81,11 +69,11 @@ def test_answers_are_folded_and_what_is_asked_is_not(tmp_path: Path, root: Path)
         ),
     ],
 )
-def test_a_fold_without_its_end_is_an_error(page: str, said: str, tmp_path: Path, root: Path) -> None:
+def test_a_fold_without_its_end_is_an_error(page: str, said: str, tmp_path: Path) -> None:
     from sphinx.errors import ExtensionError
 
     with pytest.raises(ExtensionError, match=said):
-        built(tmp_path, root, page)
+        built_page(tmp_path, CONF, page)
 
 
 @pytest.mark.parametrize(
@@ -95,5 +83,5 @@ def test_a_fold_without_its_end_is_an_error(page: str, said: str, tmp_path: Path
         ("# One\n\n````{question}\n```{answer}\nFour.\n```\n````\n", "write what is asked"),
     ],
 )
-def test_an_empty_question_or_answer_is_warned_of(page: str, said: str, tmp_path: Path, root: Path) -> None:
-    assert said in built(tmp_path, root, page)[1]
+def test_an_empty_question_or_answer_is_warned_of(page: str, said: str, tmp_path: Path) -> None:
+    assert said in built_page(tmp_path, CONF, page)[1]

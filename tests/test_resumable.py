@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from held import copied, unchanged
 from nnz.app import resumable
 from nnz.app.resumable import Rounds, _tensors_of, devices, facts_in, fit_in_parts, moved, to_device
 from nnz.checkpoint import CheckpointError
@@ -26,15 +27,6 @@ pytestmark = pytest.mark.support
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia", "eve"] * 40
 NETWORKS = [name for name, spec in MODELS.items() if spec.recipe]
 FACTS = {"model": "m", "names": 3, "data": "1f", "seed": 1, "key": "k"}
-
-
-def weights(model: Any) -> dict[str, torch.Tensor]:
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def same(first: Any, second: Any) -> bool:
-    mine, theirs = weights(first), weights(second)
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[k], theirs[k]) for k in mine)
 
 
 def fit(name: str, file: Path | None = None, **more: Any) -> Any:
@@ -72,8 +64,8 @@ def stopping(monkeypatch: pytest.MonkeyPatch, small_models: None) -> Iterator[li
 def test_what_is_trained_in_parts_is_what_is_trained_in_one_go(
     tmp_path: Path, stopping: list[int], name: str
 ) -> None:
-    whole = MODELS[name].fit(NAMES, generator=seeded(3), show=False)
-    assert same(whole, fit(name))
+    whole = copied(MODELS[name].fit(NAMES, generator=seeded(3), show=False))
+    assert unchanged(fit(name), whole)
     file = tmp_path / "run"
     stopping += [1, 2, 3]  # in the middle of a round of whole names, too
     with pytest.raises(Stop):
@@ -81,8 +73,8 @@ def test_what_is_trained_in_parts_is_what_is_trained_in_one_go(
     for _ in range(2):
         with pytest.raises(Stop):
             fit(name, file, resume=True)
-    assert same(whole, fit(name, file, resume=True))
-    assert same(whole, fit(name, file, resume=True))  # one that has ended
+    assert unchanged(fit(name, file, resume=True), whole)
+    assert unchanged(fit(name, file, resume=True), whole)  # one that has ended
 
 
 def test_rounds_go_on_in_the_middle_as_if_never_stopped() -> None:
@@ -166,8 +158,8 @@ def test_the_processor_is_always_there() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_on_another_device_the_same_steps_are_taken(small_models: None, name: str) -> None:
     """The processor by another name, since no machine surely has another device: all is moved there and back."""
-    whole = MODELS[name].fit(NAMES, generator=seeded(3), show=False)
-    assert same(whole, fit(name, device="cpu:0"))
+    whole = copied(MODELS[name].fit(NAMES, generator=seeded(3), show=False))
+    assert unchanged(fit(name, device="cpu:0"), whole)
 
 
 def test_every_tensor_of_a_batch_is_moved() -> None:
@@ -185,9 +177,9 @@ def test_dropout_draws_where_its_generator_is() -> None:
 
 def test_a_model_comes_back_from_its_device_with_the_same_tensors(small_models: None) -> None:
     model: Any = MODELS["batchnorm"].make(LETTERS, seeded(1))
-    before, kept = list(model.parameters()), weights(model)
+    before, kept = list(model.parameters()), copied(model)
     with moved(model, "cpu:0"):  # another name, so that all is moved
         assert all(x.device.type == "cpu" for x in _tensors_of(model))
     assert [id(x) for x in model.parameters()] == [id(x) for x in before]
-    assert all(torch.equal(x, kept[name]) for name, x in model.state_dict().items())
+    assert unchanged(model, kept)
     assert len(_tensors_of(model)) > len(before)  # running averages, too

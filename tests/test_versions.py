@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -9,10 +10,13 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from nnz.plumbing.dependencies import imported, module_path, parsed
 
 pytestmark = pytest.mark.support
 
@@ -37,6 +41,32 @@ def test_every_dependency_of_the_package_has_a_lowest_version(root: Path, versio
         re.fullmatch(r"([\w-]+)>=([\d.]+)", text).expand(r"\1==\2") for text in project["dependencies"]
     ]
     assert {"torch", "numpy", "matplotlib", "optuna", "safetensors"} <= {pin.split("==")[0] for pin in pins}
+
+
+def test_what_cannot_be_imported_without_the_group_book_is_left_out(root: Path, versions: ModuleType) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    there = {re.split(">=", text)[0].replace("pyyaml", "yaml") for text in project["dependencies"]}
+    there |= {*sys.stdlib_module_names, "pytest", "hypothesis"}
+    there |= {"packaging", "sqlalchemy", "cycler"}  # which pytest, optuna and matplotlib bring
+
+    @cache
+    def missing(path: Path) -> set[str]:
+        """Return what a file, or one of ours that it imports, imports as it is read and is not there."""
+        names = [node for node in parsed(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        tops = {name.partition(".")[0] for node in names for name in names_of(node)}
+        beside = {name for name in tops if (path.parent / f"{name}.py").is_file()}
+        files = [path.parent / f"{name}.py" for name in beside]
+        files += [file for node in names for name in imported(node) if (file := module_path(name))]
+        return tops.difference(there, beside, {"nnz"}).union(*map(missing, files))
+
+    files = [*(root / "tests").glob("test_*.py"), *(root / "src").rglob("*.py")]
+    found = {str(path.relative_to(root)): missing(path) for path in files}
+    assert {name: needs for name, needs in found.items() if needs and name not in versions.LEFT_OUT} == {}
+    assert "docutils" in found["src/nnz/press/house.py"]
+
+
+def names_of(node: ast.Import | ast.ImportFrom) -> list[str]:
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from held import copied, unchanged
 from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import nll
 from nnz.experiments.wavenet import FirstAxisNorm
@@ -277,14 +278,14 @@ def test_log_probs_are_distributions_in_evaluation_mode(
     model.eval()
     expected = model.logits(X).detach().log_softmax(1)
     model.train(training)
-    before = {name: t.clone() for name, t in model.state_dict().items()}
+    before = copied(model)
     out = model.log_probs(X)
     close(out, expected)
     close(out.exp().sum(1), torch.ones(7))
     assert out.shape == (7, len(vocabulary))
     assert not out.requires_grad
     assert all(m.training is training for m in model.modules())
-    assert all(torch.equal(t, before[name]) for name, t in model.tensors())
+    assert unchanged(model, before)
 
 
 def test_wrong_contexts_are_refused() -> None:

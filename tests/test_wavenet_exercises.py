@@ -23,6 +23,7 @@ from nnz.exercises import dilated, evaluation, leaderboard, scoreboard, wavenet
 from nnz.gated import GatedWaveNet
 from nnz.layers import FlattenConsecutive
 from nnz.ngram import KneserNey, NGramCounts
+from nnz.sample import seeded
 from nnz.wavenet import WaveNet
 
 pytestmark = pytest.mark.support
@@ -30,12 +31,8 @@ pytestmark = pytest.mark.support
 FEW = ["anna", "hanna", "noa", "jo", "johanna", "ann", "noah", "ona"]
 
 
-def generator(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 def draw(*shape: int, seed: int = 1) -> Tensor:
-    return torch.randn(shape, generator=generator(seed), dtype=torch.float64)
+    return torch.randn(shape, generator=seeded(seed), dtype=torch.float64)
 
 
 @pytest.mark.parametrize(("T", "n"), [(4, 2), (8, 2), (12, 3), (8, 4), (3, 3)])
@@ -50,7 +47,7 @@ def test_slices_are_flatten_consecutive_but_for_the_last_axis(T: int, n: int) ->
 @pytest.mark.parametrize("block_size", [2, 4, 8, 16])
 @pytest.mark.parametrize(("n_embd", "n_hidden"), [(3, 5), (24, 7), (1, 1)])
 def test_the_weights_are_those_of_a_tree_once_built(block_size: int, n_embd: int, n_hidden: int) -> None:
-    model = WaveNet(n_embd, n_hidden, block_size, generator=generator())
+    model = WaveNet(n_embd, n_hidden, block_size, generator=seeded())
     count = sum(p.numel() for p in model.parameters())
     found = wavenet.tree_parameters(27, n_embd, n_hidden, block_size)
     assert found == count
@@ -70,10 +67,10 @@ def test_smoothed_is_the_lecture_s_view_where_that_works() -> None:
 
 
 def test_the_importance_of_positions_is_torch_s_divergence() -> None:
-    model = WaveNet(3, 5, 4, generator=generator())
+    model = WaveNet(3, 5, 4, generator=seeded())
     contexts, _ = windows(FEW, 4)
     model.logits(contexts)  # running averages that are not those of the beginning
-    order = torch.randperm(len(contexts), generator=generator())
+    order = torch.randperm(len(contexts), generator=seeded())
     for positions in ([0], [3], [1, 2], [3, 0, 1]):
         other = contexts.clone()
         other[:, positions] = contexts[order][:, positions]
@@ -152,7 +149,7 @@ def test_no_fewer_stacks_see_that_far(stack: list[int]) -> None:
 
 
 def test_the_gate_is_that_of_the_gated_network() -> None:
-    block: Any = GatedWaveNet(6, (1, 2), generator=generator()).blocks.layers[0]
+    block: Any = GatedWaveNet(6, (1, 2), generator=seeded()).blocks.layers[0]
     left = draw(7, 6).float()
     now = draw(7, 6, seed=2).float()
     normed = block.norm(left), block.norm(now)
@@ -194,8 +191,8 @@ def test_the_step_of_a_gated_recurrent_unit_is_torch_s(B: int, n_in: int, H: int
 
 
 def test_the_front_has_the_best_of_each_size_and_nothing_else() -> None:
-    sizes = torch.randint(1, 8, (40,), generator=generator()).tolist()
-    losses = torch.randint(1, 20, (40,), generator=generator(2)).tolist()
+    sizes = torch.randint(1, 8, (40,), generator=seeded()).tolist()
+    losses = torch.randint(1, 20, (40,), generator=seeded(2)).tolist()
     front = leaderboard.pareto_front(sizes, losses)
     best: dict[int, int] = {}
     for size in range(1, 8):
@@ -215,7 +212,7 @@ def test_the_error_of_a_difference_is_near_the_bootstrap_s(sample: list[str]) ->
     (a, lengths), (b, _) = by_name(first, dev), by_name(second, dev)
     found = leaderboard.paired_error(a, b, lengths)
     assert found == pytest.approx(evaluation.standard_error(a - b, lengths), rel=1e-12)
-    drawn = paired_difference(first, second, dev, generator=generator())
+    drawn = paired_difference(first, second, dev, generator=seeded())
     assert found == pytest.approx(drawn.standard_error, rel=0.15)
 
 
@@ -230,11 +227,11 @@ def test_three_discounts_are_a_distribution_on_lists_of_any_length(names: list[s
 
 MODELS: list[Callable[[], LanguageModel]] = [
     Uniform,
-    lambda: BigramNet(generator=generator()),
+    lambda: BigramNet(generator=seeded()),
     lambda: KneserNey(3, 0.8).fit(FEW),
-    lambda: WaveNet(3, 5, 4, generator=generator()),
-    lambda: DilatedWaveNet(WaveNet(3, 5, 4, generator=generator())),
-    lambda: GatedWaveNet(4, (1, 2), dropout=0.5, generator=generator()),
+    lambda: WaveNet(3, 5, 4, generator=seeded()),
+    lambda: DilatedWaveNet(WaveNet(3, 5, 4, generator=seeded())),
+    lambda: GatedWaveNet(4, (1, 2), dropout=0.5, generator=seeded()),
 ]
 
 

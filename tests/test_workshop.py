@@ -10,11 +10,7 @@ from rendered import built_by_sphinx
 
 pytestmark = pytest.mark.support
 
-CONF = """
-import sys
-sys.path.insert(0, {extensions!r})
-extensions = ["myst_parser", "nnz_workshop"]
-"""
+CONF = 'extensions = ["myst_parser", "nnz_workshop"]'
 PAGE = """# Networks
 
 {spine}
@@ -36,17 +32,16 @@ See [](#deeper).
 """
 
 
-def built(folder: Path, root: Path, page: str, name: str = "network") -> tuple[str, str]:
+def built(folder: Path, page: str, name: str = "network") -> tuple[str, str]:
     """Build a page of that text and one with all times; return the HTML of both."""
-    conf = CONF.format(extensions=str(root / "book" / "_ext"))
-    out, _ = built_by_sphinx(folder, conf, {name: page}, above="```{times}\n```")
+    out, _ = built_by_sphinx(folder, CONF, {name: page}, above="```{times}\n```")
     found = [(out / f"{page}.html").read_text(encoding="utf-8") for page in (name, "index")]
     return found[0], found[1]
 
 
-def test_a_workshop_is_folded_and_marked_and_counted_apart(tmp_path: Path, root: Path) -> None:
+def test_a_workshop_is_folded_and_marked_and_counted_apart(tmp_path: Path) -> None:
     page = PAGE.format(spine="word " * 800, folded="word " * 400)
-    html, index = built(tmp_path, root, page)
+    html, index = built(tmp_path, page)
     head, _, rest = html.partition('<details class="workshop">')
     inside, _, after = rest.partition("</details>")
     assert "About 2 minutes." in inside
@@ -61,15 +56,15 @@ def test_a_workshop_is_folded_and_marked_and_counted_apart(tmp_path: Path, root:
     assert "".join(cells).count("<p>2</p>") == 2
 
 
-def test_code_takes_longer_than_words_and_what_is_no_chapter_says_no_time(tmp_path: Path, root: Path) -> None:
+def test_code_takes_longer_than_words_and_what_is_no_chapter_says_no_time(tmp_path: Path) -> None:
     code = "# One\n\n```python\n" + "x = 1\n" * 60 + "```\n"
-    assert "About 3 minutes to read." in built(tmp_path, root, code)[0]
-    assert "minutes to read" not in built(tmp_path, root, code, name="other")[0]
+    assert "About 3 minutes to read." in built(tmp_path, code)[0]
+    assert "minutes to read" not in built(tmp_path, code, name="other")[0]
 
 
-def test_a_workshop_that_stands_elsewhere_is_an_error(tmp_path: Path, root: Path) -> None:
+def test_a_workshop_that_stands_elsewhere_is_an_error(tmp_path: Path) -> None:
     from sphinx.errors import ExtensionError
 
     page = "# One\n\nWords.\n\n```{workshop}\n```\n"
     with pytest.raises(ExtensionError, match=r"network.md:5: workshop has to stand right below a heading"):
-        built(tmp_path, root, page)
+        built(tmp_path, page)

@@ -24,7 +24,7 @@ from nnz.plumbing.datasets import DataError, book_source
 from nnz.press import executed
 from nnz.press.house import over_budget
 from nnz.press.kernel import use_own_python
-from nnz.press.pages import chapters
+from nnz.press.pages import PageError, chapters
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
@@ -149,7 +149,7 @@ def build(*options: str) -> int:
                 file=sys.stderr,
             )
             return hint(result)
-    except OSError as error:
+    except (OSError, PageError) as error:
         print(f"make: {error}", file=sys.stderr)
         return hint(1)
     print(report())

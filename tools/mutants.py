@@ -17,9 +17,10 @@ import resource
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
+
+from nnz.press.pages import chapters
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "tests" / "mutants"
@@ -57,14 +58,9 @@ MOST_BYTES = 4 * 2**30
 UNFIT = ("little_of_the_standard_library", "chain_of_a_million_nodes")
 
 
-def chapters() -> dict[str, dict[str, Any]]:
-    """Return the chapters' modules and tests."""
-    return tomllib.loads((ROOT / "chapters.toml").read_text(encoding="utf-8"))
-
-
 def prepare(module: str) -> Path:
     """Bring the copy up to date that a module's mutants are tried in, and return its folder."""
-    (chapter,) = (c for c in chapters().values() if module in c["modules"])
+    (chapter,) = (c for c in chapters(ROOT).values() if module in c["modules"])
     work = WORK / module
     work.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
@@ -188,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("modules", nargs="*", metavar="MODULE")
     given = parser.parse_args(arguments)
-    taught = [module for chapter in chapters().values() for module in chapter["modules"]]
+    taught = [module for chapter in chapters(ROOT).values() for module in chapter["modules"]]
     if unknown := set(given.modules) - set(taught):
         parser.error(f"no taught module: {', '.join(sorted(unknown))}; there are {', '.join(taught)}")
     for module in given.modules:

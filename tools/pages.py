@@ -71,6 +71,7 @@ def execute(root: Path, build: Path, environment: Mapping[str, str]) -> str:
 
     Raises:
         OSError: a result cannot be written.
+        PageError: a page cannot be taken apart.
     """
     queue = work(root, build)
     jobs = int(environment.get("NNZ_JOBS") or cores())

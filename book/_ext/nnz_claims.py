@@ -32,6 +32,7 @@ from nnz.press.claims import (
     verdicts,
 )
 from nnz.press.recordings import Recording, RecordingError, about, command, experiments, folder, recording
+from nnz_tables import row, table
 
 ROOT = Path(__file__).resolve().parents[2]
 logger = logging.getLogger(__name__)
@@ -107,11 +108,8 @@ def anchor(kind: str, name: str) -> str:
 def fill_recordings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace the place of the recordings with their table."""
     for place in list(doctree.findall(recordings)):
-        heads = {"Experiment": 5, "Seeds": 1, "Seconds of a core": 1, "Made on": 4, "Again": 3}
-        columns = (nodes.colspec(colwidth=width) for width in heads.values())
-        group = nodes.tgroup("", *columns, cols=len(heads))
-        group += nodes.thead("", nodes.row("", *(_cell(head) for head in heads)))
-        body = nodes.tbody()
+        columns = {"Experiment": 5, "Seeds": 1, "Seconds of a core": 1, "Made on": 4, "Again": 3}
+        rows = []
         for name in experiments():
             try:
                 kept = recording(name)
@@ -120,18 +118,10 @@ def fill_recordings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                 continue
             made = ", ".join([kept.date, kept.processor, *(f"{k} {v}" for k, v in kept.versions.items())])
             said = nodes.paragraph("", "", nodes.Text(about(name) + " "), nodes.literal("", name))
-            row = nodes.row(
-                "",
-                nodes.entry("", said),
-                _cell(str(kept.seeds())),
-                _cell(f"{sum(kept.seconds.values()):,.0f}"),
-                _cell(made),
-                nodes.entry("", nodes.paragraph("", "", nodes.literal("", command(name)))),
-                ids=[anchor("recording", name)],
-            )
-            body += row
-        group += body
-        place.replace_self(nodes.table("", group, classes=["ledger", "recordings"]))
+            seconds = f"{sum(kept.seconds.values()):,.0f}"
+            again = nodes.paragraph("", "", nodes.literal("", command(name)))
+            rows.append(row(said, str(kept.seeds()), seconds, made, again, name=anchor("recording", name)))
+        place.replace_self(table(columns, rows, ["ledger", "recordings"]))
 
 
 class Ledger(SphinxDirective):
@@ -235,7 +225,8 @@ def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                 with suppress(ClaimError):  # check_all says what is wrong with it
                     records.append(about_recording(claim, data_kind()))
         records = in_order(app, records)
-        place.replace_self(_table(app, docname, records))
+        columns = {"Claim and source": 6, "Claimed": 2, "Measured": 2, "Verdict": 1}
+        place.replace_self(table(columns, _rows(app, docname, records), ["ledger"]))
 
 
 def toc_order(app: Sphinx) -> dict[str, int]:
@@ -254,12 +245,8 @@ def in_order(app: Sphinx, records: list[dict[str, Any]]) -> list[dict[str, Any]]
     )
 
 
-def _table(app: Sphinx, docname: str, records: list[dict[str, Any]]) -> nodes.table:
-    heads = {"Claim and source": 6, "Claimed": 2, "Measured": 2, "Verdict": 1}
-    columns = (nodes.colspec(colwidth=width) for width in heads.values())
-    group = nodes.tgroup("", *columns, cols=len(heads))
-    group += nodes.thead("", nodes.row("", *(_cell(head) for head in heads)))
-    body = nodes.tbody()
+def _rows(app: Sphinx, docname: str, records: list[dict[str, Any]]) -> Iterator[nodes.row]:
+    """Yield the ledger's row of each record."""
     for record in records:
         to_page = app.builder.get_relative_uri(docname, record["page"])
         name = nodes.literal("", record["id"])
@@ -270,21 +257,9 @@ def _table(app: Sphinx, docname: str, records: list[dict[str, Any]]) -> nodes.ta
             varies += f" About the recording {record['recorded']}."
         source = nodes.paragraph("", f"{record['source']}.{where}{varies}", classes=["source"])
         said = nodes.paragraph("", "", nodes.Text(record["statement"] + " "), link)
-        unit = f" {record['unit']}" if record["unit"] else ""
-        body += nodes.row(
-            "",
-            nodes.entry("", said, source),
-            _cell(record["bound"]),
-            _cell(show(record) + unit),
-            _cell(record["verdict"]),
-            ids=[anchor("claim", record["id"])],
-        )
-    group += body
-    return nodes.table("", group, classes=["ledger"])
-
-
-def _cell(text: str) -> nodes.entry:
-    return nodes.entry("", nodes.paragraph("", text))
+        measured = show(record) + (f" {record['unit']}" if record["unit"] else "")
+        cells = (said, source), record["bound"], measured, record["verdict"]
+        yield row(*cells, name=anchor("claim", record["id"]))
 
 
 def check_all(app: Sphinx, problem: Exception | None) -> None:

@@ -11,6 +11,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 from nnz.press.licenses import UNKNOWN, installed, runtime
+from nnz_tables import row, table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,21 +24,7 @@ class Licenses(SphinxDirective):
         packages = installed(runtime(ROOT))
         if unstated := [package.package for package in packages if package.license == UNKNOWN]:
             raise ExtensionError(f"these packages do not state their license: {', '.join(unstated)}")
-        return [table(("package", "version", "license"), packages)]
-
-
-def table(head: tuple[str, ...], rows: list[Any]) -> nodes.table:
-    """Return a table of plain text."""
-    group = nodes.tgroup(cols=len(head))
-    group += [nodes.colspec(colwidth=30) for _ in head]
-    group += nodes.thead("", row(head))
-    group += nodes.tbody("", *(row(cells) for cells in rows))
-    return nodes.table("", group)
-
-
-def row(cells: tuple[str, ...]) -> nodes.row:
-    """Return one row."""
-    return nodes.row("", *(nodes.entry("", nodes.paragraph(text=cell)) for cell in cells))
+        return [table(dict.fromkeys(("package", "version", "license"), 30), (row(*p) for p in packages))]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

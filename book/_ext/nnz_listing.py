@@ -11,7 +11,6 @@ from __future__ import annotations
 import html
 import posixpath
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +22,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
-from nnz.press.listing import Excerpt, ListingError, find, find_all, is_public
+from nnz.press.listing import Excerpt, ListingError, find, find_all, is_public, names_in
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
@@ -62,17 +61,7 @@ def test_file(module: str) -> Path:
         wanted += [] if (SOURCE / "nnz" / f"{name}.py").is_file() else [f"test_{name}.py"]
         there = [TESTS / file for file in wanted if (TESTS / file).is_file()]
         return there[0] if there else TESTS / "test_experiments.py"
-    own = TESTS / f"test_{name}.py"
-    return own if own.is_file() else chapter_tests(name) or own
-
-
-def chapter_tests(module: str) -> Path | None:
-    """Return that file of tests of a module's chapter which imports the module, where none has its name."""
-    table = tomllib.loads((ROOT / "chapters.toml").read_text(encoding="utf-8"))
-    files = [test for chapter in table.values() if module in chapter["modules"] for test in chapter["tests"]]
-    paths = [path for test in files if (path := TESTS / f"{test}.py").is_file()]
-    imports = re.compile(rf"^from nnz\.{module} import |^from nnz import .*\b{module}\b", re.MULTILINE)
-    return next((path for path in paths if imports.search(path.read_text(encoding="utf-8"))), None)
+    return TESTS / f"test_{name}.py"
 
 
 def first_mention(path: Path, name: str) -> int:
@@ -93,11 +82,7 @@ class Listing(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         wanted = self.arguments[0].split()
-        members = None
-        if "members" in self.options:
-            members = [
-                member.strip() for member in (self.options["members"] or "").split(",") if member.strip()
-            ]
+        members = names_in(self.options.get("members"))
         try:
             excerpts = find_all(SOURCE, wanted, members)
         except ListingError as error:

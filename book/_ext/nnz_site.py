@@ -42,6 +42,7 @@ from sphinx_proof.domain import ProofDomain
 from nnz.plumbing import datasets
 from nnz.press import executed
 from nnz.press.kernel import use_own_python
+from nnz.press.pages import without_claims
 
 PARALLEL_SAFE = ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex")
 FONTS = (
@@ -252,7 +253,7 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
     if not (out / "_static" / "fonts" / "LICENSE.txt").exists():
         cut_fonts(out / "_static" / "fonts")
     for source in (out / "_sources").rglob("*.md*"):
-        source.write_text(executed.without_claims(source.read_text(encoding="utf-8")), encoding="utf-8")
+        source.write_text(without_claims(source.read_text(encoding="utf-8")), encoding="utf-8")
     first = f"{app.config.root_doc}.html"
     if first != "index.html":
         (out / "index.html").write_text(

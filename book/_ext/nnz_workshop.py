@@ -17,6 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
 from nnz.press.pages import chapters
+from nnz_tables import row, table
 
 ROOT = Path(__file__).resolve().parents[2]
 # A minute of reading: so many words, or so many lines of code.
@@ -106,20 +107,9 @@ def show_times(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         order = sorted(found, key=lambda name: list(chapters(ROOT)).index(Path(name).name))
         rows = [(app.env.titles[name].astext(), *found[name]) for name in order]
         rows.append(("all", sum(round(row[1]) for row in rows), sum(round(row[2]) for row in rows)))
-        node.replace_self(table(rows))
-
-
-def table(rows: list[tuple[str, float, float]]) -> nodes.table:
-    """Return the minutes as a table."""
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (60, 20, 20)), cols=3)
-    group += nodes.thead("", row("chapter", "minutes", "workshops"))
-    group += nodes.tbody("", *(row(name, f"{spine:.0f}", f"{folded:.0f}") for name, spine, folded in rows))
-    return nodes.table("", group, classes=["times"])
-
-
-def row(*texts: str) -> nodes.row:
-    """Return a row of a table."""
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", text)) for text in texts))
+        columns = {"chapter": 60, "minutes": 20, "workshops": 20}
+        shown = (row(name, f"{spine:.0f}", f"{folded:.0f}") for name, spine, folded in rows)
+        node.replace_self(table(columns, shown, ["times"]))
 
 
 def visit_workshop(self: HTML5Translator, node: workshop) -> None:

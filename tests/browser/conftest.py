@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +10,10 @@ import psutil
 import pytest
 from playwright.sync_api import ConsoleMessage, Error, Page, Playwright, Request, sync_playwright
 
+from nnz.app.doctor import browser as look_for_browser
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "_build" / "html"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # Playwright itself turns off updates and what else runs in the background. No name of a host leads anywhere.
 FLAGS = (
     "--no-sandbox",
@@ -49,16 +48,10 @@ FOLLOWED = "() => new Promise(done => setTimeout(done, 300))"
 
 def find_browser() -> str:
     """Return the path of Chromium, or fail with what to do."""
-    named = os.environ.get("CHROMIUM")
-    for name in [named] if named else BROWSERS:
-        if path := shutil.which(name):
-            return path
-    missing = f"CHROMIUM={named} is no program" if named else "Chromium is missing"
-    pytest.fail(
-        f"{missing}, and the browser tests need it: install it (Debian: apt install chromium), "
-        "or name it in the environment variable CHROMIUM.",
-        pytrace=False,
-    )
+    (finding,) = look_for_browser()
+    if not finding.well:
+        pytest.fail(f"Chromium: {finding.found}; {finding.advice}", pytrace=False)
+    return finding.found
 
 
 def pages() -> list[str]:

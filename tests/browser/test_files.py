@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag
 
 from browser.conftest import BUILT, ROOT, pages
-from nnz.press.executed import without_claims
+from nnz.press.pages import without_claims
 
 
 class Anchors(HTMLParser):

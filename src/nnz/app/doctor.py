@@ -55,7 +55,7 @@ def report() -> bool:
 
 def findings() -> Iterator[Finding]:
     """Yield what is found, one thing after another."""
-    for look in (_python, _libraries, _devices, _list, _store, _kernel, _browser):
+    for look in (_python, _libraries, _devices, _list, _store, _kernel, browser):
         yield from look()
 
 
@@ -158,7 +158,8 @@ def _other_python(spec: Path) -> str | None:
     return str(program)
 
 
-def _browser() -> Iterator[Finding]:
+def browser() -> Iterator[Finding]:
+    """Yield where Chromium is."""
     named = os.environ.get("CHROMIUM")
     found = next(filter(None, map(shutil.which, [named] if named else BROWSERS)), None)
     shown = found or (f"CHROMIUM={named} is no program" if named else "not found")

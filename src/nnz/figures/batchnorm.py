@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nnz.figures.style import HEAT, INK, NORMAL, PALETTE, new_figure
+from nnz.figures.style import HEAT, INK, LINES, MARKERS, NORMAL, PALETTE, new_figure
 
 _Losses = Mapping[str, Sequence[float]]
-LINES = [("-", "blue", "o"), ("--", "orange", "s"), ("-.", "green", "^")]
 
 
 def coupling(maps: Mapping[str, Tensor]) -> Figure:
@@ -65,7 +64,7 @@ def robust(*plots: tuple[Sequence[float], _Losses, _Losses]) -> Figure:
     """
     figure, both = new_figure(NORMAL, 5.6, nrows=2)
     for axes, (x, means, single) in zip(both, plots, strict=True):
-        for (name, losses), (dash, color, marker) in zip(means.items(), LINES, strict=False):
+        for (name, losses), (dash, color), marker in zip(means.items(), LINES, MARKERS, strict=False):
             style = {"color": PALETTE[color], "label": name}
             axes.plot(x, losses, linestyle=dash, **style)
             axes.plot(x, single[name], marker, color=PALETTE[color], mfc="none")

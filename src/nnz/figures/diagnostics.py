@@ -10,12 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from nnz.figures.style import FAINT, INK, NORMAL, PALETTE, new_figure
+from nnz.figures.style import FAINT, INK, MARKERS, NORMAL, PALETTE, new_figure
 from nnz.probe import Probe
 
 COLORS = [PALETTE[name] for name in ("blue", "orange", "green", "purple", "gold")]
 STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
-MARKERS = ["o", "s", "^", "D"]
 
 Tensors = Mapping[str, Tensor]
 

@@ -8,10 +8,7 @@ from itertools import pairwise
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nnz.figures.style import FAINT, INK, NORMAL, PALETTE, new_figure
-
-LINES = [("-", "blue"), ("--", "orange"), ("-.", "green"), (":", "purple")]
-MARKERS = ["o", "s", "^", "D"]
+from nnz.figures.style import FAINT, INK, LINES, MARKERS, NORMAL, PALETTE, new_figure
 
 
 def stick(losses: Mapping[str, Sequence[float]], blind: float) -> Figure:

@@ -7,10 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from nnz.figures.style import INK, NORMAL, PALETTE, new_figure
-
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h"]
-LINES = [("-", "blue"), ("--", "orange"), ("-.", "green"), (":", "purple")]
+from nnz.figures.style import INK, LINES, MARKERS, NORMAL, PALETTE, new_figure
 
 
 def ranking(rows: Mapping[str, tuple[float, float, float]], given: Mapping[str, float]) -> Figure:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from nnz.figures.style import FAINT, INK, NORMAL, PALETTE, new_figure
+from nnz.figures.style import FAINT, INK, MARKERS, NORMAL, PALETTE, new_figure
 
-MARKERS = "os^Dv"
 LINES = ["-", "--", "-.", ":", "-"]
 
 

@@ -12,6 +12,9 @@ INK = "#1f2328"
 FAINT = "#8a919a"
 # After Okabe and Ito (2008): colors that stay apart for common kinds of color blindness.
 PALETTE = {"blue": "#0072b2", "orange": "#d55e00", "green": "#009e73", "purple": "#cc79a7", "gold": "#b8860b"}
+# Lines and points that stay apart without their colors, too.
+LINES = [("-", "blue"), ("--", "orange"), ("-.", "green"), (":", "purple")]
+MARKERS = "os^DvPX<>*ph"
 # Widths in inches: the column, and what scrolls sideways on a phone.
 NORMAL, WIDE = 5.4, 9.4
 HEAT = "Blues"

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from nnz.figures.style import NORMAL, PALETTE, new_figure
-
-STYLES = [("-", "blue"), ("--", "orange"), ("-.", "green"), (":", "purple")]
+from nnz.figures.style import LINES, NORMAL, PALETTE, new_figure
 
 
 def range_test(rates: Sequence[float], losses: Sequence[float], width: int = 20) -> Figure:
@@ -29,7 +27,7 @@ def range_test(rates: Sequence[float], losses: Sequence[float], width: int = 20)
 def walks(distances: Mapping[str, Sequence[float]]) -> Figure:
     """Draw how far from the bottom of a valley each step is, a line for each learning rate."""
     figure, axes = new_figure(NORMAL, 3.2)
-    for (label, values), (dash, color) in zip(distances.items(), STYLES, strict=False):
+    for (label, values), (dash, color) in zip(distances.items(), LINES, strict=False):
         steps = range(1, len(values) + 1)
         axes.plot(steps, values, linestyle=dash, color=PALETTE[color], label=label)
     axes.set_yscale("log")
@@ -42,7 +40,7 @@ def walks(distances: Mapping[str, Sequence[float]]) -> Figure:
 def rates(curves: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the learning rate of each step, a line for each schedule."""
     figure, axes = new_figure(NORMAL, 3.0)
-    for (label, values), (dash, color) in zip(curves.items(), STYLES, strict=False):
+    for (label, values), (dash, color) in zip(curves.items(), LINES, strict=False):
         axes.plot(values, linestyle=dash, color=PALETTE[color], label=label)
     axes.set_xlabel("step")
     axes.set_ylabel("learning rate")

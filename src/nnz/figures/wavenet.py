@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from nnz.figures.style import FAINT, INK, NORMAL, PALETTE, new_figure
-
-LINES = [("-", "blue", "o"), ("--", "orange", "s"), ("-.", "green", "^")]
+from nnz.figures.style import FAINT, INK, LINES, MARKERS, NORMAL, PALETTE, new_figure
 
 
 def tree(context: str, widths: Sequence[int]) -> Figure:
@@ -82,7 +80,7 @@ def smoothing(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> 
 def positions(shares: Mapping[str, Sequence[float]]) -> Figure:
     """Draw how much the prediction changes when one character of the context is another, over its place."""
     figure, axes = new_figure(NORMAL, 3.3)
-    for (name, values), (dash, color, marker) in zip(shares.items(), LINES, strict=False):
+    for (name, values), (dash, color), marker in zip(shares.items(), LINES, MARKERS, strict=False):
         places = range(-len(values), 0)
         style = {"color": PALETTE[color], "linestyle": dash, "marker": marker}
         axes.plot(places, values, label=name, markersize=5, **style)

@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from nnz.plumbing import datasets
-from nnz.plumbing.paths import PACKAGE, project_root
+from nnz.plumbing.paths import place
 from nnz.press.recordings import ROOM, Recording, RecordingError, cores, processor, recording
 
 CHECKS = ("exactly", "expected", "at_most", "at_least")
@@ -173,9 +173,7 @@ def _parse(entry: dict[str, Any]) -> Claim:
 @cache
 def book_claims() -> dict[str, Claim]:
     """Return the claims of this book."""
-    root = project_root()
-    folder = root / "book" / "claims" if root else PACKAGE / "_data" / "claims"
-    return read_claims(*sorted(folder.glob("*.toml")))
+    return read_claims(*sorted(place("book", "claims").glob("*.toml")))
 
 
 @cache

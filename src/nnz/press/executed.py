@@ -15,12 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
 
 from nnz.plumbing import datasets
 from nnz.plumbing.dependencies import digest, imported, module_path, reachable
-
-CLAIMS = "claims"  # the tag of cells that record claims; they are not shown
 
 
 def imports_of(page: str, cells: Sequence[str], package: Path) -> set[str]:
@@ -71,21 +68,6 @@ def key(page: str, cells: Sequence[str], root: Path, around: str) -> str:
 def code_cells(notebook: Mapping[str, Any]) -> list[str]:
     """Return the sources of a notebook's code cells."""
     return [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
-
-
-def without_claims(page: str) -> str:
-    """Return the source of a page without its claims cells: what a reader downloads, and what runs alone."""
-    cells = re.compile(r"^(`{3,})\{code-cell\}[^\n]*\n(.*?)^\1\n\n?", re.MULTILINE | re.DOTALL)
-    return cells.sub(lambda cell: "" if CLAIMS in _tags(cell[2]) else cell[0], page)
-
-
-def _tags(cell: str) -> list[str]:
-    """Return the tags in the head of a cell, as it stands in the source of a page."""
-    head = re.match(r"---\n(.*?)^---\n", cell, re.MULTILINE | re.DOTALL)
-    short = re.findall(r"^:(tags:.*)$", cell, re.MULTILINE)[:1]
-    options = yaml.safe_load(head[1] if head else "\n".join(short)) or {}
-    tags: list[str] = options.get("tags", [])
-    return tags
 
 
 def read(path: Path) -> Any | None:

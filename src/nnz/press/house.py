@@ -10,14 +10,14 @@ import re
 import symtable
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from nnz.press.listing import ListingError, definitions, find_all, is_public
-from nnz.press.pages import chapters, module_files, read_page, toc, workshops
+from nnz.press.pages import book, chapters, module_files
 
 HEADER = {"jupytext", "kernelspec"}
 NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,})(?![\w])|\d+ ?%")
@@ -66,12 +66,12 @@ def unclaimed(root: Path) -> list[str]:
         for name in owners
         if name not in module_files(root)
     ]
-    pages = {path.stem: path for path in toc(root)}
+    pages = {page.name: page for page in book(root)}
     problems += [
         f"chapters.toml names {name!r}, which _toc.yml does not" for name in table if name not in pages
     ]
-    for name, path in pages.items():
-        if read_page(path).listings and name not in table:
+    for name, page in pages.items():
+        if page.listings and name not in table:
             problems.append(f"{name} shows code of the package and is not in chapters.toml")
     for name, chapter in table.items():
         problems += [
@@ -82,6 +82,16 @@ def unclaimed(root: Path) -> list[str]:
         if not chapter.get("seconds", 0) > 0:
             problems.append(f"{name} has no budget of seconds in chapters.toml")
     return problems
+
+
+def untested(root: Path) -> list[str]:
+    """A taught module has a file of tests of its own, which its chapter names."""
+    return [
+        f"src/nnz/{module}.py: {name} names no test_{module} among its tests in chapters.toml"
+        for name, chapter in chapters(root).items()
+        for module in chapter["modules"]
+        if f"test_{module}" not in chapter["tests"]
+    ]
 
 
 def unplaced(root: Path) -> list[str]:
@@ -182,13 +192,12 @@ def not_shown_once(root: Path) -> list[str]:
     """Every public definition of a taught module is shown in a chapter, once."""
     problems = []
     shown: Counter[str] = Counter()
-    for path in toc(root):
-        page = read_page(path)
+    for page in book(root):
         for line, wanted, members in page.listings:
             try:
                 excerpts = find_all(root / "src", wanted, members)
             except ListingError as error:
-                problems.append(f"{path.name}:{line}: {error}")
+                problems.append(f"{page.file}:{line}: {error}")
             else:
                 shown.update(f"{excerpt.module}.{part}" for excerpt in excerpts for part in excerpt.names)
     claimed = {module for chapter in chapters(root).values() for module in chapter["modules"]}
@@ -202,8 +211,8 @@ def not_shown_once(root: Path) -> list[str]:
 def typed_numbers(root: Path) -> list[str]:
     """A measured number comes to the page by glue; one that was chosen or quoted says so with {given}."""
     problems = []
-    for path in toc(root):
-        for line, text in read_page(path).prose:
+    for page in book(root):
+        for line, text in page.prose:
             bare = re.sub(r"\{[\w:.-]+\}(`+)[^`]*\1|\]\([^)]*\)|<https?:[^>]*>|https?://\S+", " ", text)
             bare = re.sub(
                 r"\$\$?[^$]*\$\$?", lambda math: " ".join(re.findall(r"\d+\.\d{3,}", math[0])), bare
@@ -211,7 +220,7 @@ def typed_numbers(root: Path) -> list[str]:
             for number in NUMBER.finditer(bare):
                 if not YEAR.fullmatch(number[0]):
                     problems.append(
-                        f"{path.name}:{line}: {number[0]!r} is typed; glue it if it was measured, else {{given}}"
+                        f"{page.file}:{line}: {number[0]!r} is typed; glue it if it was measured, else {{given}}"
                     )
     return problems
 
@@ -219,15 +228,14 @@ def typed_numbers(root: Path) -> list[str]:
 def bad_headers(root: Path) -> list[str]:
     """A page with cells needs the whole notebook header, or it is not executed, and nothing says so."""
     problems = []
-    for path in toc(root):
-        page = read_page(path)
+    for page in book(root):
         if page.cells and not set(page.header) >= HEADER:
             problems.append(
-                f"{path.name} has cells but no {' and no '.join(sorted(HEADER - set(page.header)))} in its header"
+                f"{page.file} has cells but no {' and no '.join(sorted(HEADER - set(page.header)))} in its header"
             )
         elif page.cells and page.header["kernelspec"].get("name") != "python3":
             problems.append(
-                f"{path.name}: the kernel must be python3, not {page.header['kernelspec'].get('name')!r}"
+                f"{page.file}: the kernel must be python3, not {page.header['kernelspec'].get('name')!r}"
             )
     return problems
 
@@ -235,16 +243,15 @@ def bad_headers(root: Path) -> list[str]:
 def bad_figures(root: Path) -> list[str]:
     """Every figure has a name fig-<chapter>-<idea>, a caption, and alt text that says what it shows."""
     problems = []
-    for path in toc(root):
-        page = read_page(path)
-        problems += [f"{path.name}:{line}: pictures are made by code, in a cell" for line in page.images]
+    for page in book(root):
+        problems += [f"{page.file}:{line}: pictures are made by code, in a cell" for line in page.images]
         for cell in page.cells:
             options = cell.options.get("mystnb") or {}
             graph = DRAWN.search(cell.code)
             if not (graph or PLOTTED.search(cell.code) or "figure" in options):
                 continue
             figure, alt = (options.get("figure") or {}, (options.get("image") or {}).get("alt") or "")
-            where = f"{path.name}:{cell.line}"
+            where = f"{page.file}:{cell.line}"
             if not str(figure.get("name", "")).startswith(f"fig-{page.name}-"):
                 problems.append(f"{where}: a figure needs a name that starts with fig-{page.name}-")
             if len(str(figure.get("caption", ""))) < 40:
@@ -258,16 +265,25 @@ def bad_figures(root: Path) -> list[str]:
 
 def nameless_draws(root: Path) -> list[str]:
     """Every random draw names its generator, in modules, tests and cells."""
-    problems = []
-    for path in [*(root / "src").rglob("*.py"), *(root / "tests").rglob("*.py")]:
-        problems += [
-            f"{path.relative_to(root)}:{line}: {what}"
-            for line, what in _draws(path.read_text(encoding="utf-8"))
-        ]
-    for path in toc(root):
-        for cell in read_page(path).cells:
-            problems += [f"{path.name}:{cell.line + line}: {what}" for line, what in _draws(cell.code)]
-    return problems
+    return _in_code(root, ("src", "tests"), _draws)
+
+
+def _in_code(
+    root: Path, folders: Sequence[str], find: Callable[[str], Iterator[tuple[int, str]]]
+) -> list[str]:
+    """Return what is found in the Python of some folders, and in the cells of the book."""
+    found = [
+        f"{path.relative_to(root)}:{line}: {what}"
+        for name in folders
+        for path in (root / name).rglob("*.py")
+        for line, what in find(path.read_text(encoding="utf-8"))
+    ]
+    return found + [
+        f"{page.file}:{cell.above + line}: {what}"
+        for page in book(root)
+        for cell in page.cells
+        for line, what in find(cell.code)
+    ]
 
 
 def _draws(code: str) -> Iterator[tuple[int, str]]:
@@ -318,8 +334,7 @@ def over_budget(seconds: Mapping[str, float], table: Mapping[str, Mapping[str, A
 def long_fragments(root: Path) -> list[str]:
     """Half of the fragments have six lines or fewer, nine in ten thirteen or fewer, none over 25."""
     problems = []
-    for path in toc(root):
-        page = read_page(path)
+    for page in book(root):
         sizes = []
         for cell in page.cells:
             if not cell.of_claims and "remove-input" not in cell.tags:
@@ -330,16 +345,16 @@ def long_fragments(root: Path) -> list[str]:
                 (line, sum(bool(text.text.strip()) for excerpt in excerpts for text in excerpt.lines))
             )
         problems += [
-            f"{path.name}:{line}: a fragment of {size} lines; show it in parts"
+            f"{page.file}:{line}: a fragment of {size} lines; show it in parts"
             for line, size in sizes
             if size > LONGEST
         ]
         if len(sizes) >= 10:
             ordered = sorted(size for _, size in sizes)
             if median(ordered) > HALF:
-                problems.append(f"{path.name}: half of its fragments have more than {HALF} lines")
+                problems.append(f"{page.file}: half of its fragments have more than {HALF} lines")
             if ordered[int(0.9 * len(ordered)) - 1] > NINE_IN_TEN:
-                problems.append(f"{path.name}: more than one fragment in ten has over {NINE_IN_TEN} lines")
+                problems.append(f"{page.file}: more than one fragment in ten has over {NINE_IN_TEN} lines")
     return problems
 
 
@@ -355,15 +370,15 @@ def unmarked_timings(root: Path) -> list[str]:
         if entry.get("varies")
     }
     problems = []
-    for path in toc(root):
+    for page in book(root):
         shown = None
-        for cell in read_page(path).cells:
+        for cell in page.cells:
             shown = shown if cell.of_claims else cell
             found = varying & set(re.findall(r"""claim\(\s*["']([^"']+)""", cell.code))
             for one, what in ((cell, "records"), (shown, "prints what is recorded as")):
                 if found and one and "timing" not in one.tags:
                     problems.append(
-                        f"{path.name}:{one.line}: {what} {sorted(found)[0]}, which varies; tag the cell timing"
+                        f"{page.file}:{one.line}: {what} {sorted(found)[0]}, which varies; tag the cell timing"
                     )
     return problems
 
@@ -371,18 +386,18 @@ def unmarked_timings(root: Path) -> list[str]:
 def shown_claims(root: Path) -> list[str]:
     """No cell that a reader sees records claims; that is done in cells with the tag `claims`."""
     problems = []
-    for path in toc(root):
-        for cell in read_page(path).cells:
+    for page in book(root):
+        for cell in page.cells:
             if cell.of_claims:
                 continue
             for node in ast.walk(_parsed(cell.code)):
                 if (name := _recording_call(node)) is not None:
                     problems.append(
-                        f"{path.name}:{cell.line}: {name}(...) is in a shown cell, not in one of claims"
+                        f"{page.file}:{cell.line}: {name}(...) is in a shown cell, not in one of claims"
                     )
                 elif _imports_claims(node):
                     problems.append(
-                        f"{path.name}:{cell.line}: a shown cell imports {CLAIMS_MODULE}; only claims cells need it"
+                        f"{page.file}:{cell.line}: a shown cell imports {CLAIMS_MODULE}; only claims cells need it"
                     )
     return problems
 
@@ -404,13 +419,12 @@ def _imports_claims(node: ast.AST) -> bool:
 def borrowed_names(root: Path) -> list[str]:
     """No shown cell has to do with a name that a claims cell binds: the page runs without its claims cells."""
     problems = []
-    for path in toc(root):
-        cells = read_page(path).cells
-        shown = set[str]().union(*(_globals(cell.code) for cell in cells if not cell.of_claims))
-        for cell in cells:
+    for page in book(root):
+        shown = set[str]().union(*(_globals(cell.code) for cell in page.cells if not cell.of_claims))
+        for cell in page.cells:
             bound = _bound(cell.code) & shown if cell.of_claims else set()
             problems += [
-                f"{path.name}:{cell.line}: a claims cell binds {name!r}, which is a name of a shown cell"
+                f"{page.file}:{cell.line}: a claims cell binds {name!r}, which is a name of a shown cell"
                 for name in sorted(bound - {"_"})
             ]
     return problems
@@ -419,26 +433,27 @@ def borrowed_names(root: Path) -> list[str]:
 def needed_workshops(root: Path) -> list[str]:
     """No cell outside of the workshops needs a name that a workshop alone binds or shows: they can be left out."""
     problems = []
-    for path in toc(root):
-        page, folded = read_page(path), workshops(path.read_text(encoding="utf-8"))
+    for page in book(root):
         shown = [
             (line, text.split(".")[2])
             for line, wanted, _ in page.listings
             for text in wanted
             if text.count(".") > 1
         ]
-        in_spine = {name for line, name in shown if not _in_any(line, folded)}
+        in_spine = {name for line, name in shown if not _in_any(line, page.workshops)}
         spine, aside = set[str](), set[str]()
         for cell in page.cells:
             if cell.of_claims:
                 continue  # what the reader does not see
-            if _in_any(cell.line, folded):
+            if _in_any(cell.line, page.workshops):
                 aside |= _bound(cell.code)
                 continue
-            above = {name for line, name in shown if line < cell.line and _in_any(line, folded)} - in_spine
+            above = {
+                name for line, name in shown if line < cell.line and _in_any(line, page.workshops)
+            } - in_spine
             needed = (_globals(cell.code) - _bound(cell.code) - spine) & aside | _globals(cell.code) & above
             problems += [
-                f"{path.name}:{cell.line}: needs {name!r}, which only a workshop has"
+                f"{page.file}:{cell.line}: needs {name!r}, which only a workshop has"
                 for name in sorted(needed)
             ]
             spine |= _bound(cell.code)
@@ -448,66 +463,59 @@ def needed_workshops(root: Path) -> list[str]:
 def needed_terms(root: Path) -> list[str]:
     """No text below a workshop, outside of them all, has a term that the workshop defines."""
     problems = []
-    for path in toc(root):
-        page, folded = read_page(path), workshops(path.read_text(encoding="utf-8"))
-        for lines in folded:
+    for page in book(root):
+        for lines in page.workshops:
             inner = " ".join(line for number, line in page.prose if number in lines)
             terms = "|".join(sorted({re.escape(term) for term in re.findall(r"\*\*([^*`$]+)\*\*", inner)}))
             for number, line in page.prose if terms else ():
-                below = number >= lines.stop and not _in_any(number, folded)
+                below = number >= lines.stop and not _in_any(number, page.workshops)
                 if below and (term := re.search(rf"\b({terms})s?\b", line)):
                     problems.append(
-                        f"{path.name}:{number}: needs the term {term[1]!r}, which a workshop defines"
+                        f"{page.file}:{number}: needs the term {term[1]!r}, which a workshop defines"
                     )
     return problems
 
 
 def unlisted_terms(root: Path) -> list[str]:
     """What a page sets in bold is a term, and stands in the glossary with a link to where it is defined."""
-    glossary = read_page(root / "book" / "glossary.md").prose
-    listed = {term for _, line in glossary if line[:1].strip() for term in line.lower().split(", ")}
+    glossary = (root / "book" / "glossary.md").read_text(encoding="utf-8")
+    heads = [line for line in glossary.splitlines() if line[:1].strip()]
+    listed = {term for line in heads for term in line.lower().split(", ")}
     problems = [
         f"glossary.md: {entry.splitlines()[0]!r} has no link to the section that defines it"
-        for entry in "\n".join(line for _, line in glossary).split("\n\n")
+        for entry in glossary.split("\n\n")
         if "\n  " in entry and not re.search(r"\[\]\(|\{(?:prf:)?ref\}|\{eq\}", entry)
     ]
-    for path in toc(root):
-        for number, line in read_page(path).prose:
+    for page in book(root):
+        for number, line in page.prose:
             for term in re.findall(r"\*\*([^*]+)\*\*", re.sub(r"`[^`]*`", "", line)):
                 if not {term.lower(), term.lower().removesuffix("s")} & listed:
-                    problems.append(f"{path.name}:{number}: {term!r} is in bold and not in the glossary")
+                    problems.append(f"{page.file}:{number}: {term!r} is in bold and not in the glossary")
     return problems
 
 
 def unnamed_errors(root: Path) -> list[str]:
     """Every number with a ± says of what it is: on its line, in the cell that prints it, or above its table."""
     problems = []
-    for path in toc(root):
-        page, lines = read_page(path), path.read_text(encoding="utf-8").splitlines()
-        heads = dict(_heads(lines))
+    for page in book(root):
+        heads = {n: f"{table.title} {table.columns}" for table in page.tables for n in table.lines}
         for number, line in page.prose:
             if PLUS_MINUS.search(line) and not ERROR_OF.search(line + heads.get(number, "")):
-                problems.append(f"{path.name}:{number}: a ± without (names), (seeds) or (both)")
+                problems.append(f"{page.file}:{number}: a ± without (names), (seeds) or (both)")
         for cell in page.cells:
             if PLUS_MINUS.search(cell.code) and not ERROR_OF.search(cell.code):
-                problems.append(f"{path.name}:{cell.line}: prints a ± without (names), (seeds) or (both)")
+                problems.append(f"{page.file}:{cell.line}: prints a ± without (names), (seeds) or (both)")
     return problems
 
 
 def nameless_columns(root: Path) -> list[str]:
     """Every column of a table has a name in words: a screen reader says nothing of a formula in its place."""
-    problems = []
-    for path in toc(root):
-        lines, head = path.read_text(encoding="utf-8").splitlines(), 0
-        for number, (line, below) in enumerate(zip(lines, [*lines[1:], ""], strict=True), 1):
-            if "{list-table}" in line:
-                head = 1
-            head += bool(head) and line.startswith("* -")
-            in_head = head == 2 and re.fullmatch(r"(\* |  )-\s*(\$[^$]*\$)?\s*", line)
-            if in_head or (re.match(r"\|[ :|-]+\|$", below) and re.search(r"\|\s*(\$[^$|]*\$)?\s*\|", line)):
-                problems.append(f"{path.name}:{number}: a column of this table has no name")
-            head = 0 if line.startswith("```") and "{list-table}" not in line else head
-    return problems
+    return [
+        f"{page.file}:{table.lines.start}: a column of this table has no name"
+        for page in book(root)
+        for table in page.tables
+        if any(re.fullmatch(r"(\$[^$]*\$)?", column.strip()) for column in table.columns)
+    ]
 
 
 def unknown_letters(root: Path) -> list[str]:
@@ -518,8 +526,8 @@ def unknown_letters(root: Path) -> list[str]:
     table = (root / "book" / "notation.md").read_text(encoding="utf-8")
     listed = MATH.findall(" ".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)))
     problems = []
-    for path in toc(root):
-        prose = read_page(path).prose
+    for page in book(root):
+        prose = page.prose
         lines = Counter(number for number, _ in prose)
         prose = [(number, line) for number, line in prose if lines[number] == 1]  # tasks are in modules
         text = "\n".join(re.sub(r"(`+)[^`]*\1", "", line) for _, line in prose)
@@ -528,11 +536,11 @@ def unknown_letters(root: Path) -> list[str]:
         known = set[str]().union(*map(_letters, listed + begins))
         for line, math in formulas:
             problems += [
-                f"{path.name}:{line}: nobody says what {letter} is; begin a formula with it, or tell notation.md"
+                f"{page.file}:{line}: nobody says what {letter} is; begin a formula with it, or tell notation.md"
                 for letter in sorted(_letters(math) - known)
             ]
             if re.search(r"[(,] *\\cdot|\\cdot *([),]|\\mid)|[A-Za-z]\\cdot\)", math):
-                problems.append(f"{path.name}:{line}: a raised dot multiplies; a star is for any character")
+                problems.append(f"{page.file}:{line}: a raised dot multiplies; a star is for any character")
     return problems
 
 
@@ -540,20 +548,6 @@ def _letters(formula: str) -> set[str]:
     """Return the letters of a formula, without its words and the names of functions."""
     bare = re.sub(r"\\(?:text\w*|math\w+|operatorname|begin|end)\{[^}]*\}", " ", formula)
     return {*re.findall(GREEK, bare), *re.findall(r"[A-Za-z]", re.sub(r"\\[A-Za-z]+", " ", bare))}
-
-
-def _heads(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Yield the number of each line of a list-table, with the table's title and first row."""
-    head, rows = "", 0
-    for number, line in enumerate(lines, 1):
-        if "{list-table}" in line:
-            head, rows = line, 0
-        elif line.startswith("```"):
-            head = ""
-        elif head:
-            rows += line.startswith("* -")
-            head += line if rows < 2 else ""
-            yield number, head
 
 
 def _in_any(line: int, sections: Sequence[range]) -> bool:
@@ -591,10 +585,10 @@ def _bound(code: str) -> set[str]:
 def busy_claims(root: Path) -> list[str]:
     """A claims cell stands directly below a cell, and only reads: imports, values by a name, loops, and claims."""
     problems = []
-    for path in toc(root):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        ends = {cell.end for cell in read_page(path).cells}
-        for cell in read_page(path).cells:
+    for page in book(root):
+        lines = page.path.read_text(encoding="utf-8").splitlines()
+        ends = {cell.end for cell in page.cells}
+        for cell in page.cells:
             if not cell.of_claims:
                 continue
             above = cell.line - 1
@@ -602,10 +596,10 @@ def busy_claims(root: Path) -> list[str]:
                 above -= 1
             if above not in ends:
                 problems.append(
-                    f"{path.name}:{cell.line}: a claims cell stands directly below the cell it reads"
+                    f"{page.file}:{cell.line}: a claims cell stands directly below the cell it reads"
                 )
             problems += [
-                f"{path.name}:{cell.line}: {ast.unparse(statement).splitlines()[0]!r} in a claims cell"
+                f"{page.file}:{cell.line}: {ast.unparse(statement).splitlines()[0]!r} in a claims cell"
                 for statement in _not_read_only(_parsed(cell.code).body)
             ]
     return problems
@@ -634,18 +628,7 @@ def _is_name(target: ast.expr) -> bool:
 
 def locale_texts(root: Path) -> list[str]:
     """Every text that is read, written or heard from a process names its encoding: the locale's may be ASCII."""
-    folders = ("src", "tests", "tools", "book/_ext")
-    sources = [path for name in folders for path in (root / name).rglob("*.py")]
-    problems = []
-    for path in sources:
-        problems += [
-            f"{path.relative_to(root)}:{line}: {what}"
-            for line, what in _locale_texts(path.read_text(encoding="utf-8"))
-        ]
-    for path in toc(root):
-        for cell in read_page(path).cells:
-            problems += [f"{path.name}:{cell.line + line}: {what}" for line, what in _locale_texts(cell.code)]
-    return problems
+    return _in_code(root, ("src", "tests", "tools", "book/_ext"), _locale_texts)
 
 
 def _locale_texts(code: str) -> Iterator[tuple[int, str]]:
@@ -678,16 +661,7 @@ PICKLING = {"read_pickle", "to_pickle", "load_state_dict_from_url"}
 
 def pickles(root: Path) -> list[str]:
     """Nothing is kept in a pickle or read from one: not by its modules, nor by way of torch, numpy or pandas."""
-    problems = []
-    for path in (path for name in ("src", "tools", "book/_ext") for path in (root / name).rglob("*.py")):
-        problems += [
-            f"{path.relative_to(root)}:{line}: {what}"
-            for line, what in _pickles(path.read_text(encoding="utf-8"))
-        ]
-    for path in toc(root):
-        for cell in read_page(path).cells:
-            problems += [f"{path.name}:{cell.line + line}: {what}" for line, what in _pickles(cell.code)]
-    return problems
+    return _in_code(root, ("src", "tools", "book/_ext"), _pickles)
 
 
 def _pickles(code: str) -> Iterator[tuple[int, str]]:
@@ -739,6 +713,7 @@ def _top(module: str) -> str:
 RULES = (
     pickles,
     unclaimed,
+    untested,
     unplaced,
     long_modules,
     forward_imports,

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+
+from nnz.plumbing.dependencies import parsed
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 
@@ -44,16 +45,6 @@ class Excerpt:
         return "\n".join(line.text[indent:] for line in self.lines) + "\n"
 
 
-@cache
-def _parse(path: Path, stamp: int) -> tuple[ast.Module, list[str]]:
-    text = path.read_text(encoding="utf-8")
-    return ast.parse(text), text.splitlines()
-
-
-def _source(path: Path) -> tuple[ast.Module, list[str]]:
-    return _parse(path, path.stat().st_mtime_ns)
-
-
 def definitions(body: Iterable[ast.stmt]) -> dict[str, Definition]:
     """Return the functions, classes and assigned names of a module's or a class's body, by name."""
     found: dict[str, Definition] = {}
@@ -70,6 +61,13 @@ def definitions(body: Iterable[ast.stmt]) -> dict[str, Definition]:
 def is_public(name: str) -> bool:
     """Whether a name is part of a module's interface; `__add__` is, `_index` is not."""
     return not name.startswith("_") or (name.startswith("__") and name.endswith("__"))
+
+
+def names_in(members: str | None) -> list[str] | None:
+    """Return the names in `:members: a, b`, or None if there is no such option."""
+    if members is None:
+        return None
+    return [name.strip() for name in members.split(",") if name.strip()]
 
 
 def module_path(source: Path, dotted: str) -> tuple[str, Path, list[str]]:
@@ -98,7 +96,7 @@ def find(source: Path, dotted: str, members: Iterable[str] | None = None) -> Exc
         ListingError: there is no such module, object or member, or members are asked of something else.
     """
     module, path, names = module_path(source, dotted)
-    tree, lines = _source(path)
+    tree, lines = parsed(path), path.read_text(encoding="utf-8").splitlines()
     if not names:
         raise ListingError(f"{dotted!r} is a module; name something that it defines.")
     body: list[ast.stmt] = tree.body

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from nnz.plumbing import datasets, dependencies
 from nnz.plumbing.files import replaced
-from nnz.plumbing.paths import PACKAGE, project_root
+from nnz.plumbing.paths import PACKAGE, place
 from nnz.plumbing.progress import Bar
 
 SEEDS = 10  # the least that a finished recording has
@@ -152,8 +152,7 @@ def command(name: str) -> str:
 
 def folder() -> Path:
     """Return the folder of the recordings, in a checkout or in an installed package."""
-    root = project_root()
-    return root / "book" / "recorded" if root else PACKAGE / "_data" / "recorded"
+    return place("book", "recorded")
 
 
 def recording(name: str) -> Recording:

@@ -1,0 +1,54 @@
+"""A mixture of models is the mean of their probabilities."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from nnz.bigram import BigramCounts, Uniform
+from nnz.data import Vocabulary, windows
+from nnz.mixture import Mixture
+from nnz.ngram import KneserNey
+
+NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia", "eve"]
+
+
+def test_a_mixture_gives_the_mean_of_the_probabilities() -> None:
+    long, short = KneserNey(4, 0.8).fit(NAMES), BigramCounts(k=1).fit(NAMES)
+    mixture = Mixture([short, long, Uniform()], [0.3, 0.6, 0.1])
+    X, _ = windows(NAMES, 3)
+    assert mixture.block_size == 3
+    wanted = 0.3 * short.log_probs(X[:, 2:]).exp() + 0.6 * long.log_probs(X).exp()
+    got = mixture.log_probs(X).exp()
+    torch.testing.assert_close(got, wanted + 0.1 / 27)
+
+
+def test_a_mixture_of_impossible_and_possible_is_possible() -> None:
+    never = BigramCounts().fit(["a"])
+    X = torch.tensor([[1]])
+    mixture = Mixture([never, Uniform()], [0.5, 0.5])
+    assert torch.isfinite(mixture.log_probs(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("shares", "says"),
+    [
+        ([0.5, 0.4], "sum to 1"),
+        ([1.5, -0.5], "above 0"),
+        ([1.0, 0.0], "above 0"),
+        ([math.nan, 1.0], "above 0"),
+        ([1.0], "got 2 models and 1 shares"),
+    ],
+)
+def test_shares_that_are_none_are_refused(shares: list[float], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Mixture([Uniform(), Uniform()], shares)
+
+
+def test_models_of_two_alphabets_are_not_mixed() -> None:
+    with pytest.raises(ValueError, match="share an alphabet"):
+        Mixture([Uniform(), Uniform(Vocabulary(["ab"]))], [0.5, 0.5])
+    with pytest.raises(ValueError, match="got 0 models"):
+        Mixture([], [])
