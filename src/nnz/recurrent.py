@@ -132,9 +132,7 @@ class Recurrent(TensorModule):
                 states.append(h)
             return torch.cat(states)
 
-        return F.embedding(
-            order.argsort(), self.run(batch.tokens[order], carry)
-        )
+        return F.embedding(order.argsort(), self.run(batch.tokens[order], carry))
 
     def read(
         self, tokens: Tensor, states: list[Tensor]
@@ -182,7 +180,10 @@ class Recurrent(TensorModule):
     def writer(self, n: int) -> Iterator[Callable[[Tensor], Tensor]]:
         """Yield a function that answers `nnz.sample.sample_names`, and reads each character once."""
         with evaluating(self), torch.no_grad():
-            states, read = self.begin(n), self.block_size - 1  # what stands before is padding
+            states, read = (
+                self.begin(n),
+                self.block_size - 1,
+            )  # what stands before is padding
 
             def answer(text: Tensor) -> Tensor:
                 nonlocal states, read
@@ -197,9 +198,7 @@ class Recurrent(TensorModule):
 def _check(cell: str, **sizes: int) -> None:
     """Raise a clear error unless there is such a cell, and each size is a whole number of at least 1."""
     if cell not in CELLS:
-        raise ValueError(
-            f"there is no cell {cell!r}; choose {' or '.join(CELLS)}."
-        )
+        raise ValueError(f"there is no cell {cell!r}; choose {' or '.join(CELLS)}.")
     for name, size in sizes.items():
         if not isinstance(size, int) or size < 1:
             raise ValueError(
