@@ -37,7 +37,15 @@ class Cell(TensorModule):
         )
 
     def step(self, a: Tensor, h: Tensor) -> Tensor:
-        """Return the states (n, H) after a step, from a = inputs(x) (n, n_parts · H) and the states h (n, H) before."""
+        """Return the states after a step.
+
+        Args:
+            a: inputs(x), float (n, n_parts · H).
+            h: the states before, float (n, H).
+
+        Returns:
+            float of shape (n, H).
+        """
         raise NotImplementedError
 
 

@@ -137,7 +137,7 @@ class Recurrent(TensorModule):
     def read(
         self, tokens: Tensor, states: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Return logits (n, V) and the states after tokens, int64 (n,), from the states before: n_layers of (n, H)."""
+        """Return logits (n, V) and the states after tokens, int64 (n,); states are n_layers of (n, H)."""
         begins, after = (tokens == 0)[:, None], []
 
         def carry(i: int, a: Tensor) -> Tensor:

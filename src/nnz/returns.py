@@ -58,7 +58,7 @@ def return_lines(
 
 
 def in_last_part(lines: Sequence[str]) -> Tensor:
-    """Return for every character that is asked, in the order of `nnz.data.windows`, whether it stands in the last part.
+    """Return for every character of lines, in the order of `nnz.data.windows`, whether it stands in the last part.
 
     The last part is what comes after the last hyphen: the name that returns, and the end.
 
