@@ -1,0 +1,76 @@
+"""What a state that is carried is worth, on names and on lines where it has more to carry, over seeds."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nnz.data import load_names, split_names
+from nnz.dilated import CausalStack
+from nnz.experiments import scaled
+from nnz.experiments.judging import losses, mixed
+from nnz.experiments.stored import stored
+from nnz.gated import GatedWaveNet
+from nnz.layers import evaluating
+from nnz.ngram import KneserNey
+from nnz.packed import pack, packed_batches
+from nnz.recurrent import Recurrent
+from nnz.returns import WITH_HYPHEN, distances, in_last_part, return_lines
+from nnz.sample import seeded
+from nnz.schedules import one_cycle
+from nnz.through_time import clip_norm
+from nnz.train import train
+
+Network = Recurrent | CausalStack
+KINDS = ("wavenet", "rnn", "gru")
+
+
+def descend(
+    model: Network,
+    texts: Sequence[str],
+    *,
+    seed: int,
+    epochs: int,
+    rate: float,
+    batch_size: int = 256,
+    decay: float = 0.05,
+    longest: float = 1.0,
+) -> None:
+    """Train in place on whole texts, with gradients no longer than `longest`."""
+    steps = epochs * math.ceil(len(texts) / batch_size)
+    steps = scaled(steps, split_names(load_names())[0])
+    weights, betas = model.parameters(), (0.9, 0.99)
+    adam = torch.optim.AdamW(
+        weights, betas=betas, weight_decay=decay, fused=True
+    )
+    adam.register_step_pre_hook(lambda *_: clip_norm(weights, longest) and None)
+    source = packed_batches(
+        texts,
+        batch_size,
+        generator=seeded(100 + seed),
+        vocabulary=model.vocabulary,
+    )
+    train(model, source, adam, steps=steps, schedule=one_cycle(rate, steps=steps))
+
+
+@torch.no_grad()
+def along(model: Network, texts: Sequence[str]) -> Tensor:
+    """Return the surprisals of a network at each character of whole texts, float64."""
+    batch, targets = pack(texts, model.vocabulary)
+    with evaluating(model):
+        costs = F.cross_entropy(model.logits(batch), targets, reduction="none")
+    return costs.double()
+
+
+def make(kind: str, seed: int, **how: Any) -> Network:
+    """Return a small network: a cell of 64 numbers, or a gated WaveNet of about as many weights as a GRU."""
+    g = seeded(seed)
+    if kind == "wavenet":
+        return GatedWaveNet(26, (1, 2, 4, 1, 2, 4), generator=g, **how)
+    return Recurrent(64, 64, cell=kind, generator=g, **how)
