@@ -46,9 +46,7 @@ def descend(
     steps = epochs * math.ceil(len(texts) / batch_size)
     steps = scaled(steps, split_names(load_names())[0])
     weights, betas = model.parameters(), (0.9, 0.99)
-    adam = torch.optim.AdamW(
-        weights, betas=betas, weight_decay=decay, fused=True
-    )
+    adam = torch.optim.AdamW(weights, betas=betas, weight_decay=decay, fused=True)
     adam.register_step_pre_hook(lambda *_: clip_norm(weights, longest) and None)
     source = packed_batches(
         texts,
@@ -74,3 +72,43 @@ def make(kind: str, seed: int, **how: Any) -> Network:
     if kind == "wavenet":
         return GatedWaveNet(26, (1, 2, 4, 1, 2, 4), generator=g, **how)
     return Recurrent(64, 64, cell=kind, generator=g, **how)
+
+
+def on_names(kind: str, seed: int) -> Network:
+    """Return a small network after five passes over the training names."""
+    model = make(kind, seed)
+    descend(model, split_names(load_names())[0], seed=seed, epochs=5, rate=0.01)
+    return model
+
+
+def small(seed: int) -> dict[str, float]:
+    """Dev losses of the three small networks on names."""
+    dev = split_names(load_names())[1]
+    return {kind: along(on_names(kind, seed), dev).mean().item() for kind in KINDS}
+
+
+def lines() -> tuple[list[str], list[str]]:
+    """Return lines of the return list: of training names to learn from, and of dev names to judge by."""
+    train_names, dev, _ = split_names(load_names())
+    learned = return_lines(train_names, 3600, generator=random.Random(1))
+    return learned, return_lines(dev, 800, generator=random.Random(2))
+
+
+def on_returns(kind: str, seed: int) -> Network:
+    """Return a small network that has learned from lines of the return list."""
+    model = make(kind, seed, vocabulary=WITH_HYPHEN)
+    if isinstance(model, Recurrent):
+        model.block_size = 64
+    descend(model, lines()[0], seed=seed, epochs=8, rate=0.01, batch_size=64)
+    return model
+
+
+def returns(seed: int) -> dict[str, float]:
+    """Losses on the last part of the lines, and before it, of the three small networks."""
+    asked, found = lines()[1], {}
+    last = in_last_part(asked)
+    for kind in KINDS:
+        costs = along(on_returns(kind, seed), asked)
+        found[f"{kind} last"] = costs[last].mean().item()
+        found[f"{kind} before"] = costs[~last].mean().item()
+    return found
