@@ -32,10 +32,10 @@ def unrolled(name: str) -> Figure:
         ):
             style = {"arrowstyle": "-|>", "color": color, "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
             axes.annotate("", end, start, arrowprops=style)
-        axes.text(t + 0.5, 0.16, f"$h_{{{t}}}$", ha="center", color=PALETTE["orange"])
+        axes.text(t - 0.5, 0.16, f"$h_{{{t}}}$", ha="center", color=PALETTE["orange"])
     axes.text(-1.15, -1.25, "reads", ha="center", va="center", fontsize=10)
     axes.text(-1.15, 1.25, "is asked", ha="center", va="center", fontsize=10)
-    axes.set_xlim(-1.6, len(name) + 0.8)
+    axes.set_xlim(-1.6, len(name) + 0.5)
     axes.set_ylim(-1.6, 1.6)
     axes.axis("off")
     return figure
