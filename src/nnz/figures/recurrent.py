@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from nnz.figures.style import INK, NORMAL, PALETTE, WIDE, new_figure
+from nnz.figures.style import FAINT, INK, NORMAL, PALETTE, WIDE, new_figure
 
 MARKERS = ("o-", "s--", "^-.", "D:", "v-")
 
@@ -54,14 +54,14 @@ def gradients(norms: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def remembering(distances: Sequence[float], losses: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the loss of the last part over how far back its name stood the first time, a line for each network."""
+def remembering(distances: Sequence[float], gains: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw how much lower a loss is than that of a network that sees nothing, over how far back the letter stood."""
     figure, axes = new_figure(NORMAL, 3.4)
-    for (label, values), marker in zip(losses.items(), MARKERS, strict=False):
+    for (label, values), marker in zip(gains.items(), MARKERS, strict=False):
         axes.plot(distances, values, marker, label=label)
-    axes.set_ylim(bottom=0)
+    axes.axhline(0, color=FAINT, linewidth=1, zorder=0)
     axes.set_xlabel("characters back to the same letter")
-    axes.set_ylabel("loss of the last part (nats)")
+    axes.set_ylabel("gain over a network that sees nothing (nats)")
     axes.legend()
     return figure
 
