@@ -1,4 +1,4 @@
-"""Recurrent networks: contexts and whole names agree, nothing looks ahead, slopes are right, states write alike."""
+"""Recurrent networks: contexts and names agree, nothing looks ahead, slopes are right, states write alike."""
 
 from __future__ import annotations
 

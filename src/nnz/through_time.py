@@ -51,7 +51,7 @@ def rnn_backward(
     Raises:
         ValueError: x, h and dh are not of one sequence and one cell.
     """
-    check_sequence(cell, x, h, dh)
+    _check_sequence(cell, x, h, dh)
     W, U = cell.inputs.weight, cell.carried.weight
     da, later = torch.empty_like(dh), torch.zeros_like(h[0])
     for t in reversed(range(len(x))):
@@ -95,7 +95,7 @@ def clip_norm(parameters: Iterable[Tensor], most: float) -> Tensor:
     return length
 
 
-def check_sequence(cell: RNNCell, x: Tensor, h: Tensor, dh: Tensor) -> None:
+def _check_sequence(cell: RNNCell, x: Tensor, h: Tensor, dh: Tensor) -> None:
     """Raise a clear error unless x, h and dh are of one sequence and one cell."""
     n_in, H = len(cell.inputs.weight), len(cell.carried.weight)
     T = len(x)

@@ -55,7 +55,7 @@ def gradients(norms: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def remembering(distances: Sequence[float], gains: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw how much lower a loss is than that of a network that sees nothing, over how far back the letter stood."""
+    """Draw how far a loss is below that of a network that sees nothing, over how far back the letter stood."""
     figure, axes = new_figure(NORMAL, 3.4)
     for (label, values), marker in zip(gains.items(), MARKERS, strict=False):
         axes.plot(distances, values, marker, label=label)
