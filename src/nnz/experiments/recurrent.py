@@ -88,9 +88,16 @@ def on_names(kind: str, seed: int) -> Network:
 
 
 def small(seed: int) -> dict[str, float]:
-    """Dev losses of the three small networks on names."""
-    dev = split_names(load_names())[1]
-    return {kind: along(on_names(kind, seed), dev).mean().item() for kind in KINDS}
+    """Dev losses of the three small networks on names: of all characters, of the second to the fifth, and later."""
+    dev, found = split_names(load_names())[1], {}
+    place = torch.cat([torch.arange(len(name) + 1) for name in dev])
+    early, late = (place >= 1) & (place <= 4), place > 4
+    for kind in KINDS:
+        costs = along(on_names(kind, seed), dev)
+        found[kind] = costs.mean().item()
+        found[f"{kind} early"] = costs[early].mean().item()
+        found[f"{kind} late"] = costs[late].mean().item()
+    return found
 
 
 def lines() -> tuple[list[str], list[str]]:
