@@ -88,7 +88,7 @@ def on_names(kind: str, seed: int) -> Network:
 
 
 def small(seed: int) -> dict[str, float]:
-    """Dev losses of the three small networks on names: of all characters, of the second to the fifth, and later."""
+    """Dev losses of the small networks on names: of all characters, of the second to the fifth, and later."""
     dev, found = split_names(load_names())[1], {}
     place = torch.cat([torch.arange(len(name) + 1) for name in dev])
     early, late = (place >= 1) & (place <= 4), place > 4
