@@ -129,7 +129,7 @@ def train_large(seed: int) -> Recurrent:
     """Return two GRU layers of 192 numbers on embeddings of 96, with dropout, after a long training."""
     model = Recurrent(96, 192, 2, dropout=0.3, generator=seeded(seed))
     names = split_names(load_names())[0]
-    how: dict[str, Any] = {"epochs": 25, "rate": 0.004, "batch_size": 128}
+    how: dict[str, Any] = {"epochs": 40, "rate": 0.004, "batch_size": 128}
     descend(model, names, seed=seed, decay=0.1, **how)
     return model
 
