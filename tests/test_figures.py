@@ -26,6 +26,7 @@ from nnz.figures import (
     mlp,
     network,
     ngram,
+    recurrent,
     style,
     training,
     wavenet,
@@ -488,6 +489,31 @@ def test_parts_are_drawn_from_top_to_bottom_with_their_means() -> None:
 def test_both_ways_of_writing_are_drawn() -> None:
     axes = dilated.writing([4, 8], [2.0, 4.0], [1.0, 1.5]).axes[0]
     assert [list(line.get_ydata()) for line in axes.lines] == [[2.0, 4.0], [1.0, 1.5]]
+
+
+def test_the_cell_is_drawn_for_each_character_and_its_state_goes_to_the_next() -> None:
+    axes = recurrent.unrolled("emma").axes[0]
+    shown = [text.get_text() for text in axes.texts]
+    assert shown.count("cell") == 5
+    assert [text for text in shown if len(text) == 1] == [*".e", *"em", *"mm", *"ma", *"a."]
+    assert sum(text == "" for text in shown) == 3 * 5  # arrows
+    assert [text for text in shown if text.startswith("$")] == [f"$h_{{{t}}}$" for t in range(5)]
+
+
+def test_gradients_are_drawn_relative_to_the_first_of_each() -> None:
+    axes = recurrent.gradients({"half": [4.0, 2.0, 1.0], "more": [1.0, 3.0]}).axes[0]
+    assert [np.asarray(line.get_ydata()).tolist() for line in axes.lines] == [[1.0, 0.5, 0.25], [1.0, 3.0]]
+    assert axes.get_yscale() == "log"
+
+
+def test_what_is_remembered_is_drawn_over_distance_beside_nothing() -> None:
+    axes = recurrent.remembering([10, 20], {"rnn": [2.0, 2.1], "gru": [1.0, 1.5]}).axes[0]
+    assert [np.asarray(line.get_ydata()).tolist() for line in axes.lines] == [[2.0, 2.1], [1.0, 1.5], [0, 0]]
+
+
+def test_times_are_drawn_relative_to_the_least_of_all() -> None:
+    axes = recurrent.times([8, 16], {"gru": [2.0, 4.0], "stack": [1.0, 1.0]}).axes[0]
+    assert [np.asarray(line.get_ydata()).tolist() for line in axes.lines] == [[2.0, 4.0], [1.0, 1.0]]
 
 
 def test_the_best_model_is_on_top_of_the_ranking() -> None:

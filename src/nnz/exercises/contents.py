@@ -121,6 +121,13 @@ CONTENTS = {
         "gated": "A gate",
         "top_p": "The nucleus",
     },
+    "recurrent": {
+        "rnn_step_backward": "One step back",
+        "gru_paper": "The other gated unit",
+        "lstm_step": "A memory beside the state",
+        "still_running": "How many still run",
+        "sums_since": "The simplest state",
+    },
     "leaderboard": {
         "beat": "Beat the book",
         "gru_step": "A step of a gated recurrent unit",

@@ -1,0 +1,355 @@
+"""Recurrent networks: contexts and names agree, nothing looks ahead, slopes are right, states write alike."""
+
+from __future__ import annotations
+
+import re
+from string import ascii_lowercase
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nnz.cells import CELLS, Cell, GRUCell, RNNCell
+from nnz.data import LETTERS, Vocabulary, windows
+from nnz.evaluate import nll
+from nnz.layers import TensorModule
+from nnz.packed import pack, packed_batches
+from nnz.recurrent import Recurrent, levels
+from nnz.sample import MAX_LENGTH, sample_names, seeded
+from nnz.through_time import clip_norm, rnn_backward, rnn_forward
+from nnz.train import train
+
+V = len(LETTERS)
+NAME = st.text(ascii_lowercase, min_size=1, max_size=15)
+NAMES = st.lists(NAME, min_size=1, max_size=6)
+SEEDS = st.integers(0, 2**31)
+KINDS = st.sampled_from(sorted(CELLS))
+SEVEN = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
+
+
+def numbers(*shape: int, seed: int = 2) -> Tensor:
+    return torch.randn(shape, generator=seeded(seed), dtype=torch.float64)
+
+
+def oddly(model: TensorModule, seed: int = 1) -> Any:
+    """Give a model weights in 64 bits that are neither zeros nor ones, the start state among them."""
+    for i, (_, tensor) in enumerate(model.tensors()):
+        tensor.data = 0.1 + 0.6 * numbers(*tensor.shape, seed=seed + i)
+    return model
+
+
+def net_of(cell: str = "gru", seed: int = 1, **how: Any) -> Recurrent:
+    return oddly(Recurrent(3, 5, how.pop("n_layers", 2), cell=cell, generator=seeded(), **how), seed)
+
+
+def close(ours: Tensor, theirs: Tensor, atol: float = 1e-12) -> None:
+    torch.testing.assert_close(ours, theirs, atol=atol, rtol=10 * atol)
+
+
+# The cells
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_cells_are_those_of_torch(n: int) -> None:
+    """torch keeps W and U transposed, and has a second bias, which is zero here."""
+    for ours, theirs in ((RNNCell, torch.nn.RNNCell), (GRUCell, torch.nn.GRUCell)):
+        cell = oddly(ours(4, 3, generator=seeded()))
+        same = theirs(4, 3, dtype=torch.float64)
+        with torch.no_grad():
+            same.weight_ih.copy_(cell.inputs.weight.T)
+            same.weight_hh.copy_(cell.carried.weight.T)
+            same.bias_ih.copy_(cell.inputs.bias)
+            same.bias_hh.zero_()
+        x, h = numbers(n, 4), numbers(n, 3, seed=3)
+        close(cell.step(cell.inputs(x), h), same(x, h))
+
+
+def test_an_update_gate_of_one_keeps_the_state_and_one_of_zero_replaces_it() -> None:
+    cell, x, h = oddly(GRUCell(4, 3, generator=seeded())), numbers(2, 4), numbers(2, 3, seed=3)
+    with torch.no_grad():
+        cell.inputs.bias[3:6] = 1e3
+        close(cell.step(cell.inputs(x), h), h)
+        cell.inputs.bias[3:6] = -1e3
+        cell.inputs.bias[:3] = -1e3  # and a reset gate of zero forgets it
+        new = torch.tanh(cell.inputs(x)[:, 6:])
+        close(cell.step(cell.inputs(x), h), new)
+
+
+@settings(max_examples=20)
+@given(KINDS, st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), SEEDS)
+def test_slopes_of_a_cell_are_those_of_finite_differences(
+    kind: str, n_in: int, H: int, n: int, seed: int
+) -> None:
+    cell: Cell = oddly(CELLS[kind](n_in, H, generator=seeded()), seed % 1000)
+    x, h = numbers(n, n_in, seed=seed).requires_grad_(), numbers(n, H, seed=seed + 1).requires_grad_()
+    weights = cell.parameters()
+
+    def out(x: Tensor, h: Tensor, *_: Tensor) -> Tensor:
+        return cell.step(cell.inputs(x), h)
+
+    assert torch.autograd.gradcheck(out, (x, h, *weights), eps=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("cell", "n"), [("rnn", 11_803), ("gru", 28_315)])
+def test_sizes_are_those_of_makemore(cell: str, n: int) -> None:
+    model = Recurrent(64, 64, cell=cell, generator=seeded())
+    assert sum(p.numel() for p in model.parameters()) == n
+
+
+# One function, of contexts and of whole names
+
+
+@given(NAMES)
+def test_levels_hold_each_beginning_once_below_its_parent(names: list[str]) -> None:
+    batch, _ = pack(names)
+    found = levels(batch)
+    assert sorted(found.order.tolist()) == list(range(len(batch.tokens)))
+    beginnings = {name[:i] for name in names for i in range(len(name) + 1)}
+    lengths = [len(text) for text in beginnings]
+    assert found.sizes == [lengths.count(t) for t in range(max(lengths) + 1)]
+    above = None
+    for rows, parents in zip(found.order.split(found.sizes), found.above.split(found.sizes), strict=True):
+        if above is not None:
+            assert torch.equal(above[parents], batch.parents[rows])
+        above = rows
+
+
+def one_letter_at_a_time(model: Recurrent, names: list[str]) -> Tensor:
+    """Return logits for every target, by the formulas, one name and one letter after another."""
+    rows = []
+    for name in names:
+        states = list(model.start)
+        for token in LETTERS.encode("." + name):
+            x = model.embedding.weight[token]
+            for i, h in enumerate(states):
+                cell = model.cell(i)
+                x = cell.step(cell.inputs(x[None]), h[None])[0]
+                states[i] = x
+            rows.append(x @ model.last.weight + model.last.bias)
+    return torch.stack(rows)
+
+
+@settings(max_examples=40)
+@given(NAMES, KINDS, st.integers(1, 3), SEEDS)
+def test_whole_names_and_contexts_and_single_letters_agree(
+    names: list[str], cell: str, n_layers: int, seed: int
+) -> None:
+    model = net_of(cell, seed % 1000, n_layers=n_layers)
+    expected = one_letter_at_a_time(model, names)
+    close(model.logits(pack(names)[0]), expected)
+    close(model.logits(windows(names, 16)[0]), expected)
+
+
+@settings(max_examples=20)
+@given(NAMES, KINDS, st.integers(16, 40))
+def test_any_number_of_dots_before_a_name_is_as_good_as_one(
+    names: list[str], cell: str, block_size: int
+) -> None:
+    model = net_of(cell, block_size=block_size)
+    close(model.logits(windows(names, block_size)[0]), net_of(cell).logits(windows(names, 16)[0]))
+
+
+def test_a_dot_begins_a_name_whatever_stands_before_it() -> None:
+    model = net_of(block_size=6)
+    rows = [LETTERS.encode(text) for text in ("xyz.em", ".qq.em", "....em")]
+    out = model.log_probs(torch.tensor(rows))
+    close(out, out[2:].expand(3, V))
+
+
+@settings(max_examples=20)
+@given(NAMES, KINDS, SEEDS)
+def test_slopes_are_the_same_by_names_and_by_contexts(names: list[str], cell: str, seed: int) -> None:
+    model = net_of(cell, seed % 1000)
+    (batch, Y), (X, _) = pack(names), windows(names, 16)
+    ours, theirs = (
+        torch.autograd.grad(F.cross_entropy(model.logits(inputs), Y), model.parameters())
+        for inputs in (batch, X)
+    )
+    for mine, other in zip(ours, theirs, strict=True):
+        close(mine, other, 1e-10)
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_slopes_of_the_network_are_those_of_finite_differences(cell: str) -> None:
+    small = Vocabulary("abc")
+    model = oddly(Recurrent(2, 3, 2, cell=cell, generator=seeded(), vocabulary=small))
+    batch, targets = pack(["abcab", "ca", "b"], small)
+    weights = model.parameters()
+
+    def loss(*_: Tensor) -> Tensor:  # gradcheck moves the weights themselves
+        return F.cross_entropy(model.logits(batch), targets)
+
+    assert all(slope.abs().max() > 1e-7 for slope in torch.autograd.grad(loss(), weights))
+    assert torch.autograd.gradcheck(loss, weights, eps=1e-6, atol=1e-6)
+
+
+@given(NAME, NAME, st.sampled_from(SEVEN), KINDS)
+def test_no_output_sees_a_later_letter_or_another_name(one: str, other: str, third: str, cell: str) -> None:
+    model = net_of(cell)
+    first = model.logits(pack([one, third])[0])
+    second = model.logits(pack([other, third])[0])
+    alike = 0
+    while alike < min(len(one), len(other)) and one[alike] == other[alike]:
+        alike += 1
+    close(first[: alike + 1], second[: alike + 1])
+    close(first[len(one) + 1 :], second[len(other) + 1 :])
+
+
+def test_the_state_moves() -> None:
+    """What the published bug lacks: an output depends on more than the letter before it."""
+    for cell in CELLS:
+        out = net_of(cell).logits(pack(["ab", "cb"])[0])
+        assert not torch.allclose(out[2], out[5])  # after ab, and after cb
+
+
+def test_dropout_is_random_in_training_and_absent_from_log_probs() -> None:
+    model, plain = (Recurrent(4, 6, dropout=p, generator=seeded()) for p in (0.5, 0.0))
+    batch, (X, _) = pack(SEVEN)[0], windows(SEVEN, 16)
+    assert not torch.equal(model.logits(batch), model.logits(batch))
+    assert torch.equal(model.log_probs(X), plain.log_probs(X))
+    assert model.training
+    assert not model.log_probs(X).requires_grad
+
+
+# Writing, and training
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+@pytest.mark.parametrize("prompt", ["", "em"])
+def test_a_state_writes_the_same_names_as_whole_contexts(cell: str, prompt: str) -> None:
+    longest = MAX_LENGTH + 3  # with the dot and a prompt of two letters
+    model = net_of(cell, block_size=longest)
+    bare = SimpleNamespace(vocabulary=model.vocabulary, block_size=longest, log_probs=model.log_probs)
+    written, same = (sample_names(m, 20, generator=seeded(), prompt=prompt) for m in (model, bare))
+    assert written == same
+    assert len(set(written)) > 5
+    assert model.training
+
+
+def test_fifty_steps_lower_the_loss(sample: list[str]) -> None:
+    names = sample[:300]
+    model = Recurrent(8, 24, 2, dropout=0.1, generator=seeded())
+    before = nll(model, names)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
+    train(model, packed_batches(names, 64, generator=seeded(3)), optimizer, steps=50)
+    assert nll(model, names) < before - 0.6
+
+
+def test_weights_go_from_one_network_to_another() -> None:
+    one, other = net_of(seed=1), net_of(seed=50)
+    X, _ = windows(SEVEN, 16)
+    assert not torch.equal(one.log_probs(X), other.log_probs(X))
+    other.load_state_dict(one.state_dict())
+    assert torch.equal(one.log_probs(X), other.log_probs(X))
+
+
+def test_a_state_of_another_model_is_refused_and_nothing_changes() -> None:
+    model, X = net_of(), windows(SEVEN, 16)[0]
+    before = model.log_probs(X)
+    for other in (net_of("rnn"), net_of(n_layers=1)):
+        with pytest.raises(ValueError, match=re.escape("cells.")):
+            model.load_state_dict(other.state_dict())
+        assert torch.equal(model.log_probs(X), before)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("name", ["n_embd", "n_hidden", "n_layers", "block_size"])
+@pytest.mark.parametrize("size", [0, -1, 2.0, "3", None])
+def test_a_size_that_is_none_is_said(name: str, size: Any) -> None:
+    sizes = {"n_embd": 3, "n_hidden": 4, "n_layers": 1, "block_size": 8, name: size}
+    g = seeded()
+    before = g.get_state()
+    said = f"{name} is {size!r}; it must be a whole number of at least 1."
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        Recurrent(**sizes, generator=g)
+    assert torch.equal(g.get_state(), before)
+
+
+def test_an_unknown_cell_is_said() -> None:
+    with pytest.raises(ValueError, match="there is no cell 'lstm'; choose rnn or gru"):
+        Recurrent(3, 4, cell="lstm", generator=seeded())
+
+
+@pytest.mark.parametrize("contexts", [torch.zeros(2, 3).long(), torch.zeros(2, 16), torch.full((2, 16), V)])
+def test_contexts_that_are_none_are_refused(contexts: Tensor) -> None:
+    for answer in (net_of().log_probs, net_of().logits):
+        with pytest.raises((TypeError, ValueError), match="contexts"):
+            answer(contexts)
+
+
+# By hand
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 6), st.integers(1, 4), st.integers(1, 5), SEEDS)
+def test_gradients_by_hand_are_those_of_autograd(T: int, n_in: int, H: int, seed: int) -> None:
+    cell = oddly(RNNCell(n_in, H, generator=seeded()), seed % 1000)
+    x, start = numbers(T, n_in, seed=seed).requires_grad_(), numbers(H, seed=seed + 1).requires_grad_()
+    dh = numbers(T, H, seed=seed + 2)
+    h, states = start[None], []
+    for t in range(T):
+        h = cell.step(cell.inputs(x[t : t + 1]), h)
+        states.append(h)
+    wanted = {
+        "W": cell.inputs.weight,
+        "b": cell.inputs.bias,
+        "U": cell.carried.weight,
+        "x": x,
+        "start": start,
+    }
+    theirs = torch.autograd.grad((torch.cat(states) * dh).sum(), list(wanted.values()))
+    found = rnn_forward(cell, x, start)
+    close(found[1:], torch.cat(states))
+    close(found[0], start)
+    ours = rnn_backward(cell, x.detach(), found, dh)
+    for name, other in zip(wanted, theirs, strict=True):
+        assert ours[name].shape == wanted[name].shape
+        close(ours[name], other, 1e-10)
+
+
+@pytest.mark.parametrize("which", ["x", "h", "dh"])
+def test_a_sequence_of_another_length_is_refused(which: str) -> None:
+    given = {"x": numbers(3, 2), "h": numbers(4, 5), "dh": numbers(3, 5)}
+    given[which] = numbers(7, 9)
+    with pytest.raises(ValueError, match="must have shape"):
+        rnn_backward(oddly(RNNCell(2, 5, generator=seeded())), **given)
+
+
+def with_gradients(*gradients: Tensor) -> list[Tensor]:
+    tensors = [torch.zeros_like(g) for g in gradients]
+    for tensor, g in zip(tensors, gradients, strict=True):
+        tensor.grad = g.clone()
+    return tensors
+
+
+@given(st.floats(0.1, 50), SEEDS)
+def test_clipping_shortens_long_gradients_and_keeps_their_direction(most: float, seed: int) -> None:
+    gradients = [numbers(3, 4, seed=seed), numbers(5, seed=seed + 1)]
+    ours, theirs = with_gradients(*gradients), with_gradients(*gradients)
+    length = clip_norm([*ours, torch.zeros(2)], most)  # one has no gradient
+    close(length, torch.cat([g.flatten() for g in gradients]).norm())
+    torch.nn.utils.clip_grad_norm_(theirs, most)
+    for mine, other, before in zip(ours, theirs, gradients, strict=True):
+        assert mine.grad is not None
+        assert other.grad is not None
+        close(mine.grad, other.grad, 1e-5)
+        if length <= most:
+            assert torch.equal(mine.grad, before)
+
+
+@pytest.mark.parametrize("most", [0.0, -1.0, float("nan")])
+def test_a_length_that_is_none_is_refused(most: float) -> None:
+    (weight,) = with_gradients(numbers(3))
+    with pytest.raises(ValueError, match="a length is above 0"):
+        clip_norm([weight], most)
+
+
+def test_nothing_to_clip_has_no_length() -> None:
+    assert clip_norm([torch.zeros(2)], 1.0) == 0
