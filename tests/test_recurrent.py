@@ -284,6 +284,16 @@ def test_contexts_that_are_none_are_refused(contexts: Tensor) -> None:
             answer(contexts)
 
 
+@pytest.mark.parametrize("other", [net_of(n_layers=1), Recurrent(3, 4, 2, generator=seeded()), None])
+def test_states_of_another_network_or_of_other_names_are_refused(other: Recurrent | None) -> None:
+    model, tokens = net_of(), torch.tensor([0, 0])
+    states = other.begin(2) if other else model.begin(3)
+    with pytest.raises(ValueError, match=re.escape("states must be 2 of shape (2, 5) here; got (")):
+        model.read(tokens, states)
+    with pytest.raises(ValueError, match="got none"):
+        model.read(tokens, [])
+
+
 # By hand
 
 
