@@ -17,6 +17,7 @@ from torch import Tensor
 from nnz.cells import CELLS, Cell, GRUCell, RNNCell
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.evaluate import nll
+from nnz.gated import Dropout
 from nnz.layers import TensorModule
 from nnz.packed import pack, packed_batches
 from nnz.recurrent import Recurrent, levels
@@ -119,8 +120,11 @@ def test_levels_hold_each_beginning_once_below_its_parent(names: list[str]) -> N
         above = rows
 
 
-def one_letter_at_a_time(model: Recurrent, names: list[str]) -> Tensor:
-    """Return logits for every target, by the formulas, one name and one letter after another."""
+def one_letter_at_a_time(model: Recurrent, names: list[str], kept: float = 1.0) -> Tensor:
+    """Return logits for every target, by the formulas, one name and one letter after another.
+
+    Where there is dropout, numbers are multiplied by `kept`.
+    """
     rows = []
     for name in names:
         states = list(model.start)
@@ -128,9 +132,9 @@ def one_letter_at_a_time(model: Recurrent, names: list[str]) -> Tensor:
             x = model.embedding.weight[token]
             for i, h in enumerate(states):
                 cell = model.cell(i)
-                x = cell.step(cell.inputs(x[None]), h[None])[0]
+                x = cell.step(cell.inputs(kept * x[None]), h[None])[0]
                 states[i] = x
-            rows.append(x @ model.last.weight + model.last.bias)
+            rows.append(kept * x @ model.last.weight + model.last.bias)
     return torch.stack(rows)
 
 
@@ -216,6 +220,23 @@ def test_dropout_is_random_in_training_and_absent_from_log_probs() -> None:
     assert not model.log_probs(X).requires_grad
 
 
+class Doubled(Dropout):
+    def __init__(self) -> None:
+        super().__init__(0.0, generator=seeded())
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_dropout_is_on_what_each_cell_reads_and_on_the_output_and_not_on_what_is_carried(cell: str) -> None:
+    model = net_of(cell)
+    model.dropout = Doubled()
+    expected = one_letter_at_a_time(model, SEVEN, kept=2.0)
+    close(model.logits(pack(SEVEN)[0]), expected)
+    close(model.logits(windows(SEVEN, 16)[0]), expected)
+
+
 # Writing, and training
 
 
@@ -282,6 +303,16 @@ def test_contexts_that_are_none_are_refused(contexts: Tensor) -> None:
     for answer in (net_of().log_probs, net_of().logits):
         with pytest.raises((TypeError, ValueError), match="contexts"):
             answer(contexts)
+
+
+@pytest.mark.parametrize("other", [net_of(n_layers=1), Recurrent(3, 4, 2, generator=seeded()), None])
+def test_states_of_another_network_or_of_other_names_are_refused(other: Recurrent | None) -> None:
+    model, tokens = net_of(), torch.tensor([0, 0])
+    states = other.begin(2) if other else model.begin(3)
+    with pytest.raises(ValueError, match=re.escape("states must be 2 of shape (2, 5) here; got (")):
+        model.read(tokens, states)
+    with pytest.raises(ValueError, match="got none"):
+        model.read(tokens, [])
 
 
 # By hand

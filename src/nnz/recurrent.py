@@ -137,7 +137,19 @@ class Recurrent(TensorModule):
     def read(
         self, tokens: Tensor, states: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Return logits (n, V) and the states after tokens, int64 (n,); states are n_layers of (n, H)."""
+        """Return logits and the states after one character of each of n names.
+
+        Args:
+            tokens: int64 of shape (n,).
+            states: from `begin(n)`, or from the character before: n_layers of shape (n, H).
+
+        Returns:
+            float of shape (n, V); and the new states.
+
+        Raises:
+            ValueError: the states are of another network, or of another number of names.
+        """
+        _check_states(states, len(tokens), self.start)
         begins, after = (tokens == 0)[:, None], []
 
         def carry(i: int, a: Tensor) -> Tensor:
@@ -204,3 +216,13 @@ def _check(cell: str, **sizes: int) -> None:
             raise ValueError(
                 f"{name} is {size!r}; it must be a whole number of at least 1."
             )
+
+
+def _check_states(states: list[Tensor], n: int, start: Tensor) -> None:
+    """Raise a clear error unless there is a state of each layer for each of n names."""
+    layers, H = start.shape
+    if [tuple(h.shape) for h in states] != layers * [(n, H)]:
+        given = ", ".join(str(tuple(h.shape)) for h in states) or "none"
+        raise ValueError(
+            f"states must be {layers} of shape ({n}, {H}) here; got {given}. A name begins with begin(n)."
+        )

@@ -61,7 +61,7 @@ def remembering(distances: Sequence[float], gains: Mapping[str, Sequence[float]]
         axes.plot(distances, values, marker, label=label)
     axes.axhline(0, color=FAINT, linewidth=1, zorder=0)
     axes.set_xlabel("characters back to the same letter")
-    axes.set_ylabel("gain over a network that sees nothing (nats)")
+    axes.set_ylabel("gain over the WaveNet (nats)")
     axes.legend()
     return figure
 
