@@ -135,6 +135,13 @@ CONTENTS = {
         "rotary": "Positions that turn",
         "safe_softmax": "Nothing to see",
     },
+    "gpt": {
+        "gpt_parameters": "How many numbers",
+        "gelu": "The function of GPT-2",
+        "rms_norm_backward": "A norm without a mean",
+        "tied_gradient": "One table at both ends",
+        "loss_per_name": "What the program prints",
+    },
     "leaderboard": {
         "beat": "Beat the book",
         "gru_step": "A step of a gated recurrent unit",
