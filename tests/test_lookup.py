@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice, pairwise
+from itertools import pairwise
 from string import ascii_lowercase
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +20,7 @@ from nnz.experiments import attention as experiments
 from nnz.lookup import CHUNK, AttentionNet
 from nnz.recipe import Recipe
 from nnz.returns import WITH_HYPHEN
-from nnz.rows import Rows, begins, in_rows, places, row_batches, visible, whole_rows
+from nnz.rows import Rows, begins, in_rows, places, visible, whole_rows
 from nnz.sample import sample_names, seeded
 
 V = len(LETTERS)
@@ -46,36 +46,6 @@ def close(ours: Tensor, theirs: Tensor, atol: float = 1e-12) -> None:
 
 
 # A dot begins a name
-
-
-@given(TOKENS)
-def test_a_place_sees_its_name_up_to_itself(tokens: list[int]) -> None:
-    row = torch.tensor(tokens)
-    for t in range(len(tokens)):
-        dots = [s for s in range(t + 1) if tokens[s] == 0]
-        first = dots[-1] if dots else 0
-        assert begins(row)[t] == first
-        assert places(row)[t] == t - first
-        seen = visible(row)[t].nonzero()[:, 0].tolist()
-        assert seen == list(range(first, t + 1))
-        assert torch.equal(visible(row, since=t), visible(row)[t:])
-
-
-@given(st.lists(TOKENS.map(lambda row: (row * 12)[:12]), min_size=1, max_size=4))
-def test_rows_do_not_depend_on_each_other(tokens: list[list[int]]) -> None:
-    table = torch.tensor(tokens)
-    for function in (begins, places, visible):
-        assert torch.equal(function(table), torch.stack([function(row) for row in table]))
-
-
-@given(NAMES)
-def test_a_table_of_names_asks_what_windows_ask(names: list[str]) -> None:
-    batch, targets = in_rows(names)
-    X, Y = windows(names, 1)
-    assert torch.equal(targets, Y)
-    assert torch.equal(batch.tokens.flatten()[batch.asked], X[:, 0])
-    for row, name in zip(batch.tokens.tolist(), names, strict=True):
-        assert row == LETTERS.encode("." + name) + [0] * (len(row) - 1 - len(name))
 
 
 @settings(max_examples=40)
@@ -159,30 +129,6 @@ def test_evaluation_leaves_the_mode_and_records_no_gradient() -> None:
     model.train()
     assert not model.log_probs(torch.zeros(1, 10, dtype=torch.int64)).requires_grad
     assert model.training
-
-
-# Batches
-
-
-@given(NAMES, st.integers(1, 3), SEEDS)
-def test_each_round_has_every_name_once(names: list[str], size: int, seed: int) -> None:
-    n = -(-len(names) // size)
-    source = row_batches(names, size, generator=seeded(seed))
-    for _ in range(2):
-        found = []
-        for batch, targets in islice(source, n):
-            text = LETTERS.decode(targets)
-            found += text.split(".")[:-1]
-            wanted = in_rows(text.split(".")[:-1])
-            assert torch.equal(batch.tokens, wanted[0].tokens)
-            assert torch.equal(batch.asked, wanted[0].asked)
-        assert sorted(found) == sorted(names)
-
-
-def test_names_of_one_length_are_put_together() -> None:
-    names = [letter * n for n in (1, 5) for letter in "abcd"]
-    source = row_batches(names, 4, generator=seeded(1))
-    assert {batch.tokens.shape for batch, _ in islice(source, 4)} == {(4, 2), (4, 6)}
 
 
 def test_a_recipe_trains_on_whole_names() -> None:
@@ -292,12 +238,6 @@ def test_sizes_that_make_no_sense_are_refused_before_anything_is_drawn(sizes: di
     with pytest.raises(ValueError, match="whole number"):
         AttentionNet(6, **sizes, generator=g)
     assert torch.equal(g.get_state(), seeded(1).get_state())
-
-
-@pytest.mark.parametrize("size", [0, 1.0])
-def test_a_batch_of_no_names_is_refused_at_once(size: Any) -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        row_batches(["eve"], size, generator=seeded(1))
 
 
 def test_many_contexts_are_run_in_parts() -> None:

@@ -14,16 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nnz.cells import CELLS, Cell, GRUCell, RNNCell
+from nnz.cells import CELLS
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.evaluate import nll
 from nnz.gated import Dropout
-from nnz.layers import TensorModule
 from nnz.packed import pack, packed_batches
 from nnz.recurrent import Recurrent, levels
 from nnz.sample import MAX_LENGTH, sample_names, seeded
-from nnz.through_time import clip_norm, rnn_backward, rnn_forward
 from nnz.train import train
+from odd_weights import close, oddly
 
 V = len(LETTERS)
 NAME = st.text(ascii_lowercase, min_size=1, max_size=15)
@@ -33,67 +32,8 @@ KINDS = st.sampled_from(sorted(CELLS))
 SEVEN = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
 
 
-def numbers(*shape: int, seed: int = 2) -> Tensor:
-    return torch.randn(shape, generator=seeded(seed), dtype=torch.float64)
-
-
-def oddly(model: TensorModule, seed: int = 1) -> Any:
-    """Give a model weights in 64 bits that are neither zeros nor ones, the start state among them."""
-    for i, (_, tensor) in enumerate(model.tensors()):
-        tensor.data = 0.1 + 0.6 * numbers(*tensor.shape, seed=seed + i)
-    return model
-
-
 def net_of(cell: str = "gru", seed: int = 1, **how: Any) -> Recurrent:
     return oddly(Recurrent(3, 5, how.pop("n_layers", 2), cell=cell, generator=seeded(), **how), seed)
-
-
-def close(ours: Tensor, theirs: Tensor, atol: float = 1e-12) -> None:
-    torch.testing.assert_close(ours, theirs, atol=atol, rtol=10 * atol)
-
-
-# The cells
-
-
-@pytest.mark.parametrize("n", [1, 4])
-def test_cells_are_those_of_torch(n: int) -> None:
-    """torch keeps W and U transposed, and has a second bias, which is zero here."""
-    for ours, theirs in ((RNNCell, torch.nn.RNNCell), (GRUCell, torch.nn.GRUCell)):
-        cell = oddly(ours(4, 3, generator=seeded()))
-        same = theirs(4, 3, dtype=torch.float64)
-        with torch.no_grad():
-            same.weight_ih.copy_(cell.inputs.weight.T)
-            same.weight_hh.copy_(cell.carried.weight.T)
-            same.bias_ih.copy_(cell.inputs.bias)
-            same.bias_hh.zero_()
-        x, h = numbers(n, 4), numbers(n, 3, seed=3)
-        close(cell.step(cell.inputs(x), h), same(x, h))
-
-
-def test_an_update_gate_of_one_keeps_the_state_and_one_of_zero_replaces_it() -> None:
-    cell, x, h = oddly(GRUCell(4, 3, generator=seeded())), numbers(2, 4), numbers(2, 3, seed=3)
-    with torch.no_grad():
-        cell.inputs.bias[3:6] = 1e3
-        close(cell.step(cell.inputs(x), h), h)
-        cell.inputs.bias[3:6] = -1e3
-        cell.inputs.bias[:3] = -1e3  # and a reset gate of zero forgets it
-        new = torch.tanh(cell.inputs(x)[:, 6:])
-        close(cell.step(cell.inputs(x), h), new)
-
-
-@settings(max_examples=20)
-@given(KINDS, st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), SEEDS)
-def test_slopes_of_a_cell_are_those_of_finite_differences(
-    kind: str, n_in: int, H: int, n: int, seed: int
-) -> None:
-    cell: Cell = oddly(CELLS[kind](n_in, H, generator=seeded()), seed % 1000)
-    x, h = numbers(n, n_in, seed=seed).requires_grad_(), numbers(n, H, seed=seed + 1).requires_grad_()
-    weights = cell.parameters()
-
-    def out(x: Tensor, h: Tensor, *_: Tensor) -> Tensor:
-        return cell.step(cell.inputs(x), h)
-
-    assert torch.autograd.gradcheck(out, (x, h, *weights), eps=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(("cell", "n"), [("rnn", 11_803), ("gru", 28_315)])
@@ -313,74 +253,3 @@ def test_states_of_another_network_or_of_other_names_are_refused(other: Recurren
         model.read(tokens, states)
     with pytest.raises(ValueError, match="got none"):
         model.read(tokens, [])
-
-
-# By hand
-
-
-@settings(max_examples=40)
-@given(st.integers(1, 6), st.integers(1, 4), st.integers(1, 5), SEEDS)
-def test_gradients_by_hand_are_those_of_autograd(T: int, n_in: int, H: int, seed: int) -> None:
-    cell = oddly(RNNCell(n_in, H, generator=seeded()), seed % 1000)
-    x, start = numbers(T, n_in, seed=seed).requires_grad_(), numbers(H, seed=seed + 1).requires_grad_()
-    dh = numbers(T, H, seed=seed + 2)
-    h, states = start[None], []
-    for t in range(T):
-        h = cell.step(cell.inputs(x[t : t + 1]), h)
-        states.append(h)
-    wanted = {
-        "W": cell.inputs.weight,
-        "b": cell.inputs.bias,
-        "U": cell.carried.weight,
-        "x": x,
-        "start": start,
-    }
-    theirs = torch.autograd.grad((torch.cat(states) * dh).sum(), list(wanted.values()))
-    found = rnn_forward(cell, x, start)
-    close(found[1:], torch.cat(states))
-    close(found[0], start)
-    ours = rnn_backward(cell, x.detach(), found, dh)
-    for name, other in zip(wanted, theirs, strict=True):
-        assert ours[name].shape == wanted[name].shape
-        close(ours[name], other, 1e-10)
-
-
-@pytest.mark.parametrize("which", ["x", "h", "dh"])
-def test_a_sequence_of_another_length_is_refused(which: str) -> None:
-    given = {"x": numbers(3, 2), "h": numbers(4, 5), "dh": numbers(3, 5)}
-    given[which] = numbers(7, 9)
-    with pytest.raises(ValueError, match="must have shape"):
-        rnn_backward(oddly(RNNCell(2, 5, generator=seeded())), **given)
-
-
-def with_gradients(*gradients: Tensor) -> list[Tensor]:
-    tensors = [torch.zeros_like(g) for g in gradients]
-    for tensor, g in zip(tensors, gradients, strict=True):
-        tensor.grad = g.clone()
-    return tensors
-
-
-@given(st.floats(0.1, 50), SEEDS)
-def test_clipping_shortens_long_gradients_and_keeps_their_direction(most: float, seed: int) -> None:
-    gradients = [numbers(3, 4, seed=seed), numbers(5, seed=seed + 1)]
-    ours, theirs = with_gradients(*gradients), with_gradients(*gradients)
-    length = clip_norm([*ours, torch.zeros(2)], most)  # one has no gradient
-    close(length, torch.cat([g.flatten() for g in gradients]).norm())
-    torch.nn.utils.clip_grad_norm_(theirs, most)
-    for mine, other, before in zip(ours, theirs, gradients, strict=True):
-        assert mine.grad is not None
-        assert other.grad is not None
-        close(mine.grad, other.grad, 1e-5)
-        if length <= most:
-            assert torch.equal(mine.grad, before)
-
-
-@pytest.mark.parametrize("most", [0.0, -1.0, float("nan")])
-def test_a_length_that_is_none_is_refused(most: float) -> None:
-    (weight,) = with_gradients(numbers(3))
-    with pytest.raises(ValueError, match="a length is above 0"):
-        clip_norm([weight], most)
-
-
-def test_nothing_to_clip_has_no_length() -> None:
-    assert clip_norm([torch.zeros(2)], 1.0) == 0
