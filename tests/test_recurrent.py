@@ -46,7 +46,9 @@ def oddly(model: TensorModule, seed: int = 1) -> Any:
 
 
 def net_of(cell: str = "gru", seed: int = 1, **how: Any) -> Recurrent:
-    return oddly(Recurrent(3, 5, how.pop("n_layers", 2), cell=cell, generator=seeded(), **how), seed)
+    model = Recurrent(3, 5, how.pop("n_layers", 2), cell=cell, generator=seeded(), **how)
+    oddly(model, seed)
+    return model
 
 
 def close(ours: Tensor, theirs: Tensor, atol: float = 1e-12) -> None:
@@ -140,6 +142,7 @@ def one_letter_at_a_time(model: Recurrent, names: list[str], kept: float = 1.0) 
     Where there is dropout, numbers are multiplied by `kept`.
     """
     rows = []
+    assert model.last.bias is not None
     for name in names:
         states = list(model.start)
         for token in LETTERS.encode("." + name):
