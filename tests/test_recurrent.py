@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from string import ascii_lowercase
 from types import SimpleNamespace
@@ -33,13 +34,28 @@ SEVEN = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia"]
 
 
 def net_of(cell: str = "gru", seed: int = 1, **how: Any) -> Recurrent:
-    return oddly(Recurrent(3, 5, how.pop("n_layers", 2), cell=cell, generator=seeded(), **how), seed)
+    model = Recurrent(3, 5, how.pop("n_layers", 2), cell=cell, generator=seeded(), **how)
+    oddly(model, seed)
+    return model
 
 
 @pytest.mark.parametrize(("cell", "n"), [("rnn", 11_803), ("gru", 28_315)])
 def test_sizes_are_those_of_makemore(cell: str, n: int) -> None:
     model = Recurrent(64, 64, cell=cell, generator=seeded())
     assert sum(p.numel() for p in model.parameters()) == n
+
+
+def test_first_weights_give_sums_of_variance_one_and_nearly_equal_chances() -> None:
+    model = Recurrent(64, 64, 2, generator=seeded())
+    for i in range(2):
+        for part in (model.cell(i).inputs, model.cell(i).carried):
+            assert part.weight.std().item() == pytest.approx((1 / 128) ** 0.5, rel=0.05)
+        assert model.cell(i).carried.bias is None
+    assert not model.start.any()
+    assert not torch.equal(model.cell(0).inputs.weight, model.cell(1).inputs.weight)
+    batch, targets = pack(SEVEN)
+    loss = F.cross_entropy(model.logits(batch), targets)
+    assert loss.item() == pytest.approx(math.log(V), abs=0.1)
 
 
 # One function, of contexts and of whole names
@@ -66,6 +82,7 @@ def one_letter_at_a_time(model: Recurrent, names: list[str], kept: float = 1.0) 
     Where there is dropout, numbers are multiplied by `kept`.
     """
     rows = []
+    assert model.last.bias is not None
     for name in names:
         states = list(model.start)
         for token in LETTERS.encode("." + name):

@@ -62,7 +62,7 @@ def still_running(lengths: Tensor) -> list[int]:
 def sums_since(x: Tensor, begins: Tensor) -> Tensor:
     """Return for each row the sum of the rows from the last one that begins a name up to itself."""
     total = x.cumsum(dim=0)  # (N, C)
-    number = begins.long().cumsum(dim=0) - 1  # of the name that each row belongs to
+    number = begins.cumsum(dim=0) - 1  # of the name that each row belongs to
     before = (total - x)[begins]  # what had been summed when each name began
     return total - before[number]
 
