@@ -1,0 +1,243 @@
+"""A dot begins a name: contexts and whole names are one; nothing looks ahead; a memory writes the same names."""
+
+from __future__ import annotations
+
+from itertools import islice, pairwise
+from string import ascii_lowercase
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nnz.data import LETTERS, Vocabulary, windows
+from nnz.evaluate import nll
+from nnz.lookup import CHUNK, AttentionNet
+from nnz.recipe import Recipe
+from nnz.rows import Rows, begins, in_rows, places, row_batches, visible, whole_rows
+from nnz.sample import sample_names, seeded
+
+V = len(LETTERS)
+NAMES = st.lists(st.text(ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=5)
+SEEDS = st.integers(0, 2**31)
+TOKENS = st.lists(st.integers(0, 3), min_size=1, max_size=12)
+DOUBLE = torch.float64
+
+
+def oddly(seed: int = 1, block_size: int = 10, dtype: torch.dtype = DOUBLE, **sizes: Any) -> AttentionNet:
+    """Return a small network with odd weights, in evaluation mode."""
+    settings_of = {"n_head": 2, "n_layer": 2, **sizes}
+    model = AttentionNet(6, block_size=block_size, generator=seeded(seed), **settings_of)
+    g = seeded(seed)
+    for _, tensor in model.tensors():
+        tensor.data = (0.1 + 0.7 * torch.randn(tensor.shape, generator=g)).to(dtype)
+    model.eval()
+    return model
+
+
+def close(ours: Tensor, theirs: Tensor, atol: float = 1e-12) -> None:
+    torch.testing.assert_close(ours, theirs, atol=atol, rtol=10 * atol)
+
+
+# A dot begins a name
+
+
+@given(TOKENS)
+def test_a_place_sees_its_name_up_to_itself(tokens: list[int]) -> None:
+    row = torch.tensor(tokens)
+    for t in range(len(tokens)):
+        dots = [s for s in range(t + 1) if tokens[s] == 0]
+        first = dots[-1] if dots else 0
+        assert begins(row)[t] == first
+        assert places(row)[t] == t - first
+        seen = visible(row)[t].nonzero()[:, 0].tolist()
+        assert seen == list(range(first, t + 1))
+        assert torch.equal(visible(row, since=t), visible(row)[t:])
+
+
+@given(st.lists(TOKENS.map(lambda row: (row * 12)[:12]), min_size=1, max_size=4))
+def test_rows_do_not_depend_on_each_other(tokens: list[list[int]]) -> None:
+    table = torch.tensor(tokens)
+    for function in (begins, places, visible):
+        assert torch.equal(function(table), torch.stack([function(row) for row in table]))
+
+
+@given(NAMES)
+def test_a_table_of_names_asks_what_windows_ask(names: list[str]) -> None:
+    batch, targets = in_rows(names)
+    X, Y = windows(names, 1)
+    assert torch.equal(targets, Y)
+    assert torch.equal(batch.tokens.flatten()[batch.asked], X[:, 0])
+    for row, name in zip(batch.tokens.tolist(), names, strict=True):
+        assert row == LETTERS.encode("." + name) + [0] * (len(row) - 1 - len(name))
+
+
+@settings(max_examples=40)
+@given(NAMES, st.integers(10, 14), SEEDS, st.booleans())
+def test_contexts_with_any_number_of_dots_and_whole_names_have_the_same_logits(
+    names: list[str], block_size: int, seed: int, ordered: bool
+) -> None:
+    model = oddly(seed, block_size, ordered=ordered)
+    wanted = model.logits(in_rows(names)[0])
+    X, _ = windows(names, block_size)
+    close(model.logits(X), wanted)
+    close(model.log_probs(X), wanted.log_softmax(dim=-1))
+    assert torch.equal(nll_of(model, names), torch.tensor(nll(model, names)))
+
+
+def nll_of(model: AttentionNet, names: list[str]) -> Tensor:
+    X, Y = windows(names, model.block_size)
+    return -model.log_probs(X).gather(1, Y[:, None]).mean().float()
+
+
+def test_names_end_to_end_are_read_like_names_in_rows() -> None:
+    model, names = oddly(), ["eve", "eva", "al"]
+    text = "." + ".".join(names)
+    row = torch.tensor([LETTERS.encode(text)])
+    asked = torch.arange(len(text))
+    close(model.logits(Rows(row, asked)), model.logits(in_rows(names)[0]))
+
+
+@settings(max_examples=30)
+@given(st.text(ascii_lowercase, min_size=2, max_size=9), SEEDS, st.data())
+def test_nothing_looks_ahead_nor_at_another_name(name: str, seed: int, data: st.DataObject) -> None:
+    model, t = oddly(seed), data.draw(st.integers(1, len(name) - 1))
+    other = name[:t] + "".join(LETTERS.decode([1 + LETTERS.encode(c)[0] % 26]) for c in name[t:])
+    first, second = (model.logits(in_rows([n, "eve"])[0]) for n in (name, other))
+    assert torch.equal(first[: t + 1], second[: t + 1])
+    assert not torch.equal(first[t + 1 : len(name) + 1], second[t + 1 : len(name) + 1])
+    assert torch.equal(first[len(name) + 1 :], second[len(name) + 1 :])
+
+
+@given(SEEDS)
+def test_without_positions_one_layer_is_blind_to_the_order_and_two_are_not(seed: int) -> None:
+    moved = []
+    for n_layer in (1, 2):
+        model = oddly(seed, ordered=False, n_layer=n_layer)
+        first, second = (model.logits(in_rows([name])[0])[-1] for name in ("abcde", "bcade"))
+        moved.append((first - second).abs().max().item())
+    assert moved[0] < 1e-12 < 1e-6 < moved[1]
+
+
+# Memory
+
+
+@pytest.mark.parametrize("block_size", [3, 10, 101])  # of which the first names grow out
+def test_a_memory_writes_the_same_names_as_whole_contexts(block_size: int) -> None:
+    model = oddly(block_size=block_size)
+    model.last.bias.data[0] -= 1.5  # so that names become long
+    bare = SimpleNamespace(vocabulary=LETTERS, block_size=block_size, log_probs=model.log_probs)
+    for prompt in ("", "emmanuelle"):
+        ours, theirs = (
+            sample_names(m, 40, generator=seeded(3), prompt=prompt)  # type: ignore[arg-type]
+            for m in (model, bare)
+        )
+        assert ours == theirs
+        assert max(map(len, ours)) > 20
+
+
+def test_a_memory_reads_each_character_once() -> None:
+    model, read = oddly(), []
+    embed = model.embed
+    model.embed = lambda tokens, place: read.append(tokens) or embed(tokens, place)  # type: ignore
+    with model.writer(2) as answer:
+        text = torch.zeros(2, 10, dtype=torch.int64)
+        for letter in (5, 6, 7):
+            answer(text)
+            text = torch.cat([text, torch.full((2, 1), letter)], dim=1)
+    assert [tokens.tolist() for tokens in read] == [[[0], [0]], [[5], [5]], [[6], [6]]]
+
+
+def test_evaluation_leaves_the_mode_and_records_no_gradient() -> None:
+    model = oddly()
+    model.train()
+    assert not model.log_probs(torch.zeros(1, 10, dtype=torch.int64)).requires_grad
+    assert model.training
+
+
+# Batches
+
+
+@given(NAMES, st.integers(1, 3), SEEDS)
+def test_each_round_has_every_name_once(names: list[str], size: int, seed: int) -> None:
+    n = -(-len(names) // size)
+    source = row_batches(names, size, generator=seeded(seed))
+    for _ in range(2):
+        found = []
+        for batch, targets in islice(source, n):
+            text = LETTERS.decode(targets)
+            found += text.split(".")[:-1]
+            wanted = in_rows(text.split(".")[:-1])
+            assert torch.equal(batch.tokens, wanted[0].tokens)
+            assert torch.equal(batch.asked, wanted[0].asked)
+        assert sorted(found) == sorted(names)
+
+
+def test_names_of_one_length_are_put_together() -> None:
+    names = [letter * n for n in (1, 5) for letter in "abcd"]
+    source = row_batches(names, 4, generator=seeded(1))
+    assert {batch.tokens.shape for batch, _ in islice(source, 4)} == {(4, 2), (4, 6)}
+
+
+def test_a_recipe_trains_on_whole_names() -> None:
+    names = ["ada", "eva", "mia", "lea"] * 5
+    model = AttentionNet(8, generator=seeded(1))
+    before = nll(model, names)
+    recipe = Recipe(rate=0.02, decay=0.0, epochs=30, batch_size=5, source=whole_rows)
+    recipe.fit(model, names, generator=seeded(2))
+    assert nll(model, names) < before / 2
+
+
+def test_weights_are_counted() -> None:
+    model = AttentionNet(12, 3, 2, 16, generator=seeded(1))
+    n = 27 * 12 + 16 * 12 + 2 * 4 * 12**2 + 3 * 2 * 12 + 12 * 27 + 27
+    assert sum(p.numel() for p in model.parameters()) == n
+    without = AttentionNet(12, 3, 2, 16, ordered=False, generator=seeded(1))
+    assert sum(p.numel() for p in without.parameters()) == n - 16 * 12
+
+
+# Bad input
+
+
+def test_a_name_longer_than_there_are_positions_is_refused() -> None:
+    model = oddly(block_size=4)
+    assert model.logits(in_rows(["eve"])[0]).shape == (4, V)
+    with pytest.raises(ValueError, match=r"4 letters or more, and there are positions for 3;.* 5\."):
+        model.logits(in_rows(["evel"])[0])
+
+
+def test_contexts_of_another_length_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(B, 10\)"):
+        oddly().logits(torch.zeros(1, 9, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("sizes", [{"block_size": 0}, {"n_layer": 0}, {"n_layer": 1.5}, {"n_head": 4}])
+def test_sizes_that_make_no_sense_are_refused_before_anything_is_drawn(sizes: dict[str, Any]) -> None:
+    g = seeded(1)
+    with pytest.raises(ValueError, match="whole number"):
+        AttentionNet(6, **sizes, generator=g)
+    assert torch.equal(g.get_state(), seeded(1).get_state())
+
+
+@pytest.mark.parametrize("size", [0, 1.0])
+def test_a_batch_of_no_names_is_refused_at_once(size: Any) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        row_batches(["eve"], size, generator=seeded(1))
+
+
+def test_many_contexts_are_run_in_parts() -> None:
+    model = oddly(dtype=torch.float32)
+    X = torch.randint(V, (CHUNK + 3, 10), generator=seeded(1))
+    close(model.log_probs(X)[-3:], model.log_probs(X[-3:]), 1e-5)
+    assert model.log_probs(X[:0]).shape == (0, V)
+
+
+def test_other_alphabets_do() -> None:
+    vocabulary = Vocabulary(["ab-"])
+    model = AttentionNet(6, generator=seeded(1), vocabulary=vocabulary)
+    batch, targets = in_rows(["a-b"], vocabulary)
+    assert model.logits(batch).shape == (len(targets), 4)
+    assert list(pairwise(begins(batch.tokens)[0].tolist())) == [(0, 0)] * 3
