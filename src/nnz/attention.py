@@ -70,7 +70,7 @@ def attention_weights(q: Tensor, k: Tensor, seen: Tensor) -> Tensor:
         TypeError: seen is not bool.
         ValueError: a place may see nothing at all.
     """
-    check_seen(seen)
+    _check_seen(seen)
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., T, S)
     return torch.softmax(scores.masked_fill(~seen, -math.inf), dim=-1)
 
@@ -126,7 +126,7 @@ def split_heads(x: Tensor, n_head: int) -> Tensor:
     Raises:
         ValueError: C is no multiple of n_head.
     """
-    check_heads(x.shape[-1], n_head)
+    _check_heads(x.shape[-1], n_head)
     heads: Tensor = x.unflatten(-1, (n_head, -1))  # (..., T, n_head, d)
     return heads.transpose(-3, -2)
 
@@ -175,7 +175,7 @@ class Attention(TensorModule):
     def __init__(
         self, n_embd: int, n_head: int, *, generator: torch.Generator
     ) -> None:
-        check_heads(n_embd, n_head)
+        _check_heads(n_embd, n_head)
         self.n_head = n_head
         self.qkv = Linear(n_embd, 3 * n_embd, bias=False, generator=generator)
         self.out = Linear(n_embd, n_embd, bias=False, generator=generator)
@@ -202,14 +202,14 @@ class Attention(TensorModule):
         Raises:
             TypeError, ValueError: as `attention_weights`; the memory is then as it was.
         """
-        check_seen(seen)
+        _check_seen(seen)
         q, k, v = self.heads(x)
         if memory is not None:
             k, v = memory.add(k, v)
         return self.out(merge_heads(attend(q, k, v, seen.unsqueeze(-3))))
 
 
-def check_seen(seen: Tensor) -> None:
+def _check_seen(seen: Tensor) -> None:
     """Raise a clear error unless every place may see at least one."""
     if seen.dtype != torch.bool:
         raise TypeError(
@@ -224,7 +224,7 @@ def check_seen(seen: Tensor) -> None:
         )
 
 
-def check_heads(n_embd: int, n_head: int) -> None:
+def _check_heads(n_embd: int, n_head: int) -> None:
     """Raise a clear error unless so many features can be shared out to so many heads."""
     if not isinstance(n_head, int) or n_head < 1 or n_embd % n_head or n_embd < 1:
         raise ValueError(

@@ -43,7 +43,7 @@ class LookupModel(TensorModule):
     def __init__(
         self, block_size: int, n_layer: int, vocabulary: Vocabulary
     ) -> None:
-        check_sizes(block_size, n_layer)
+        _check_sizes(block_size, n_layer)
         self.block_size, self.n_layer, self.vocabulary = (
             block_size,
             n_layer,
@@ -71,7 +71,7 @@ class LookupModel(TensorModule):
             ValueError: a name has more letters than there are positions for.
         """
         place = places(tokens)
-        check_places(place, self.block_size)
+        _check_places(place, self.block_size)
         x = self.embed(tokens, place)
         return self.through(x, visible(tokens), [None] * self.n_layer)
 
@@ -180,7 +180,7 @@ class AttentionNet(LookupModel):
         return self.last(layer_norm(cast(LayerNorm, self.norms.layers[-1]), x))
 
 
-def check_sizes(block_size: int, n_layer: int) -> None:
+def _check_sizes(block_size: int, n_layer: int) -> None:
     """Raise a clear error unless there is at least one position and one layer."""
     for name, n in (("block_size", block_size), ("n_layer", n_layer)):
         if not isinstance(n, int) or n < 1:
@@ -189,7 +189,7 @@ def check_sizes(block_size: int, n_layer: int) -> None:
             )
 
 
-def check_places(place: Tensor, block_size: int) -> None:
+def _check_places(place: Tensor, block_size: int) -> None:
     """Raise a clear error unless there is a position for every letter."""
     most = int(place.max()) if place.numel() else 0
     if most >= block_size:

@@ -121,7 +121,7 @@ def row_batches(
     Raises:
         TypeError, ValueError: batch_size is not a whole number of at least 1, or as `nnz.data.windows`.
     """
-    check_size(batch_size)
+    _check_size(batch_size)
     everything, Y = in_rows(names, vocabulary)
     asked = torch.zeros(everything.tokens.shape, dtype=torch.bool)
     asked.view(-1)[everything.asked] = True
@@ -163,7 +163,7 @@ def whole_rows(
     return row_batches(names, size, generator=generator, vocabulary=vocabulary)
 
 
-def check_size(batch_size: int) -> None:
+def _check_size(batch_size: int) -> None:
     """Raise a clear error unless a batch has a whole number of names, and at least one."""
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(
