@@ -95,20 +95,34 @@ def on_dev_lines(model: AttentionNet | Recurrent) -> Tensor:
     return F.cross_entropy(logits, targets, reduction="none")
 
 
+def first_and_last(model: AttentionNet | Recurrent) -> tuple[Tensor, Tensor]:
+    """Return the surprisals at the letters of the first parts of the dev lines and what ends them, and in the last.
+
+    Returns:
+        Two float tensors (M,), the same letters of the same lines in both.
+    """
+    costs, given = on_dev_lines(model), lines("dev")
+    first = torch.cat(
+        [torch.arange(len(line) + 1) <= line.index("-") for line in given]
+    )
+    return costs[first], costs[in_last_part(given)]
+
+
 def by_part(model: AttentionNet | Recurrent) -> dict[str, float]:
-    """Return the mean surprisal in the last parts of the lines of dev names, and in all before them."""
-    costs, last = on_dev_lines(model), in_last_part(lines("dev"))
-    return {"last": costs[last].mean().item(), "others": costs[~last].mean().item()}
+    """Return the mean surprisal in the first parts of the lines of dev names, and in the last, which are the same."""
+    first, last = first_and_last(model)
+    return {"first": first.mean().item(), "last": last.mean().item()}
 
 
-def by_distance(
-    model: AttentionNet | Recurrent, edges: Sequence[int]
-) -> list[float]:
-    """Return the mean surprisal in last parts whose first is edges[i] to edges[i + 1] - 1 characters before."""
-    far, costs = distances(lines("dev")), on_dev_lines(model)
-    costs = costs[in_last_part(lines("dev"))]
-    which = torch.bucketize(far, torch.tensor(edges), right=True)
-    return [costs[which == i + 1].mean().item() for i in range(len(edges) - 1)]
+def saved(model: AttentionNet | Recurrent, edges: Sequence[int]) -> list[float]:
+    """Return how much less surprising last parts are than first ones that stand edges[i] to edges[i + 1] - 1 before."""
+    first, last = first_and_last(model)
+    which = torch.bucketize(
+        distances(lines("dev")), torch.tensor(edges), right=True
+    )
+    return [
+        (first - last)[which == i + 1].mean().item() for i in range(len(edges) - 1)
+    ]
 
 
 @torch.no_grad()
