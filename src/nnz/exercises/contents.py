@@ -128,6 +128,13 @@ CONTENTS = {
         "still_running": "How many still run",
         "sums_since": "The simplest state",
     },
+    "attention": {
+        "causal_weights": "Nothing from later",
+        "scores_backward": "A gradient less its mean",
+        "merged_heads": "Side by side again",
+        "rotary": "Positions that turn",
+        "safe_softmax": "Nothing to see",
+    },
     "leaderboard": {
         "beat": "Beat the book",
         "gru_step": "A step of a gated recurrent unit",

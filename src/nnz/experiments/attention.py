@@ -96,7 +96,7 @@ def on_dev_lines(model: AttentionNet | Recurrent) -> Tensor:
 
 
 def first_and_last(model: AttentionNet | Recurrent) -> tuple[Tensor, Tensor]:
-    """Return the surprisals at the letters of the first parts of the dev lines and what ends them, and in the last.
+    """Return the surprisals in the first parts of the dev lines, what ends them included, and in the last.
 
     Returns:
         Two float tensors (M,), the same letters of the same lines in both.
@@ -109,13 +109,13 @@ def first_and_last(model: AttentionNet | Recurrent) -> tuple[Tensor, Tensor]:
 
 
 def by_part(model: AttentionNet | Recurrent) -> dict[str, float]:
-    """Return the mean surprisal in the first parts of the lines of dev names, and in the last, which are the same."""
+    """Return the mean surprisal in the first parts of the dev lines, and in the last, which are the same."""
     first, last = first_and_last(model)
     return {"first": first.mean().item(), "last": last.mean().item()}
 
 
 def saved(model: AttentionNet | Recurrent, edges: Sequence[int]) -> list[float]:
-    """Return how much less surprising last parts are than first ones that stand edges[i] to edges[i + 1] - 1 before."""
+    """Return how much less surprising last parts are than first ones, edges[i] to edges[i + 1] - 1 before."""
     first, last = first_and_last(model)
     which = torch.bucketize(
         distances(lines("dev")), torch.tensor(edges), right=True
