@@ -85,38 +85,47 @@ def carrier(seed: int, passes: int = 10) -> Recurrent:
     return on_lines(model, packed_batches, seed, passes)
 
 
+def mixed_lines() -> list[str]:
+    """Return lines of dev names whose letters stand in another order: nothing that looks like a name."""
+    mixer = random.Random(3)
+    names = [
+        "".join(mixer.sample(name, len(name)))
+        for name in split_names(load_names())[1]
+    ]
+    return return_lines(names, LINES["dev"], generator=random.Random(2))
+
+
 @torch.no_grad()
-def on_dev_lines(model: AttentionNet | Recurrent) -> Tensor:
-    """Return the surprisals of a model at all characters of the lines of dev names, float (N,)."""
-    table = in_rows if isinstance(model, AttentionNet) else pack
-    batch, targets = table(lines("dev"), WITH_HYPHEN)
-    with evaluating(model):
-        logits = model.logits(batch)  # type: ignore[arg-type]
-    return F.cross_entropy(logits, targets, reduction="none")
-
-
-def first_and_last(model: AttentionNet | Recurrent) -> tuple[Tensor, Tensor]:
-    """Return the surprisals in the first parts of the dev lines, what ends them included, and in the last.
+def first_and_last(
+    model: AttentionNet | Recurrent, given: Sequence[str]
+) -> tuple[Tensor, Tensor]:
+    """Return the surprisals in the first parts of lines, what ends them included, and in the last.
 
     Returns:
         Two float tensors (M,), the same letters of the same lines in both.
     """
-    costs, given = on_dev_lines(model), lines("dev")
+    table = in_rows if isinstance(model, AttentionNet) else pack
+    batch, targets = table(given, WITH_HYPHEN)
+    with evaluating(model):
+        logits = model.logits(batch)  # type: ignore[arg-type]
+    costs = F.cross_entropy(logits, targets, reduction="none")
     first = torch.cat(
         [torch.arange(len(line) + 1) <= line.index("-") for line in given]
     )
     return costs[first], costs[in_last_part(given)]
 
 
-def by_part(model: AttentionNet | Recurrent) -> dict[str, float]:
-    """Return the mean surprisal in the first parts of the dev lines, and in the last, which are the same."""
-    first, last = first_and_last(model)
+def by_part(
+    model: AttentionNet | Recurrent, given: Sequence[str] = ()
+) -> dict[str, float]:
+    """Return the mean surprisal in the first parts of lines, and in the last, which are the same; of dev names."""
+    first, last = first_and_last(model, given or lines("dev"))
     return {"first": first.mean().item(), "last": last.mean().item()}
 
 
 def saved(model: AttentionNet | Recurrent, edges: Sequence[int]) -> list[float]:
     """Return how much less surprising last parts are than first ones, edges[i] to edges[i + 1] - 1 before."""
-    first, last = first_and_last(model)
+    first, last = first_and_last(model, lines("dev"))
     which = torch.bucketize(
         distances(lines("dev")), torch.tensor(edges), right=True
     )
@@ -188,17 +197,17 @@ def _step_by_step(gru: Recurrent, tokens: Tensor) -> None:
 
 
 def returns(seed: int) -> dict[str, float]:
-    """Losses on the return list: a GRU, one layer of attention, and two."""
+    """Losses on the return list, and on lines of mixed letters: a GRU, one layer of attention, and two."""
     models: dict[str, AttentionNet | Recurrent] = {
         "gru": carrier(seed),
         "one layer": looker(1, seed),
         "two layers": looker(2, seed),
     }
-    return {
-        f"{name} {part}": loss
-        for name, model in models.items()
-        for part, loss in by_part(model).items()
-    }
+    found = {}
+    for name, model in models.items():
+        found |= {f"{name} {part}": x for part, x in by_part(model).items()}
+        found[f"{name} mixed"] = by_part(model, mixed_lines())["last"]
+    return found
 
 
 class Changed(Attention):
