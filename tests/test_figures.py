@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from nnz.backprop import NAMES, first_params, forward
 from nnz.data import LETTERS
 from nnz.figures import (
+    attention,
     backprop,
     backprop_network,
     bigram_network,
@@ -514,6 +515,40 @@ def test_what_is_remembered_is_drawn_over_distance_beside_nothing() -> None:
 def test_times_are_drawn_relative_to_the_least_of_all() -> None:
     axes = recurrent.times([8, 16], {"gru": [2.0, 4.0], "stack": [1.0, 1.0]}).axes[0]
     assert [np.asarray(line.get_ydata()).tolist() for line in axes.lines] == [[2.0, 4.0], [1.0, 1.0]]
+
+
+def test_who_sees_whom_is_a_grid_with_a_letter_beside_each_row() -> None:
+    seen = torch.tensor([[True, False], [True, True]])
+    axes = attention.mask(".a", seen).axes[0]
+    assert axes.images[0].get_array().tolist() == [[1.0, 0.0], [1.0, 1.0]]
+    assert [t.get_text() for t in axes.get_yticklabels()] == [".", "a"]
+    assert [t.get_text() for t in axes.get_xticklabels()] == [".", "a"]
+
+
+def test_where_the_last_places_look_has_a_row_for_each_of_them() -> None:
+    weights = torch.arange(16.0).view(4, 4) / 16
+    axes = attention.looks(".a-a", weights, begin=2).axes[0]
+    assert np.array_equal(axes.images[0].get_array(), weights[2:].numpy())
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["-", "a"]
+    assert [t.get_text() for t in axes.get_xticklabels()] == [".", "a", "-", "a"]
+
+
+def test_what_remembering_saves_is_drawn_between_the_edges() -> None:
+    axes = attention.distance([15, 20, 26], {"one": [1.0, 0.5], "two": [2.0, 2.0]}).axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [[1.0, 0.5], [2.0, 2.0]]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["15–19", "20–25"]
+
+
+def test_times_are_drawn_in_milliseconds_over_lengths() -> None:
+    axes = attention.cost([16, 32], {"GRU": [0.001, 0.002], "stack": [0.004, 0.004]}).axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[1.0, 2.0], [4.0, 4.0]]
+    assert [list(line.get_xdata()) for line in axes.lines] == [[16, 32]] * 2
+
+
+def test_each_character_is_a_circle_of_its_weight_and_its_effect() -> None:
+    axes = attention.against([0.1, 0.9], [1.5, 0.2]).axes[0]
+    assert list(axes.lines[0].get_xdata()) == [0.1, 0.9]
+    assert list(axes.lines[0].get_ydata()) == [1.5, 0.2]
 
 
 def test_the_best_model_is_on_top_of_the_ranking() -> None:

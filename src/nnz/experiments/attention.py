@@ -203,7 +203,7 @@ def returns(seed: int) -> dict[str, float]:
         "one layer": looker(1, seed),
         "two layers": looker(2, seed),
     }
-    found = {}
+    found: dict[str, float] = {}
     for name, model in models.items():
         found |= {f"{name} {part}": x for part, x in by_part(model).items()}
         found[f"{name} mixed"] = by_part(model, mixed_lines())["last"]

@@ -33,7 +33,7 @@ def mask(text: str, seen: Tensor) -> Figure:
         seen: bool (T, T).
     """
     figure, axes = new_figure(NORMAL, 3.6)
-    axes.imshow(seen.float(), cmap=HEAT, vmin=0, vmax=1.4)
+    axes.imshow(seen.float().numpy(), cmap=HEAT, vmin=0, vmax=1.4)
     _letters(axes, text, text)
     axes.set_ylabel("the place that asks")
     axes.set_title("the place that is asked")
@@ -49,27 +49,27 @@ def looks(text: str, weights: Tensor, begin: int) -> Figure:
         begin: the first place that has a row.
     """
     figure, axes = new_figure(WIDE, 3.0)
-    axes.imshow(weights[begin:], cmap=HEAT, vmin=0, vmax=1, aspect="auto")
+    axes.imshow(weights[begin:].numpy(), cmap=HEAT, vmin=0, vmax=1, aspect="auto")
     _letters(axes, text, text[begin:])
     axes.set_ylabel("the place that asks")
     return figure
 
 
 def distance(edges: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the loss in last parts over how far back the first name stands.
+    """Draw how much less surprising last parts are than first ones, over the distance between them.
 
     Args:
         edges: curve i has its points between two of these.
-        curves: for each model a loss for each stretch between two edges.
+        curves: for each model a number for each stretch between two edges.
     """
     figure, axes = new_figure(NORMAL, 3.2)
     labels = [f"{a}–{b - 1}" for a, b in pairwise(edges)]
     for mark, (name, losses) in zip(MARKS, curves.items(), strict=False):
         axes.plot(range(len(losses)), losses, mark, label=name)
     axes.set_xticks(range(len(labels)), labels)
-    axes.set_ylim(bottom=0)
+    axes.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
     axes.set_xlabel("distance to the first name (characters)")
-    axes.set_ylabel("loss in the last part (nats)")
+    axes.set_ylabel("saved (nats a character)")
     axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
