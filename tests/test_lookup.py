@@ -125,14 +125,14 @@ def test_without_positions_one_layer_is_blind_to_the_order_and_two_are_not(seed:
 # Memory
 
 
-@pytest.mark.parametrize("block_size", [3, 10, 101])  # of which the first names grow out
+@pytest.mark.parametrize("block_size", [3, 10, 40])  # names grow out of the first
 def test_a_memory_writes_the_same_names_as_whole_contexts(block_size: int) -> None:
     model = oddly(block_size=block_size)
     model.last.bias.data[0] -= 1.5  # so that names become long
     bare = SimpleNamespace(vocabulary=LETTERS, block_size=block_size, log_probs=model.log_probs)
     for prompt in ("", "emmanuelle"):
         ours, theirs = (
-            sample_names(m, 40, generator=seeded(3), prompt=prompt)  # type: ignore[arg-type]
+            sample_names(m, 12, generator=seeded(3), prompt=prompt)  # type: ignore[arg-type]
             for m in (model, bare)
         )
         assert ours == theirs
