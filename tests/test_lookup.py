@@ -13,10 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from nnz.attention import merge_heads
 from nnz.data import LETTERS, Vocabulary, windows
 from nnz.evaluate import nll
+from nnz.experiments import attention as experiments
 from nnz.lookup import CHUNK, AttentionNet
 from nnz.recipe import Recipe
+from nnz.returns import WITH_HYPHEN
 from nnz.rows import Rows, begins, in_rows, places, row_batches, visible, whole_rows
 from nnz.sample import sample_names, seeded
 
@@ -197,6 +200,75 @@ def test_weights_are_counted() -> None:
     assert sum(p.numel() for p in model.parameters()) == n
     without = AttentionNet(12, 3, 2, 16, ordered=False, generator=seeded(1))
     assert sum(p.numel() for p in without.parameters()) == n - 16 * 12
+
+
+# What the chapter measures
+
+
+def small_looker() -> AttentionNet:
+    return oddly(block_size=64, vocabulary=WITH_HYPHEN, dtype=torch.float32)
+
+
+def test_maps_are_shares_of_what_is_seen_and_give_what_the_layers_give() -> None:
+    model, line = small_looker(), "al-bo-al"
+    found = experiments.maps(model, line)
+    assert [tuple(weights.shape) for weights in found] == [(2, 9, 9)] * 2
+    for weights in found:
+        close(weights.sum(dim=-1), torch.ones(2, 9), 1e-6)
+        assert not weights.triu(1).any()
+    layer, tokens = model.layers.layers[0], torch.tensor([WITH_HYPHEN.encode("." + line)])
+    x = model.norms.layers[0](model.embed(tokens, places(tokens)))
+    _, _, v = layer.heads(x)  # type: ignore[attr-defined]
+    wanted = layer.look(x, visible(tokens))  # type: ignore[attr-defined]
+    close(merge_heads(found[0] @ v) @ layer.out.weight, wanted, 1e-5)  # type: ignore[attr-defined]
+
+
+def test_each_character_but_the_dot_moves_the_prediction() -> None:
+    change = experiments.moved(small_looker(), "al-bo")
+    assert change.shape == (6,)
+    assert change[0] == 0
+    assert (change[1:] > 0).all()
+    assert (change <= 2).all()
+
+
+def test_the_first_part_and_the_last_are_the_same_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ["al-bo-al", "eva-al-eva"]
+    model = small_looker()
+    first, last = experiments.first_and_last(model, given)
+    X, Y = windows(given, 64, WITH_HYPHEN)
+    costs = -model.log_probs(X).gather(1, Y[:, None])[:, 0]
+    assert len(Y) == 9 + 11
+    close(first, costs[[0, 1, 2, 9, 10, 11, 12]], 1e-5)  # a, l, -, e, v, a, -
+    close(last, costs[[6, 7, 8, 16, 17, 18, 19]], 1e-5)  # a, l, ., e, v, a, .
+    close(
+        torch.tensor(list(experiments.by_part(model, given).values())),
+        torch.stack([first, last]).mean(1),
+        1e-6,
+    )
+    monkeypatch.setattr(experiments, "lines", lambda part: given)
+    near, far = experiments.saved(model, [6, 7, 8])
+    close(
+        torch.tensor([near, far]), torch.stack([(first - last)[:3].mean(), (first - last)[3:].mean()]), 1e-5
+    )
+
+
+@torch.no_grad()
+def test_a_changed_layer_is_changed_in_one_thing() -> None:
+    x, seen = torch.randn(2, 5, 32, generator=seeded(1)), torch.ones(5, 5, dtype=torch.bool).tril()
+    plain, wide, none, crossed, _, blind = (experiments.small(v, 1) for v in experiments.VARIANTS)
+    plain_layer, wide_layer, none_layer, crossed_layer = (
+        m.layers.layers[0] for m in (plain, wide, none, crossed)
+    )
+    q, k, v = plain_layer.heads(x)  # type: ignore[attr-defined]
+    for layer, by in ((plain_layer, 8), (wide_layer, 32), (none_layer, 1)):
+        layer.qkv.weight.data = plain_layer.qkv.weight.data  # type: ignore[attr-defined]
+        layer.out.weight.data = torch.eye(32)  # type: ignore[attr-defined]
+        weights = (q @ k.mT / by**0.5).masked_fill(~seen, -torch.inf).softmax(-1)
+        close(layer.look(x, seen), merge_heads(weights @ v), 1e-5)  # type: ignore[attr-defined]
+    first = crossed_layer.look(x, seen)  # type: ignore[attr-defined]
+    x[:, 1:] += 1.0
+    assert not torch.allclose(first[:, 0], crossed_layer.look(x, seen)[:, 0])  # type: ignore[attr-defined]
+    assert blind.positions is None
 
 
 # Bad input
