@@ -60,14 +60,34 @@ def look(query: Row, keys: Matrix, values: Matrix) -> Row:
     """
     root = len(query) ** 0.5
     scores = [score / root for score in linear(query, keys)]
-    return linear(softmax(scores), [list(column) for column in zip(*values, strict=True)])
+    return linear(
+        softmax(scores), [list(column) for column in zip(*values, strict=True)]
+    )
+
+
+def shapes(
+    n_tokens: int, n_embd: int, block_size: int
+) -> dict[str, tuple[int, int]]:
+    """Return the shape (n_out, n_in) of each matrix of a `MicroGPT`, in the order in which they are drawn."""
+    V, C, T = n_tokens, n_embd, block_size
+    found = {"wte": (V, C), "wpe": (T, C), "lm_head": (V, C)}
+    found |= dict.fromkeys(("wq", "wk", "wv", "wo"), (C, C))
+    return found | {"fc1": (4 * C, C), "fc2": (C, 4 * C)}
+
+
+def matrix(n_out: int, n_in: int, generator: random.Random) -> Matrix:
+    """Return normal first weights (n_out, n_in), of mean 0 and standard deviation `SPREAD`, row by row."""
+    return [
+        [Value(generator.gauss(0, SPREAD)) for _ in range(n_in)]
+        for _ in range(n_out)
+    ]
 
 
 class MicroGPT(Module):
     """A GPT of one layer, of Values: Karpathy's microgpt (2026), of 4,192 numbers as it is made here.
 
-    Token 0 begins and ends a name, as everywhere in this book; the published program gives it the last index, so its
-    two rows are drawn last.
+    Token 0 begins and ends a name, as everywhere in this book; the published program gives it the last index, so
+    its two rows are drawn last.
 
     Args:
         n_tokens: V, how many characters there are, that mark included.
@@ -100,20 +120,19 @@ class MicroGPT(Module):
     ) -> None:
         _check_sizes(n_tokens, n_embd, n_head, block_size)
         check_source(generator, "gauss")
-        C, self.n_head, self.block_size = n_embd, n_head, block_size
-        shapes = {"wte": (n_tokens, C), "wpe": (block_size, C), "lm_head": (n_tokens, C)}
-        shapes |= {name: (C, C) for name in ("wq", "wk", "wv", "wo")}
-        shapes |= {"fc1": (4 * C, C), "fc2": (C, 4 * C)}
+        self.n_head, self.block_size = n_head, block_size
         self.weights: dict[str, Matrix] = {
-            name: [[Value(generator.gauss(0, SPREAD)) for _ in range(n_in)] for _ in range(n_out)]
-            for name, (n_out, n_in) in shapes.items()
+            name: matrix(*shape, generator)
+            for name, shape in shapes(n_tokens, n_embd, block_size).items()
         }
         for name in ("wte", "lm_head"):
             self.weights[name].insert(0, self.weights[name].pop())
 
     def parameters(self) -> list[Value]:
         """Return all weights, matrix by matrix and row by row."""
-        return [w for matrix in self.weights.values() for row in matrix for w in row]
+        return [
+            w for matrix in self.weights.values() for row in matrix for w in row
+        ]
 
     def logits(self, token: int, keys: Matrix, values: Matrix) -> Row:
         """Return the scores (V,) of what follows a token, and add its key and its value to those before it.
@@ -122,7 +141,11 @@ class MicroGPT(Module):
             token: from 0 to V - 1.
             keys: of the places read so far; there are as many as this one's number.
             values: likewise.
+
+        Raises:
+            ValueError: all places have been read. Nothing was added then.
         """
+        self._check_place(len(keys))
         w = self.weights
         pairs = zip(w["wte"][token], w["wpe"][len(keys)], strict=True)
         x = rmsnorm([t + p for t, p in pairs])
@@ -140,7 +163,9 @@ class MicroGPT(Module):
         found: Row = []
         for start in range(0, len(x), d):
             part = slice(start, start + d)
-            found += look(query[part], [k[part] for k in keys], [v[part] for v in values])
+            found += look(
+                query[part], [k[part] for k in keys], [v[part] for v in values]
+            )
         return linear(found, w["wo"])
 
     def loss(self, tokens: Sequence[int]) -> Value:
@@ -150,7 +175,8 @@ class MicroGPT(Module):
             tokens: 0, the name's letters, and 0 once more.
 
         Raises:
-            ValueError: there is no letter, or there are more than the model has places, or it has not such a token.
+            ValueError: there is no letter, there are more than the model has places for, or one is not among its
+                tokens.
         """
         self._check_name(tokens)
         keys: Matrix = []
@@ -161,7 +187,9 @@ class MicroGPT(Module):
             costs.append(-probs[target].log())
         return sum(costs, Value(0)) / len(costs)
 
-    def write(self, generator: random.Random, temperature: float = 0.5) -> list[int]:
+    def write(
+        self, generator: random.Random, temperature: float = 0.5
+    ) -> list[int]:
         """Return the letters of a new name: as many as there are places, at most.
 
         Args:
@@ -186,9 +214,21 @@ class MicroGPT(Module):
                 break
         return [token for token in text if token]
 
+    def _check_place(self, place: int) -> None:
+        if place >= self.block_size:
+            raise ValueError(
+                f"all {self.block_size} places have been read; begin a name with empty keys and values, or give"
+                " the model a larger block_size."
+            )
+
     def _check_name(self, tokens: Sequence[int]) -> None:
         V = len(self.weights["lm_head"])
-        if len(tokens) < 3 or tokens[0] or tokens[-1] or not all(0 < t < V for t in tokens[1:-1]):
+        if (
+            len(tokens) < 3
+            or tokens[0]
+            or tokens[-1]
+            or not all(0 < t < V for t in tokens[1:-1])
+        ):
             raise ValueError(
                 f"tokens are {list(tokens)}; they must be 0, one letter or more from 1 to {V - 1}, and 0 again."
             )
@@ -205,12 +245,15 @@ def add(x: Row, y: Row) -> Row:
 
 
 def descend(
-    model: MicroGPT, names: Sequence[Sequence[int]], steps: int = 1000, rate: float = 0.01
+    model: MicroGPT,
+    names: Sequence[Sequence[int]],
+    steps: int = 1000,
+    rate: float = 0.01,
 ) -> Iterator[float]:
     """Take steps of Adam, a name each, and yield the loss before each of them, in nats.
 
-    Adam is that of Kingma and Ba (2015), algorithm 1, with β1 = 0.85 and β2 = 0.99; the learning rate falls in equal
-    parts from `rate` to 0.
+    Adam is that of Kingma and Ba (2015), algorithm 1, with β1 = 0.85 and β2 = 0.99; the learning rate falls in
+    equal parts from `rate` to 0.
 
     Args:
         model: what is trained, in place.
@@ -228,7 +271,9 @@ def descend(
         yield loss.data
 
 
-def adam_step(weights: Row, m: list[float], v: list[float], t: int, rate: float) -> None:
+def adam_step(
+    weights: Row, m: list[float], v: list[float], t: int, rate: float
+) -> None:
     """Move each weight against its gradient, by Adam: step number t, counted from 1."""
     for i, p in enumerate(weights):
         m[i] = 0.85 * m[i] + 0.15 * p.grad
@@ -238,8 +283,15 @@ def adam_step(weights: Row, m: list[float], v: list[float], t: int, rate: float)
 
 
 def _check_sizes(n_tokens: int, n_embd: int, n_head: int, block_size: int) -> None:
-    sizes = {"n_tokens": n_tokens, "n_embd": n_embd, "n_head": n_head, "block_size": block_size}
+    sizes = {
+        "n_tokens": n_tokens,
+        "n_embd": n_embd,
+        "n_head": n_head,
+        "block_size": block_size,
+    }
     for name, n in sizes.items():
         check_count(n, 1, f"{name} is a whole number of at least 1")
     if n_embd % n_head:
-        raise ValueError(f"n_embd is {n_embd} and n_head {n_head}; heads must share it evenly.")
+        raise ValueError(
+            f"n_embd is {n_embd} and n_head {n_head}; heads must share it evenly."
+        )
