@@ -1,0 +1,101 @@
+"""What a GPT is worth: the published run with other first weights, the same numbers trained well, a larger one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nnz.data import LETTERS, load_names, split_names
+from nnz.experiments import scaled
+from nnz.experiments.judging import losses
+from nnz.gpt import GPT, of_values
+from nnz.layers import evaluating
+from nnz.lookup import LookupModel
+from nnz.microgpt import MicroGPT
+from nnz.recipe import Recipe
+from nnz.rows import in_rows, whole_rows
+from nnz.sample import seeded
+
+AT_ONCE = 2_000  # names
+# Of makemore's transformer, and trained at the price of the gated WaveNet.
+LARGE: dict[str, Any] = {"n_embd": 64, "n_head": 4, "n_layer": 4, "dropout": 0.1}
+
+
+@torch.no_grad()
+def surprisals(model: LookupModel, names: Sequence[str]) -> Tensor:
+    """Return what `nnz.evaluate.surprisals` does, from whole names, float64."""
+    found = []
+    with evaluating(model):
+        for i in range(0, len(names), AT_ONCE):
+            batch, targets = in_rows(names[i : i + AT_ONCE], model.vocabulary)
+            found.append(
+                F.cross_entropy(model.logits(batch), targets, reduction="none")
+            )
+    return torch.cat(found).double()
+
+
+def descend(
+    model: GPT, names: Sequence[str], steps: int = 1000, rate: float = 0.01
+) -> list[float]:
+    """Train as `nnz.microgpt.descend` does, a name each step, and return the losses."""
+    adam, found = torch.optim.Adam(model.parameters(), betas=(0.85, 0.99)), []
+    for step in range(steps):
+        adam.param_groups[0]["lr"] = rate * (1 - step / steps)
+        batch, targets = in_rows([names[step % len(names)]], model.vocabulary)
+        loss = F.cross_entropy(model.logits(batch), targets)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        found.append(loss.item())
+    return found
+
+
+def thousand(seed: int) -> dict[str, float]:
+    """The published run with other first weights: its last losses, and how it is judged."""
+    names, dev, test = split_names(load_names())
+    model = of_values(MicroGPT(len(LETTERS), generator=random.Random(seed)))
+    printed = descend(model, names)
+    return {
+        "last": printed[-1],
+        "last fifty": sum(printed[-50:]) / 50,
+        "all": sum(printed) / len(printed),
+        **losses(surprisals(model, dev), surprisals(model, test)),
+    }
+
+
+def judged(model: LookupModel) -> dict[str, float]:
+    """Return the losses of a model that reads whole names."""
+    _, dev, test = split_names(load_names())
+    return losses(surprisals(model, dev), surprisals(model, test))
+
+
+def same_numbers(seed: int) -> dict[str, float]:
+    """Losses of as many numbers as the published ones, trained on all names for five epochs."""
+    return judged(train_well(seed))
+
+
+def train_well(seed: int) -> GPT:
+    """Return a GPT of 4,192 numbers, trained on all names, with first weights by their fan-in."""
+    names, g = split_names(load_names())[0], seeded(seed)
+    model = GPT(16, 4, generator=g)
+    recipe = Recipe(0.02, 0.01, epochs=5, batch_size=128, source=whole_rows)
+    return recipe.fit(model, names, generator=g, effort=scaled(1000, names) / 1000)
+
+
+def train_large(seed: int, epochs: int = 12, **how: Any) -> GPT:
+    """Return a GPT of makemore's size, after the recipe of the gated WaveNet."""
+    names, g = split_names(load_names())[0], seeded(seed)
+    model = GPT(**LARGE, generator=g)
+    how = {"rate": 0.005, "decay": 0.05, "batch_size": 160} | how
+    recipe = Recipe(epochs=epochs, source=whole_rows, **how)
+    return recipe.fit(model, names, generator=g, effort=scaled(1000, names) / 1000)
+
+
+def larger(seed: int) -> dict[str, float]:
+    """Losses of a GPT of makemore's size."""
+    return judged(train_large(seed))
