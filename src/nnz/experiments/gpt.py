@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nnz.contract import LanguageModel
 from nnz.data import LETTERS, load_names, split_names
+from nnz.evaluate import nll
 from nnz.experiments import scaled
 from nnz.experiments.judging import losses
 from nnz.gpt import GPT, of_values
@@ -53,6 +55,31 @@ def descend(
         adam.step()
         found.append(loss.item())
     return found
+
+
+def write(
+    model: LookupModel, n: int, generator: random.Random, temperature: float = 0.5
+) -> list[str]:
+    """Return n names, one after another, in the order of draws of `nnz.microgpt.MicroGPT.write`."""
+    return [_name(model, generator, temperature) for _ in range(n)]
+
+
+def _name(model: LookupModel, generator: random.Random, temperature: float) -> str:
+    text = [0] * model.block_size
+    order = [*range(1, len(model.vocabulary)), 0]
+    with model.writer(1) as answer:
+        for _ in range(model.block_size):
+            scores = answer(torch.tensor([text]))[0] / temperature
+            probs = scores.softmax(dim=0).tolist()
+            text += generator.choices(order, [probs[i] for i in order])
+            if not text[-1]:
+                break
+    return model.vocabulary.decode([token for token in text if token])
+
+
+def dev_loss(model: LanguageModel) -> float:
+    """Return the dev loss of any model."""
+    return nll(model, split_names(load_names())[1])
 
 
 def thousand(seed: int) -> dict[str, float]:
