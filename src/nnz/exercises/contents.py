@@ -134,6 +134,12 @@ CONTENTS = {
         "merged_heads": "Side by side again",
         "rotary": "Positions that turn",
         "safe_softmax": "Nothing to see",
+    "gpt": {
+        "gpt_parameters": "How many numbers",
+        "gelu": "The function of GPT-2",
+        "rms_norm_backward": "A norm without a mean",
+        "tied_gradient": "One table at both ends",
+        "loss_per_name": "What the program prints",
     },
     "leaderboard": {
         "beat": "Beat the book",

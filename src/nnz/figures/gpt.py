@@ -56,7 +56,7 @@ def block(channels: int) -> Figure:
 
 
 def run(losses: Sequence[float], dev: float) -> Figure:
-    """Draw the loss of each step, the mean of a hundred, the last in a circle, and the finished model's dev loss."""
+    """Draw the loss of each step, the mean of a hundred, the last in a circle, and the dev loss at the end."""
     figure, axes = new_figure(NORMAL, 3.4)
     n, steps = len(losses), range(1, len(losses) + 1)
     axes.plot(steps, losses, ".", color=FAINT, markersize=3, alpha=0.6, label="one name")
