@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,13 +17,21 @@ from nnz.experiments import scaled
 from nnz.experiments.judging import losses
 from nnz.gpt import GPT, of_values
 from nnz.layers import evaluating
-from nnz.lookup import LookupModel
+from nnz.lookup import AttentionNet, LookupModel
 from nnz.microgpt import SPREAD, MicroGPT
 from nnz.recipe import Recipe
+from nnz.returns import WITH_HYPHEN, in_last_part, return_lines
 from nnz.rows import in_rows, whole_rows
 from nnz.sample import seeded
 
 AT_ONCE = 2_000  # names
+PLACES = 64  # for the return list
+KINDS: dict[str, tuple[Callable[..., LookupModel], int]] = {
+    "one layer": (AttentionNet, 1),
+    "two layers": (AttentionNet, 2),
+    "one block": (GPT, 1),
+    "two blocks": (GPT, 2),
+}
 # Of makemore's transformer, and trained at the price of the gated WaveNet.
 LARGE: dict[str, Any] = {"n_embd": 64, "n_head": 4, "n_layer": 4, "dropout": 0.1}
 
@@ -123,6 +131,49 @@ def train_well(seed: int, spread: float | None = None) -> GPT:
             weight.data = spread * torch.randn(weight.shape, generator=g)
     recipe = Recipe(0.02, 0.01, epochs=5, batch_size=128, source=whole_rows)
     return recipe.fit(model, names, generator=g, effort=scaled(1000, names) / 1000)
+
+
+def lines_to_learn() -> list[str]:
+    """Return lines of the return list, of training names, that a model of 64 places can read."""
+    lines = return_lines(
+        split_names(load_names())[0], 20_000, generator=random.Random(1)
+    )
+    return [line for line in lines if len(line) < PLACES]
+
+
+def lines_to_judge() -> list[str]:
+    """Return such lines of dev names."""
+    lines = return_lines(
+        split_names(load_names())[1], 800, generator=random.Random(2)
+    )
+    return [line for line in lines if len(line) < PLACES]
+
+
+def train_on_lines(kind: str, seed: int) -> LookupModel:
+    """Return a network of one of the `KINDS`, trained on lines of the return list for three epochs."""
+    build, n_layer = KINDS[kind]
+    lines, g = lines_to_learn(), seeded(seed)
+    model = build(32, 2, n_layer, PLACES, generator=g, vocabulary=WITH_HYPHEN)
+    recipe = Recipe(0.01, 0.01, epochs=3, batch_size=64, source=whole_rows)
+    effort = scaled(1000, load_names()) / 1000
+    return recipe.fit(model, lines, generator=g, effort=effort)
+
+
+def on_lines(model: LookupModel) -> dict[str, float]:
+    """Return the loss of the last name of lines that were held back, and that of all that comes before it."""
+    lines = lines_to_judge()
+    costs, last = surprisals(model, lines), in_last_part(lines)
+    return {
+        "last name": costs[last].mean().item(),
+        "before": costs[~last].mean().item(),
+    }
+
+
+def returns(seed: int) -> dict[str, float]:
+    """Losses of the last name of a line, for layers of attention alone, and for blocks."""
+    return {
+        kind: on_lines(train_on_lines(kind, seed))["last name"] for kind in KINDS
+    }
 
 
 def train_large(seed: int, epochs: int = 12, **how: Any) -> GPT:
