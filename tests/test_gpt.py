@@ -240,6 +240,18 @@ def test_sizes_that_make_no_model_are_refused(size: tuple[int, ...], says: str) 
     assert torch.equal(g.get_state(), before)
 
 
+def test_first_weights_are_all_of_one_spread_or_each_of_its_fan_in() -> None:
+    small = GPT(64, 4, generator=seeded(1))
+    assert {round(p.std().item(), 2) for p in small.parameters()} == {0.08}
+    fan_in = GPT(64, 4, spread=None, generator=seeded(1))
+    stds = [p.std().item() for p in fan_in.parameters()]
+    assert stds[:2] == pytest.approx([1, 1], abs=0.05)
+    assert stds[2:] == pytest.approx([1 / 8, 1 / 8, 1 / 8, 1 / 16, 0.1 / 8], rel=0.06)
+    for spread in (0.0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match="spread is"):
+            GPT(8, 2, spread=spread, generator=seeded(1))
+
+
 def test_a_dropout_out_of_range_is_refused_before_anything_is_drawn() -> None:
     g = seeded(1)
     before = g.get_state()

@@ -5,6 +5,7 @@ Chapter: gpt.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -17,7 +18,7 @@ from nnz.data import LETTERS, Vocabulary
 from nnz.gated import Dropout
 from nnz.layers import Embedding, Linear, Sequential, TensorModule
 from nnz.lookup import LookupModel
-from nnz.microgpt import EPS, MicroGPT
+from nnz.microgpt import EPS, SPREAD, MicroGPT
 
 
 def rms_norm(x: Tensor) -> Tensor:
@@ -77,11 +78,13 @@ class GPT(LookupModel):
         n_layer: how many blocks.
         block_size: how many places; for the names 16, since the longest has fifteen letters.
         dropout: see `Block`; also of what enters the first one.
+        spread: standard deviation of all first weights, as in `MicroGPT`; None gives each that of its fan-in.
         generator: the source of first weights and of dropout.
         vocabulary: the alphabet; a to z by default.
 
     Raises:
-        ValueError: a size is below 1, n_embd is no multiple of n_head, or dropout is out of range.
+        ValueError: a size is below 1, n_embd is no multiple of n_head, dropout is out of range, or spread is not
+            above 0.
 
     Example:
         >>> model = GPT(16, 4, generator=torch.Generator().manual_seed(1))
@@ -97,10 +100,12 @@ class GPT(LookupModel):
         block_size: int = 16,
         *,
         dropout: float = 0.0,
+        spread: float | None = SPREAD,
         generator: torch.Generator,
         vocabulary: Vocabulary = LETTERS,
     ) -> None:
         super().__init__(block_size, n_layer, vocabulary)
+        check_spread(spread)
         C, V, g = n_embd, len(vocabulary), generator
         blocks = [
             Block(C, n_head, dropout=dropout, generator=g) for _ in range(n_layer)
@@ -110,6 +115,9 @@ class GPT(LookupModel):
         self.wpe = Embedding(block_size, C, generator=g)
         self.blocks = Sequential(*blocks)
         self.lm_head = Linear(C, V, bias=False, gain=0.1, generator=g)
+        if spread is not None:
+            for weight in self.parameters():
+                weight.data.normal_(0, spread, generator=g)
 
     def embed(self, tokens: Tensor, place: Tensor) -> Tensor:
         """Return the norm of the sum of the embeddings of character and place."""
@@ -173,6 +181,14 @@ def as_tensors(model: MicroGPT, what: str = "data") -> dict[str, Tensor]:
         )
         for name, rows in model.weights.items()
     }
+
+
+def check_spread(spread: float | None) -> None:
+    """Raise a clear error unless there is no spread, or one above 0."""
+    if spread is not None and not 0 < spread < math.inf:
+        raise ValueError(
+            f"spread is {spread}; it must be above 0, or None for that of each fan-in."
+        )
 
 
 def _check_vocabulary(vocabulary: Vocabulary, V: int) -> None:
