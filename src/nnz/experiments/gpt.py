@@ -10,15 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nnz import evaluate
 from nnz.contract import LanguageModel
 from nnz.data import LETTERS, load_names, split_names
-from nnz.evaluate import nll
 from nnz.experiments import scaled
-from nnz.experiments.judging import losses
+from nnz.experiments.judging import losses, mixed
 from nnz.gpt import GPT, of_values
 from nnz.layers import evaluating
 from nnz.lookup import AttentionNet, LookupModel
 from nnz.microgpt import SPREAD, MicroGPT
+from nnz.ngram import KneserNey
 from nnz.recipe import Recipe
 from nnz.returns import WITH_HYPHEN, in_last_part, return_lines
 from nnz.rows import in_rows, whole_rows
@@ -32,7 +33,7 @@ KINDS: dict[str, tuple[Callable[..., LookupModel], int]] = {
     "one block": (GPT, 1),
     "two blocks": (GPT, 2),
 }
-# Of makemore's transformer, and trained at the price of the gated WaveNet.
+# The size of makemore's transformer.
 LARGE: dict[str, Any] = {"n_embd": 64, "n_head": 4, "n_layer": 4, "dropout": 0.1}
 
 
@@ -87,7 +88,7 @@ def _name(model: LookupModel, generator: random.Random, temperature: float) -> s
 
 def dev_loss(model: LanguageModel) -> float:
     """Return the dev loss of any model."""
-    return nll(model, split_names(load_names())[1])
+    return evaluate.nll(model, split_names(load_names())[1])
 
 
 def thousand(seed: int) -> dict[str, float]:
@@ -168,15 +169,24 @@ def returns(seed: int) -> dict[str, float]:
     }
 
 
-def train_large(seed: int, epochs: int = 12, **how: Any) -> GPT:
-    """Return a GPT of makemore's size, after the recipe of the gated WaveNet."""
+def train_large(seed: int) -> GPT:
+    """Return a GPT of the size of makemore's transformer, trained at the price of the gated WaveNet."""
     names, g = split_names(load_names())[0], seeded(seed)
     model = GPT(**LARGE, generator=g)
-    how = {"rate": 0.005, "decay": 0.05, "batch_size": 160} | how
-    recipe = Recipe(epochs=epochs, source=whole_rows, **how)
+    recipe = Recipe(0.003, 0.1, epochs=15, batch_size=64, source=whole_rows)
     return recipe.fit(model, names, generator=g, effort=scaled(1000, names) / 1000)
 
 
 def larger(seed: int) -> dict[str, float]:
-    """Losses of a GPT of makemore's size."""
-    return judged(train_large(seed))
+    """Losses of a GPT of makemore's size, of Kneser–Ney's counts, and of half of each."""
+    names, dev, test = split_names(load_names())
+    model, table = train_large(seed), KneserNey(order=6, discount=0.85).fit(names)
+    ours = [surprisals(model, part) for part in (dev, test)]
+    counts = [evaluate.surprisals(table, part) for part in (dev, test)]
+    halves = [mixed(pair, [0.5, 0.5]) for pair in zip(ours, counts, strict=True)]
+    together = {f"mixed {key}": x for key, x in losses(*halves).items()}
+    return {
+        "train": surprisals(model, names).mean().item(),
+        **losses(*ours),
+        **together,
+    }
