@@ -1,4 +1,4 @@
-"""The GPT of tensors is that of Values; nothing looks ahead; contexts equal whole names; memories write the same."""
+"""The GPT of tensors is that of Values; nothing looks ahead; contexts equal names; memories write the same."""
 
 from __future__ import annotations
 
