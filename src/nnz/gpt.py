@@ -105,7 +105,7 @@ class GPT(LookupModel):
         vocabulary: Vocabulary = LETTERS,
     ) -> None:
         super().__init__(block_size, n_layer, vocabulary)
-        check_spread(spread)
+        _check_spread(spread)
         C, V, g = n_embd, len(vocabulary), generator
         blocks = [
             Block(C, n_head, dropout=dropout, generator=g) for _ in range(n_layer)
@@ -183,7 +183,7 @@ def as_tensors(model: MicroGPT, what: str = "data") -> dict[str, Tensor]:
     }
 
 
-def check_spread(spread: float | None) -> None:
+def _check_spread(spread: float | None) -> None:
     """Raise a clear error unless there is no spread, or one above 0."""
     if spread is not None and not 0 < spread < math.inf:
         raise ValueError(

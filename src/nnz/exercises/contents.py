@@ -134,6 +134,7 @@ CONTENTS = {
         "merged_heads": "Side by side again",
         "rotary": "Positions that turn",
         "safe_softmax": "Nothing to see",
+    },
     "gpt": {
         "gpt_parameters": "How many numbers",
         "gelu": "The function of GPT-2",
