@@ -9,7 +9,9 @@ import random
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 from nnz.backprop import NAMES, first_params, forward
 from nnz.data import LETTERS
@@ -22,6 +24,7 @@ from nnz.figures import (
     engine,
     evaluation,
     fitting,
+    gpt,
     initialization,
     leaderboard,
     mlp,
@@ -593,3 +596,56 @@ def test_stairs_go_from_the_diagonal_to_the_curve_and_back() -> None:
     corners = np.asarray(stairs.get_xydata()).tolist()
     assert corners == [[2.0, 2.0], [2.0, 1.4], [1.4, 1.4], [1.4, 1.2], [1.2, 1.2]]
     assert np.asarray(start.get_xydata()).tolist() == [[2.0, 2.0]]
+
+
+# The chapter on a GPT
+
+
+def test_a_block_shows_its_parts_and_one_straight_way() -> None:
+    axes = gpt.block(16).axes[0]
+    texts = [text.get_text() for text in axes.texts]
+    for part in (
+        "attention",
+        "fc1, ReLU",
+        "fc2",
+        "x",
+        "to the next block",
+        "keys and values\nof earlier places",
+    ):
+        assert texts.count(part) == 1
+    assert texts.count("norm") == texts.count("+") == 2
+    assert texts.count("(16,)") == 3
+    assert texts.count("(64,)") == 1
+    arrows = [text.arrow_patch for text in axes.texts if isinstance(text, Annotation)]
+    straight = [arrow for arrow in arrows if arrow.get_edgecolor() == to_rgba(style.PALETTE["orange"])]
+    assert len(arrows) == 11
+    assert len(straight) == 3
+
+
+def test_the_run_shows_each_loss_the_mean_of_a_hundred_and_the_last() -> None:
+    losses = [3 - 0.001 * i + 0.5 * (-1) ** i for i in range(300)]
+    axes = gpt.run(losses, 2.4).axes[0]
+    dots, means, dev, last = axes.lines
+    assert list(dots.get_ydata()) == losses
+    assert len(means.get_xdata()) == 201
+    assert means.get_ydata()[0] == pytest.approx(sum(losses[:100]) / 100)
+    assert means.get_xdata()[0] == 50.5
+    assert list(dev.get_ydata()) == [2.4, 2.4]
+    assert (last.get_xdata()[0], last.get_ydata()[0]) == (300, losses[-1])
+    assert "step" in axes.get_xlabel()
+    assert "nats" in axes.get_ylabel()
+
+
+def test_differences_stand_with_two_errors_on_either_side_of_zero() -> None:
+    axes = gpt.beside({"pairs": (-0.1, 0.02), "sixes": (0.01, 0.01)}).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["pairs", "sixes"]
+    bars = [container.lines[2][0].get_segments()[0] for container in axes.containers]
+    assert bars[0][:, 0].tolist() == pytest.approx([-0.14, -0.06])
+    assert bars[1][:, 0].tolist() == pytest.approx([-0.01, 0.03])
+
+
+def test_losses_of_the_last_name_are_dots_in_a_row_for_each_network() -> None:
+    axes = gpt.by_part({"one": [1.0, 1.5], "two": [0.1, 0.2]}).axes[0]
+    assert [list(line.get_xdata()) for line in axes.lines] == [[1.0, 1.5], [0.1, 0.2]]
+    assert axes.get_xlim()[0] == 0
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "two"]

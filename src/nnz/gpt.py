@@ -115,9 +115,7 @@ class GPT(LookupModel):
         self.wpe = Embedding(block_size, C, generator=g)
         self.blocks = Sequential(*blocks)
         self.lm_head = Linear(C, V, bias=False, gain=0.1, generator=g)
-        if spread is not None:
-            for weight in self.parameters():
-                weight.data.normal_(0, spread, generator=g)
+        _draw_anew(self.parameters(), spread, g)
 
     def embed(self, tokens: Tensor, place: Tensor) -> Tensor:
         """Return the norm of the sum of the embeddings of character and place."""
@@ -181,6 +179,15 @@ def as_tensors(model: MicroGPT, what: str = "data") -> dict[str, Tensor]:
         )
         for name, rows in model.weights.items()
     }
+
+
+def _draw_anew(
+    weights: Sequence[Tensor], spread: float | None, generator: torch.Generator
+) -> None:
+    """Give all weights the same spread, if there is one."""
+    if spread is not None:
+        for weight in weights:
+            weight.data.normal_(0, spread, generator=generator)
 
 
 def _check_spread(spread: float | None) -> None:
