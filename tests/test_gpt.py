@@ -196,6 +196,16 @@ def test_it_writes_with_memories_what_it_writes_with_whole_contexts() -> None:
     assert max(map(len, written)) > 16  # beyond the last place the window moves
 
 
+def test_it_writes_the_names_that_values_write_with_the_same_draws() -> None:
+    model = MicroGPT(len(LETTERS), 4, 2, 8, generator=random.Random(3))
+    for weight in model.parameters():
+        weight.data *= 8
+    ours = [LETTERS.decode(model.write(random.Random(seed), 0.7)) for seed in range(6)]
+    twin = of_values(model)
+    assert [experiments.write(twin, 1, random.Random(seed), 0.7)[0] for seed in range(6)] == ours
+    assert len(set(ours)) > 1
+
+
 def test_a_letter_that_was_read_is_not_read_again() -> None:
     model, read = gpt_of(), []
     embed = model.embed
