@@ -539,7 +539,7 @@ def test_what_a_reader_prints_is_left_alone(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_an_unknown_exercise_is_met_with_the_nearest_names() -> None:
-    with pytest.raises(AttributeError, match=r"nearest: softmax_nll\."):
+    with pytest.raises(AttributeError, match=r"nearest: softmax_nll, safe_softmax\."):
         _ = ex.softmax
     with pytest.raises(AttributeError, match=r"no exercise .*see listing\(\)"):
         _ = ex.qqqqqq
@@ -715,7 +715,7 @@ def test_the_command_gives_hints_and_solutions(run: Run) -> None:
     for verb in ("hint", "solution"):
         code, _, err = run(verb, "softmax")
         assert code == 2
-        assert "no exercise is named 'softmax'; the nearest: softmax_nll." in err
+        assert "no exercise is named 'softmax'; the nearest: softmax_nll, safe_softmax." in err
 
 
 def test_the_gradient_at_the_point_of_the_lecture_s_exercise() -> None:

@@ -36,7 +36,7 @@ def return_lines(
 
     Example:
         >>> return_lines(["mary", "leo", "christian"], 1, generator=random.Random(4))
-        ['leo-mary-christian-leo']
+        ['mary-leo-christian-mary']
     """
     check_source(generator, "sample")
     check_count(n, 0, "n counts lines, so it is a whole number of 0 or more")

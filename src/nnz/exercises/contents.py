@@ -155,7 +155,7 @@ def unknown(name: str) -> str:
     """Say that there is no exercise of that name, and which names are near.
 
     >>> unknown("softmax")
-    "no exercise is named 'softmax'; the nearest: softmax_nll."
+    "no exercise is named 'softmax'; the nearest: softmax_nll, safe_softmax."
     """
     names = [known for titles in CONTENTS.values() for known in titles]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
