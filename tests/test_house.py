@@ -464,6 +464,12 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "glossary.md: 'key' has no link",
     ),
     (
+        "an entry of the glossary that stands there twice",
+        house.unlisted_terms,
+        {"glossary": ("key\n", "key\n  Of a lock.\n  See [](one.md).\n\nkey\n")},
+        "glossary.md: 'key' stands there twice",
+    ),
+    (
         "a letter that nobody introduces",
         house.unknown_letters,
         {"one": ("by $x^{2}$", "by $x^{2} \\eta$, and $q$ by $q = \\text{rate} \\cdot W_1$")},

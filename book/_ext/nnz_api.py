@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,20 @@ from nnz.press.pages import chapters
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "```{modules}\n```\n"
-# What is documented twice: by a NamedTuple, and as an attribute that is a function.
-TWICE = {"packed": "tokens, parents, rows", "recipe": "source"}
+FUNCTIONS = {"recipe": ["source"]}  # attributes that are functions, which would be documented twice
+
+
+def twice(module: str) -> list[str]:
+    """Return what a module would document twice: the fields of its NamedTuples, and attributes that are functions."""
+    tree = ast.parse((ROOT / "src" / "nnz" / f"{module}.py").read_text(encoding="utf-8"))
+    fields = [
+        line.target.id
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "NamedTuple" for base in node.bases)
+        for line in node.body
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+    ]
+    return fields + FUNCTIONS.get(module, [])
 
 
 def reference() -> str:
@@ -22,8 +35,8 @@ def reference() -> str:
         for module in chapter["modules"]:
             lines += [f"### nnz.{module}", ""]
             lines += ["```{eval-rst}", f".. automodule:: nnz.{module}", "   :members:"]
-            if module in TWICE:
-                lines.append(f"   :exclude-members: {TWICE[module]}")
+            if names := twice(module):
+                lines.append(f"   :exclude-members: {', '.join(names)}")
             lines += ["```", ""]
     return "\n".join(lines)
 

@@ -486,6 +486,11 @@ def unlisted_terms(root: Path) -> list[str]:
         for entry in glossary.split("\n\n")
         if "\n  " in entry and not re.search(r"\[\]\(|\{(?:prf:)?ref\}|\{eq\}", entry)
     ]
+    problems += [
+        f"glossary.md: {head!r} stands there twice"
+        for head, n in Counter(heads).items()
+        if n > 1 and head[0].isalpha()
+    ]
     for page in book(root):
         for number, line in page.prose:
             for term in re.findall(r"\*\*([^*]+)\*\*", re.sub(r"`[^`]*`", "", line)):
