@@ -16,7 +16,7 @@ FUNCTIONS = {"recipe": ["source"]}  # attributes that are functions, which would
 
 
 def twice(module: str) -> list[str]:
-    """Return what a module would document twice: the fields of its NamedTuples, and attributes that are functions."""
+    """Return what a module would document twice: fields of its NamedTuples, and attributes that are functions."""
     tree = ast.parse((ROOT / "src" / "nnz" / f"{module}.py").read_text(encoding="utf-8"))
     fields = [
         line.target.id

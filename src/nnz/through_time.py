@@ -23,7 +23,7 @@ def rnn_forward(cell: RNNCell, x: Tensor, start: Tensor) -> Tensor:
         start: float (H,), the state before.
 
     Returns:
-        float of shape (T + 1, H): the start, and the state after each step.
+        The start, and the state after each step, float of shape (T + 1, H).
     """
     h, a = [start], cell.inputs(x)
     for t in range(len(x)):
