@@ -14,11 +14,8 @@ from torch import Tensor
 from nnz.data import LETTERS, Vocabulary, load_names, split_names
 from nnz.dilated import CausalStack
 from nnz.experiments import scaled
-from nnz.experiments.judging import losses, mixed, surprisals
-from nnz.experiments.stored import stored
 from nnz.gated import GatedWaveNet
 from nnz.layers import evaluating
-from nnz.ngram import KneserNey
 from nnz.packed import pack, packed_batches
 from nnz.recurrent import Recurrent
 from nnz.returns import WITH_HYPHEN, in_last_part, return_lines
@@ -122,28 +119,4 @@ def returns(seed: int) -> dict[str, float]:
         costs = along(on_returns(kind, seed), asked)
         found[f"{kind} last"] = costs[last].mean().item()
         found[f"{kind} before"] = costs[~last].mean().item()
-    return found
-
-
-def train_large(seed: int) -> Recurrent:
-    """Return two GRU layers of 192 numbers on embeddings of 96, with dropout, after a long training."""
-    model = Recurrent(96, 192, 2, dropout=0.3, generator=seeded(seed))
-    names = split_names(load_names())[0]
-    how: dict[str, Any] = {"epochs": 40, "rate": 0.004, "batch_size": 128}
-    descend(model, names, seed=seed, decay=0.1, **how)
-    return model
-
-
-def large(seed: int) -> dict[str, float]:
-    """Losses of the large GRU; and of half of it, three tenths the gated WaveNet of seed 1, two tenths counts."""
-    names, dev, test = split_names(load_names())
-    model, gated = train_large(seed), stored("gated").model
-    table = KneserNey(order=6, discount=0.85).fit(names)
-    ours = [along(model, part) for part in (dev, test)]
-    others = [[surprisals(m, part) for m in (gated, table)] for part in (dev, test)]
-    both = [
-        mixed([a, *b], [0.5, 0.3, 0.2]) for a, b in zip(ours, others, strict=True)
-    ]
-    found = {"train": along(model, names).mean().item(), **losses(*ours)}
-    found |= {f"mixed {key}": loss for key, loss in losses(*both).items()}
     return found
