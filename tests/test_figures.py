@@ -510,11 +510,6 @@ def test_gradients_are_drawn_relative_to_the_first_of_each() -> None:
     assert axes.get_yscale() == "log"
 
 
-def test_what_is_remembered_is_drawn_over_distance_beside_nothing() -> None:
-    axes = recurrent.remembering([10, 20], {"rnn": [2.0, 2.1], "gru": [1.0, 1.5]}).axes[0]
-    assert [np.asarray(line.get_ydata()).tolist() for line in axes.lines] == [[2.0, 2.1], [1.0, 1.5], [0, 0]]
-
-
 def test_times_are_drawn_relative_to_the_least_of_all() -> None:
     axes = recurrent.times([8, 16], {"gru": [2.0, 4.0], "stack": [1.0, 1.0]}).axes[0]
     assert [np.asarray(line.get_ydata()).tolist() for line in axes.lines] == [[2.0, 4.0], [1.0, 1.0]]

@@ -112,11 +112,13 @@ def on_returns(kind: str, seed: int) -> Network:
 
 
 def returns(seed: int) -> dict[str, float]:
-    """Losses on the last part of the lines, and before it, of the three small networks."""
+    """Losses of the three small networks on the lines: in the last part its letters and the end, and before it."""
     asked, found = lines()[1], {}
-    last = in_last_part(asked)
+    last, end = in_last_part(asked), pack(asked, WITH_HYPHEN)[1] == 0
     for kind in KINDS:
         costs = along(on_returns(kind, seed), asked)
         found[f"{kind} last"] = costs[last].mean().item()
+        found[f"{kind} letters"] = costs[last & ~end].mean().item()
+        found[f"{kind} end"] = costs[end].mean().item()
         found[f"{kind} before"] = costs[~last].mean().item()
     return found

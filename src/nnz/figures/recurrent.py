@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from nnz.figures.style import FAINT, INK, NORMAL, PALETTE, WIDE, new_figure
+from nnz.figures.style import INK, NORMAL, PALETTE, WIDE, new_figure
 
 MARKERS = ("o-", "s--", "^-.", "D:", "v-")
 
@@ -50,18 +50,6 @@ def gradients(norms: Mapping[str, Sequence[float]]) -> Figure:
     axes.set_yscale("log")
     axes.set_xlabel("steps back")
     axes.set_ylabel("length of the gradient, relative")
-    axes.legend()
-    return figure
-
-
-def remembering(distances: Sequence[float], gains: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw how far a loss is below that of a network that sees nothing, over how far back the letter stood."""
-    figure, axes = new_figure(NORMAL, 3.4)
-    for (label, values), marker in zip(gains.items(), MARKERS, strict=False):
-        axes.plot(distances, values, marker, label=label)
-    axes.axhline(0, color=FAINT, linewidth=1, zorder=0)
-    axes.set_xlabel("characters back to the same letter")
-    axes.set_ylabel("gain over the WaveNet (nats)")
     axes.legend()
     return figure
 
