@@ -237,8 +237,8 @@ _ROTARY = Exercise(
     Instead of adding a position to the features, one can turn queries and keys by it; then their products
     depend on places only through their distance. Write `rotary(x, places)` for $x$ of shape $(T, d)$ with an
     even $d$, and int64 `places` of shape $(T,)$. Feature $i$ of the first half and feature $i + d/2$ are a point
-    $(a, b)$ of the plane, which is turned by the angle $\\theta = t \\cdot 10000^{-2i/d}$ for a row with place $t$:
-    to $(a \\cos\\theta - b \\sin\\theta,\\ a \\sin\\theta + b \\cos\\theta)$. Return the same shape.
+    $(a, b)$ of the plane, which is turned by the angle $\\theta = t \\cdot 10000^{-2i/d}$ for a row with place
+    $t$: to $(a \\cos\\theta - b \\sin\\theta,\\ a \\sin\\theta + b \\cos\\theta)$. Return the same shape.
     """,
     hints=(
         "There are d/2 pairs, each with a rate of its own: 1 for the first, and slower and slower ones. The angle "
