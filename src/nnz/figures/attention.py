@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -13,16 +14,16 @@ from nnz.figures.style import FAINT, HEAT, INK, NORMAL, WIDE, new_figure
 MARKS = ("o-", "s--", "^:")
 
 
-def _letters(axes: object, across: str, down: str) -> None:
+def _letters(axes: Axes, across: str, down: str) -> None:
     """Write a character beside each column and each row."""
-    axes.set_xticks(range(len(across)), list(across), family="monospace")  # type: ignore[attr-defined]
-    axes.set_yticks(range(len(down)), list(down), family="monospace")  # type: ignore[attr-defined]
-    axes.tick_params(length=0)  # type: ignore[attr-defined]
-    axes.xaxis.tick_top()  # type: ignore[attr-defined]
+    axes.set_xticks(range(len(across)), list(across), family="monospace")
+    axes.set_yticks(range(len(down)), list(down), family="monospace")
+    axes.tick_params(length=0)
+    axes.xaxis.tick_top()
     for x in range(len(across) + 1):
-        axes.axvline(x - 0.5, color=FAINT, linewidth=0.4)  # type: ignore[attr-defined]
+        axes.axvline(x - 0.5, color=FAINT, linewidth=0.4)
     for y in range(len(down) + 1):
-        axes.axhline(y - 0.5, color=FAINT, linewidth=0.4)  # type: ignore[attr-defined]
+        axes.axhline(y - 0.5, color=FAINT, linewidth=0.4)
 
 
 def mask(text: str, seen: Tensor) -> Figure:
