@@ -24,3 +24,15 @@ def oddly(model: TensorModule, seed: int = 1) -> Any:
 
 def close(ours: Tensor, theirs: Tensor, atol: float = 1e-12) -> None:
     torch.testing.assert_close(ours, theirs, atol=atol, rtol=10 * atol)
+
+
+def read_by(model: Any) -> list[Tensor]:
+    """Return a list to which a model that looks things up adds the tokens that it reads from now on."""
+    read, embed = [], model.embed
+
+    def noted(tokens: Tensor, place: Tensor) -> Tensor:
+        read.append(tokens)
+        return embed(tokens, place)
+
+    model.embed = noted
+    return read

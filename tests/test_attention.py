@@ -23,6 +23,7 @@ from nnz.attention import (
     split_heads,
 )
 from nnz.sample import seeded
+from odd_weights import close
 
 DOUBLE = torch.float64
 SEEDS = st.integers(0, 2**31)
@@ -44,10 +45,6 @@ def some_seen(B: int, T: int, S: int, seed: int) -> Tensor:
     seen = torch.rand(B, T, S, generator=seeded(seed)) < 0.5
     seen[..., seed % S] = True
     return seen
-
-
-def close(ours: Tensor, theirs: Tensor, atol: float = 1e-12) -> None:
-    torch.testing.assert_close(ours, theirs, atol=atol, rtol=10 * atol)
 
 
 # The mean of all before
