@@ -26,8 +26,8 @@ FLAGS = (
 WIDTHS = {"wide": (1440, 900), "phone": (360, 740)}
 # Milliseconds. Every wait is for a condition: only what is broken takes so long, however slow the machine.
 PATIENCE = 300_000
-# Seconds. What a page is asked to compute has no such limit: after so long without an answer, Chromium is ended. A page
-# takes a minute at most, and a machine that is so much slower would not come to the end of the gate.
+# Seconds. What a page is asked to compute has no such limit: after so long without an answer, Chromium is ended. A
+# page takes a minute at most, and a machine that is so much slower would not come to the end of the gate.
 SILENCE = 1200.0
 # What a page has to do by itself before anybody looks at it. An animation without an end is not waited for. Nor is
 # the promise that one has ended: it is never kept where what moves is folded away.
