@@ -104,10 +104,13 @@ def first_and_last(
     Returns:
         Two float tensors (M,), the same letters of the same lines in both.
     """
-    table = in_rows if isinstance(model, AttentionNet) else pack
-    batch, targets = table(given, WITH_HYPHEN)
     with evaluating(model):
-        logits = model.logits(batch)  # type: ignore[arg-type]
+        if isinstance(model, AttentionNet):
+            rows, targets = in_rows(given, WITH_HYPHEN)
+            logits = model.logits(rows)
+        else:
+            batch, targets = pack(given, WITH_HYPHEN)
+            logits = model.logits(batch)
     costs = F.cross_entropy(logits, targets, reduction="none")
     first = torch.cat(
         [torch.arange(len(line) + 1) <= line.index("-") for line in given]
