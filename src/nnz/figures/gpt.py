@@ -67,7 +67,7 @@ def run(losses: Sequence[float], dev: float) -> Figure:
     axes.plot(n, losses[-1], "o", markersize=10, markerfacecolor="none", markeredgecolor=INK)
     axes.set_xlabel("step")
     axes.set_ylabel("loss (nats)")
-    axes.legend()
+    axes.legend(markerscale=3)
     return figure
 
 
