@@ -125,14 +125,14 @@ class Tab:
             raise Silent(f"no answer within {seconds:g} s, {doing}")
         return found
 
-    def open(self, url: str, leads_to: str = "") -> Page:
-        """Open a page, wide and light, as somebody without a network would who was never here before.
+    def open(self, url: str, leads_to: str = "", width: str = "wide") -> Page:
+        """Open a page, light and at some width, as somebody without a network would who was never here before.
 
         Some pages lead to another by themselves: wait until that one is there.
         """
         if self.crashed:
             self.page = self._new_page()
-        w, h = WIDTHS["wide"]
+        w, h = WIDTHS[width]
         self.page.set_viewport_size({"width": w, "height": h})
         self.page.emulate_media(media="screen", color_scheme="light")
         self.asked.clear()

@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag
 
+from browser.code_pages import by_folder, code_of, shell_of
 from browser.conftest import BUILT, ROOT, pages
 from nnz.press.pages import without_claims
 
@@ -45,6 +46,22 @@ def test_every_link_leads_somewhere() -> None:
                 if there in read and anchor not in read[there].ids:
                     dead.append(f"{name}: {link} (no such anchor)")
     assert dead == []
+
+
+def test_pages_of_code_are_the_same_but_for_their_title_and_their_code() -> None:
+    """So what is seen of one holds for all of its folder; and code is nothing but text, colors and numbers."""
+    folders = by_folder(name for name in pages() if name.startswith("_code/"))
+    assert len(folders) > 5
+    for names in folders.values():
+        assert len({*map(shell_of, names)}) == 1, names
+        for name in names:
+            title, code = code_of(name)
+            assert re.fullmatch(r"<code>(src/nnz|tests)/[\w/]+\.py</code>", title), name
+            tags = {*re.findall(r"<[^>]*>", re.sub(r"#?L-\d+", "L-1", code))}
+            others = {
+                tag for tag in tags if not re.fullmatch(r'</?(span|a|code)>|<span class="[\w -]*">', tag)
+            }
+            assert others <= {'<a id="L-1" name="L-1">', '<a href="L-1">'}, (name, others)
 
 
 def test_the_downloaded_page_is_the_chapter_without_its_claims() -> None:

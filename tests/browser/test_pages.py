@@ -15,13 +15,16 @@ from playwright.sync_api import Page
 
 from browser import checks
 from browser.checks import done
+from browser.code_pages import by_folder, code_of
 from browser.conftest import BUILT, ROOT, Silent, Tab, pages
 from browser.particular import AT_LAST, IN_EACH_VIEW
 
-PAGES = pages()
-# The pages of code are all made by one template: axe looks at one file of the package and one of the tests, and of
-# the others the narrowest view is enough to see whether a line makes the page wider than the screen.
+# The pages of code are all the same but for their title and their code (test_files.py): one of the package and one
+# of the tests are looked at like any other page, and of the rest whether a line makes the page too wide.
 STAND_FOR_ALL_CODE = ("_code/nnz/engine.html", "_code/tests/test_engine.html")
+PAGES = [name for name in pages() if not name.startswith("_code/") or name in STAND_FOR_ALL_CODE]
+CODE_IN = by_folder(name for name in pages() if name.startswith("_code/"))
+AT_ONCE = 20  # files whose code is put into one page, one after the other
 OF_THE_BOOK = (
     checks.titled,
     checks.built_on,
@@ -33,6 +36,10 @@ OF_THE_BOOK = (
 LEADS_TO = {"index.html": "**/book/index.html"}
 # Opened from a folder, the page that searches may not read those that it found, to quote from them.
 CANNOT = {"search.html": ("Failed to fetch", "blocked by CORS policy", "ERR_FAILED")}
+PUT_IN = """([title, code]) => {
+    document.querySelector('article h1').innerHTML = title;
+    document.querySelector('article pre').innerHTML = code;
+}"""
 VIEWS = (("wide", "light"), ("wide", "dark"), ("phone", "dark"), ("phone", "light"))
 
 
@@ -61,19 +68,35 @@ def visit(tab: Tab, name: str) -> Iterator[str]:
     page = tab.open((BUILT / name).as_uri(), LEADS_TO.get(name, ""))
     if name.startswith("book/"):
         yield from done(OF_THE_BOOK, tab, "wide, light")
-    looked_at = name in STAND_FOR_ALL_CODE or not name.startswith("_code/")
-    in_each = (checks.narrow, *([checks.accessible] if looked_at else []))
-    for width, theme in VIEWS if looked_at else VIEWS[3:]:
+    for width, theme in VIEWS:
         tab.show(width, theme)
         where = f"{width}, {theme}"
-        yield from done((*in_each, *IN_EACH_VIEW.get(name, ())), tab, where)
-        if os.environ.get("SHOTS") and looked_at:
+        in_each = (checks.narrow, checks.accessible, *IN_EACH_VIEW.get(name, ()))
+        yield from done(in_each, tab, where)
+        if os.environ.get("SHOTS"):
             keep_a_picture(page, name, f"{width}-{theme}")
     yield from reported(tab)
     if name in AT_LAST:
         tab.show("wide", "light")
         yield from done(AT_LAST[name], tab, "wide, light")
         yield from reported(tab, but=CANNOT.get(name, ()))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [names[at : at + AT_ONCE] for names in CODE_IN.values() for at in range(0, len(names), AT_ONCE)],
+    ids=lambda names: names[0],
+)
+def test_no_line_of_code_makes_its_page_wider_than_a_phone(tab: Tab, names: list[str]) -> None:
+    """The first page is opened, and the title and the code of each of the others put into it."""
+    page = tab.open((BUILT / names[0]).as_uri(), width="phone")
+    found = []
+    for name in names:
+        page.evaluate(PUT_IN, list(code_of(name)))
+        found += [f"{name}, {fault}" for fault in done([checks.narrow], tab, "phone, light")]
+    found += [f"{names[0]}, {fault}" for fault in reported(tab)]
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
 
 
 def reported(tab: Tab, but: tuple[str, ...] = ()) -> Iterator[str]:
