@@ -3,8 +3,10 @@ PYTHON ?=
 PORT ?= 8000
 SHOTS ?=
 TORCH ?=
+JOBS ?= $(NNZ_JOBS)
+THREADS ?=
 BIN := .venv/bin
-SPHINX = $(BIN)/python tools/build.py
+SPHINX = NNZ_JOBS=$(JOBS) NNZ_THREADS=$(THREADS) $(BIN)/python tools/build.py
 
 .DEFAULT_GOAL := help
 .PHONY: help venv test book quick sample repeat release serve browser bench record mutants sbom oldest newest lint format constraints clean distclean
@@ -18,7 +20,7 @@ venv:  ## create .venv from constraints.txt, if it is missing or stale
 test: venv lint  ## prove the code: lint, types, doctests, unit tests, the rules of the house
 	PYTHONUTF8=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10
 
-book: venv  ## build the finished book into _build/html, everything executed anew
+book: venv  ## build the finished book into _build/html, everything executed anew (JOBS=1 THREADS=2: one page at a time)
 	$(SPHINX) book
 
 quick: venv  ## rebuild for local work: run again only what changed

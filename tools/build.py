@@ -25,6 +25,7 @@ from nnz.press import executed
 from nnz.press.house import over_budget
 from nnz.press.kernel import use_own_python
 from nnz.press.pages import PageError, chapters
+from nnz.press.recordings import cores
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
@@ -64,8 +65,17 @@ def check_names() -> None:
         stop(f"the list of names cannot be used. {error}")
 
 
+def chosen(name: str) -> str:
+    """Return how many JOBS or THREADS somebody asked for, or nothing; stop if that is no number."""
+    given = os.environ.get(f"NNZ_{name}", "")
+    if given and not (given.isascii() and given.isdigit() and int(given)):
+        stop(f"{name} is {given!r}; it has to be a whole number, 1 or more, as in `make book {name}=2`.")
+    return given
+
+
 def settings() -> dict[str, str]:
     """Return the environment of pages and Sphinx, for a build of its own."""
+    threads = chosen("THREADS")
     use_own_python(BUILD / "kernels")
     path = [str(ROOT / "src"), str(ROOT / "book" / "_ext"), os.environ.get("PYTHONPATH", "")]
     return {
@@ -75,6 +85,7 @@ def settings() -> dict[str, str]:
         "NNZ_BUILD": "1",  # what would tell a person how it is going stays quiet
         "NNZ_MODELS": str(BUILD / "models"),
         **os.environ,
+        **({"OMP_NUM_THREADS": threads} if threads else {}),
         "NNZ_PAGES": str(BUILD / "pages"),
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
         "PYTHONUTF8": "1",
@@ -137,8 +148,9 @@ def build(*options: str) -> int:
     """Execute what has to be executed, set all pages, and say how it went."""
     check_names()
     environment = settings()
+    jobs = int(chosen("JOBS") or cores())
     try:
-        failed = pages.execute(ROOT, BUILD, environment)
+        failed = pages.execute(ROOT, BUILD, environment, jobs)
         if failed:
             print(failed + "\nThe book did not build: these pages failed.", file=sys.stderr)
             return hint(1)
@@ -178,13 +190,14 @@ def empty() -> None:
 
 def book() -> int:
     """Build from nothing, execute everything, and take every warning for an error."""
+    jobs, _ = chosen("JOBS") or "auto", chosen("THREADS")
     try:
         empty()
     except OSError as error:
         stop(
             f"{error.filename} cannot be removed ({error.strerror}). Delete {BUILD} yourself, and build again."
         )
-    return build("-n", "-W", "--keep-going", "-j", os.environ.get("NNZ_JOBS", "auto"))
+    return build("-n", "-W", "--keep-going", "-j", jobs)
 
 
 def quick() -> int:

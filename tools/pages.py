@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -21,7 +20,7 @@ from typing import Any
 
 from nnz.press import executed
 from nnz.press.pages import chapters, read_page, toc
-from nnz.press.recordings import cores
+from warm import COMMON, FORKS, Cold, Warm
 
 SLOWEST = 5  # pages that are named at the end
 
@@ -66,57 +65,44 @@ def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def execute(root: Path, build: Path, environment: Mapping[str, str]) -> str:
-    """Execute what has to be executed; return how each page ended that failed, or nothing.
+def execute(root: Path, build: Path, environment: Mapping[str, str], jobs: int) -> str:
+    """Execute what has to be executed, so many pages at a time; return how each ended that failed, or nothing.
 
     Raises:
         OSError: a result cannot be written.
         PageError: a page cannot be taken apart.
     """
     queue = work(root, build)
-    jobs = int(environment.get("NNZ_JOBS") or cores())
     progress = Progress(queue, jobs)
-    running: dict[subprocess.Popen[bytes], Work] = {}
+    if not queue:
+        return ""
+    # One page imports by itself what it needs, and no more.
+    workers = (Warm if FORKS else Cold)(root, environment, COMMON if len(queue) > 2 else ())
+    running: dict[str, Work] = {}
     failed = []
     try:
         while queue or running:
             while queue and len(running) < jobs:
                 page = queue.pop(0)
-                running[begin(page, root, environment)] = page
-            progress.show([page.name for page in running.values()])
-            time.sleep(0.2)
-            for process in [process for process in running if process.poll() is not None]:
-                page = running.pop(process)
-                reason = "" if process.returncode == 0 else cause(page)
+                running[page.name] = page
+                begin(page, workers)
+            progress.show(list(running))
+            for name, code in workers.ended(0.2):
+                page = running.pop(name)
+                reason = cause(page) if code else ""
                 progress.done(page, reason)
                 failed += [f"{page.name}: {reason}"] if reason else []
     finally:
-        for process in running:
-            process.terminate()
+        workers.end()
     progress.end()
     return "\n".join(sorted(failed))
 
 
-def begin(page: Work, root: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def begin(page: Work, workers: Warm | Cold) -> None:
     """Start the execution of a page. What it says apart from its outputs goes to a file beside the result."""
     page.target.with_suffix(".err").unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        str(root / "tools" / "run_page.py"),
-        str(page.source),
-        str(page.target),
-        page.key,
-    ]
-    with open(page.target.with_suffix(".log"), "wb") as log:
-        return subprocess.Popen(
-            command,
-            cwd=root,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            close_fds=False,
-        )
+    arguments = [str(page.source), str(page.target), page.key]
+    workers.begin(page.name, arguments, page.target.with_suffix(".log"))
 
 
 def cause(page: Work) -> str:

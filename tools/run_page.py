@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.provisioning import local_provisioner
 from myst_nb.core.config import NbParserConfig
 from myst_nb.core.read import create_nb_reader
 from myst_parser.config.main import MdParserConfig
@@ -31,8 +33,13 @@ def read(path: Path) -> Any:
     return reader.read(text) if reader else None
 
 
-def execute(notebook: Any, folder: Path) -> str:
-    """Run all cells, outputs into the notebook; return the report of the cell that failed, or nothing."""
+def execute(notebook: Any, folder: Path, launch: Callable[..., Any] | None = None) -> str:
+    """Run all cells, outputs into the notebook; return the report of the cell that failed, or nothing.
+
+    The kernel is a process begun from nothing, unless there is something else that launches it.
+    """
+    if launch:
+        vars(local_provisioner)["launch_kernel"] = launch
     client = NotebookClient(
         notebook,
         timeout=None,
@@ -71,12 +78,12 @@ def nbformat_time(stamp: str) -> float:
     return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
 
 
-def main(page: str, out: str, key: str) -> int:
+def main(page: str, out: str, key: str, *, launch: Callable[..., Any] | None = None) -> int:
     """Execute a page and return 1 if a cell failed."""
     end_with_parent()
     path, target = Path(page).resolve(), Path(out)
     notebook = read(path)
-    report = execute(notebook, path.parent)
+    report = execute(notebook, path.parent, launch)
     if report:
         plain = re.sub(r"\x1b\[[0-9;]*m", "", report)
         target.with_suffix(".err").write_text(plain, encoding="utf-8")

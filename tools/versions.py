@@ -44,6 +44,7 @@ LEFT_OUT = (
     "tests/test_pages.py",
     "tests/test_questions.py",
     "tests/test_tools.py",
+    "tests/test_warm.py",
     "tests/test_workshop.py",
     "src/nnz/press/executed.py",
     "src/nnz/press/house.py",
