@@ -167,6 +167,14 @@ def test_the_small_book_builds(build: Build) -> None:
     assert "tiny.half" in (built / "html" / "book" / "ledger.html").read_text(encoding="utf-8")
     # What is printed in pieces stays one line.
     assert "cut in two\n" in re.sub("<[^>]*>", "", page)
+    for name in ("__init__", "engine", "press/pages"):  # whether or not the theme made the page
+        code = (built / "html" / "_code" / "nnz" / f"{name}.html").read_text(encoding="utf-8")
+        assert f"<title>src/nnz/{name}.py" in code
+        assert f"pagename = '_code/nnz/{name}'" in code
+        assert f"<h1><code>src/nnz/{name}.py</code></h1>" in code
+        assert 'id="L-1"' in code
+        assert "of-a-file" not in code
+    a_mark_leads_to_the_ledger(built / "html" / "book")
 
 
 def marks_of(page: str) -> list[tuple[str, dict[str, str]]]:
@@ -177,16 +185,14 @@ def marks_of(page: str) -> list[tuple[str, dict[str, str]]]:
     ]
 
 
-@pytest.mark.parametrize("executed_by_sphinx", [False, True])
-def test_a_claims_cell_leaves_a_mark_that_leads_to_the_ledger(
-    build: Build, small: Path, executed_by_sphinx: bool
-) -> None:
-    if executed_by_sphinx:  # as by `jupyter-book build .`
-        code, said = without_executed_pages(small)
-    else:
-        code, said, _ = build()
+def test_jupyter_book_by_itself_builds_it_too(small: Path) -> None:
+    code, said = without_executed_pages(small)
     assert code == 0, said[-3000:]
-    html = small / "_build" / "html" / "book"
+    a_mark_leads_to_the_ledger(small / "_build" / "html" / "book")
+
+
+def a_mark_leads_to_the_ledger(html: Path) -> None:
+    """A cell of claims is not shown and has left a mark."""
     page, ledger = ((html / f"{name}.html").read_text(encoding="utf-8") for name in ("tiny", "ledger"))
     plain = re.sub("<[^>]*>", "", page)
     assert "shown" in plain
@@ -217,15 +223,6 @@ def without_executed_pages(here: Path) -> tuple[int, str]:
         command, cwd=here, env=environment, capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL
     )
     return done.returncode, done.stdout + done.stderr
-
-
-def test_a_mark_says_what_does_not_hold(build: Build) -> None:
-    code, said, built = build(tiny=('"tiny.speed", 3', '"tiny.speed", 1.5'))
-    assert code == 0, said[-3000:]
-    page = (built / "html" / "book" / "tiny.html").read_text(encoding="utf-8")
-    ((says, attributes),) = marks_of(page)
-    assert says == "2 of 3 hold"
-    assert "Speed: not on this machine" in attributes["title"]
 
 
 @pytest.mark.parametrize(
@@ -267,8 +264,13 @@ def test_what_depends_on_the_machine_is_reported_and_turns_nothing_red(build: Bu
     record = json.loads((built / "claims.json").read_text(encoding="utf-8"))["tiny.speed"]
     assert record["verdict"] == "not on this machine"
     assert re.search(r"\d core.*Python \d.*torch \d", record["machine"])
-    ledger = (built / "html" / "book" / "ledger.html").read_text(encoding="utf-8")
+    page, ledger = (
+        (built / "html" / "book" / f"{name}.html").read_text(encoding="utf-8") for name in ("tiny", "ledger")
+    )
     assert "not on this machine" in ledger
+    ((says, attributes),) = marks_of(page)
+    assert says == "2 of 3 hold"
+    assert "Speed: not on this machine" in attributes["title"]
 
 
 def test_cells_run_in_the_python_that_builds_whatever_kernel_the_machine_offers(
@@ -347,6 +349,20 @@ def test_a_list_that_cannot_be_used_is_one_line_that_says_what_to_do(
     assert len(said.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("name", ["JOBS", "THREADS"])
+def test_what_is_no_number_of_jobs_or_threads_is_named_before_anything_is_removed(
+    small: Path, name: str
+) -> None:
+    (small / "_build").mkdir()
+    (small / "_build" / "kept").touch()
+    code, said = run_in(small, **{f"NNZ_{name}": "two"})
+    assert code == 1
+    assert said.strip() == (
+        f"make: {name} is 'two'; it has to be a whole number, 1 or more, as in `make book {name}=2`."
+    )
+    assert (small / "_build" / "kept").exists()
+
+
 def test_where_nothing_can_be_written_the_build_says_so(small: Path) -> None:
     (small / "_build").write_text("a file where a folder is expected", encoding="utf-8")
     code, said = run_in(small)
@@ -375,12 +391,18 @@ def test_a_disk_that_is_full_is_named_and_leaves_nothing_that_the_next_build_tru
     assert code == 0, said[-3000:]
 
 
-@pytest.mark.parametrize("damage", ["", "{", None], ids=["empty", "cut", "a folder"])
-def test_a_damaged_executed_page_is_executed_again(small: Path, damage: str | None) -> None:
-    assert run_in(small)[0] == 0
+def test_a_damaged_executed_page_is_executed_again(small: Path) -> None:
+    page = TINY.replace('print("shown")', 'import os\nprint(os.environ["OMP_NUM_THREADS"], "threads")')
+    (small / "book" / "tiny.md").write_text(page, encoding="utf-8")
     kept = small / "_build" / "pages" / "tiny.ipynb"
-    kept.unlink()
-    kept.mkdir() if damage is None else kept.write_text(damage, encoding="utf-8")
-    code, said = run_in(small, "quick")
+    code, said = run_in(small, NNZ_JOBS="1", NNZ_THREADS="2")
     assert code == 0, said[-3000:]
-    assert "[ 1/1] tiny" in said
+    assert "1 pages, 1 at a time" in said
+    assert "2 threads" in kept.read_text(encoding="utf-8")
+    for damage in ("", "{", None):
+        kept.unlink()
+        kept.mkdir() if damage is None else kept.write_text(damage, encoding="utf-8")
+        code, said = run_in(small, "quick")
+        assert code == 0, said[-3000:]
+        assert "[ 1/1] tiny" in said
+        assert "1 threads" in kept.read_text(encoding="utf-8")

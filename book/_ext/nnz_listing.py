@@ -12,14 +12,19 @@ import html
 import posixpath
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.parallel import ParallelTasks, SerialTasks, make_chunks, parallel_available
 from sphinx.writers.html5 import HTML5Translator
 
 from nnz.press.listing import Excerpt, ListingError, find, find_all, is_public, names_in
@@ -27,6 +32,8 @@ from nnz.press.listing import Excerpt, ListingError, find, find_all, is_public, 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 TESTS = ROOT / "tests"
+# What stands in the page of a folder for what the page of each of its files has in its place.
+NAME, TITLE, BODY = "name-of-a-file", "title-of-a-file", "<p>body-of-a-file</p>"
 EXPERIMENTS = "nnz.experiments."
 EXERCISES = "nnz.exercises."  # their answers are shown, folded, and are no part of a chapter's outline
 
@@ -192,22 +199,50 @@ def code_files() -> list[Path]:
     return sorted([*SOURCE.rglob("*.py"), *TESTS.glob("*.py")])
 
 
-def code_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Yield a page for each file of the package and of its tests, with an anchor on each line."""
-    from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import PythonLexer
-
-    formatter = HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True, wrapcode=True)
+def by_folder() -> list[list[Path]]:
+    """Return these files, those of a folder together."""
+    folders: dict[Path, list[Path]] = {}
     for path in code_files():
-        shown = path.relative_to(ROOT).as_posix()
-        written = Path(app.outdir, f"{code_page(path)}.html")
-        if written.exists() and written.stat().st_mtime > path.stat().st_mtime:
-            continue  # in a build from nothing there are none
+        folders.setdefault(path.parent, []).append(path)
+    return list(folders.values())
+
+
+def code_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Write a page for each file of the package and of its tests, with an anchor on each line.
+
+    The theme makes the first page of each folder, which is yielded to it; the others there are the same but for
+    their name, title and code. To make the navigation of each anew would take longer than all else.
+    """
+    tasks = ParallelTasks(app.parallel) if parallel_available and app.parallel > 1 else SerialTasks()
+    for files in by_folder():
+        pages = {path: Path(app.outdir, f"{code_page(path)}.html") for path in files}
+        changed = [path for path, page in pages.items() if is_newer(path, page)]
+        if not changed:
+            continue
+        first = files[0]
+        yield (code_page(first), {"title": TITLE, "body": BODY, "parents": [], "meta": {}}, "page.html")
+        shell = pages[first].read_text(encoding="utf-8").replace(f"'{code_page(first)}'", f"'{NAME}'")
+        there = {path: pages[path] for path in dict.fromkeys([first, *changed])}
+        for some in make_chunks([*there], app.parallel):
+            tasks.add_task(partial(fill_in, shell), {path: there[path] for path in some})
+    tasks.join()
+
+
+def fill_in(shell: str, pages: dict[Path, Path]) -> None:
+    """Write pages of files of code, from the one of their folder that says where name, title and code stand."""
+    formatter = HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True, wrapcode=True)
+    for path, page in pages.items():
+        title = html.escape(path.relative_to(ROOT).as_posix())
         code = highlight(path.read_text(encoding="utf-8"), PythonLexer(), formatter)
         code = code.replace("<pre>", '<pre tabindex="0">', 1)
-        body = f'<h1><code>{html.escape(shown)}</code></h1>\n<div class="highlight-python whole-file">{code}</div>'
-        yield (code_page(path), {"title": shown, "body": body, "parents": [], "meta": {}}, "page.html")
+        body = f'<h1><code>{title}</code></h1>\n<div class="highlight-python whole-file">{code}</div>'
+        text = shell.replace(NAME, code_page(path)).replace(TITLE, title).replace(BODY, body)
+        page.write_text(text, encoding="utf-8")
+
+
+def is_newer(source: Path, page: Path) -> bool:
+    """Say whether a file of code was changed after its page was written."""
+    return not page.exists() or page.stat().st_mtime <= source.stat().st_mtime
 
 
 def resolve_code_link(domain: str, info: dict[str, str]) -> str | None:

@@ -33,6 +33,8 @@ from fontTools import subset
 from myst_nb.core import render
 from myst_nb.core.execute import NotebookClientBase, create_client
 from myst_nb.core.utils import coalesce_streams
+from pybtex.backends.plaintext import Backend
+from pybtex.plugin import register_plugin
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
@@ -51,6 +53,7 @@ FONTS = (
     "SourceSerifPro-Semibold",
     "SourceSerifPro-SemiboldIt",
 )
+FEATURES = "onum,lnum,tnum"  # the figures that nnz.css asks for, beside what browsers use unasked
 GLYPHS = "U+0020-017F,U+0370-03FF,U+2010-2044,U+20AC,U+2190-2193,U+2212,U+2248,U+2260-2265"
 MENDED = {
     r'<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName.*?</script>': "",
@@ -94,7 +97,7 @@ def cut_fonts(target: Path) -> None:
                 f"--unicodes={GLYPHS}",
                 "--flavor=woff",
                 f"--output-file={out}",
-                "--layout-features=*",
+                f"--layout-features+={FEATURES}",
             ]
         )
     shutil.copy2(packaged("font-source-serif-pro", "LICENSE.txt"), target / "LICENSE.txt")
@@ -289,6 +292,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("given", given)
     render.coalesce_streams = whole_streams
     myst_nb.sphinx_.create_client = client_for
+    # For each citation it would be looked for among all that is installed.
+    register_plugin("pybtex.backends", "plaintext", Backend, force=True)
     app.connect("config-inited", prepare, priority=900)
     app.connect("builder-inited", before_reading)
     app.connect("env-get-outdated", ran_again)
