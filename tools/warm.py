@@ -1,8 +1,8 @@
 """A process that has imported what pages need, and forks for each of them: torch alone takes seconds to import.
 
 `tools/pages.py` starts it and asks for one page after another; each still has processes of its own. Forking is
-safe here, as nothing has been computed and no thread runs. Elsewhere than on Linux libraries may start threads as
-they are imported, and pages are executed by processes that share nothing.
+safe here: nothing has been computed, no thread of ours runs, and the library that numpy computes with begins its
+own anew after a fork. Elsewhere than on Linux others may not, and pages are executed by processes that share nothing.
 """
 
 from __future__ import annotations
