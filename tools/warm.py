@@ -2,7 +2,7 @@
 
 `tools/pages.py` starts it and asks for one page after another; each still has processes of its own. Forking is
 safe here: nothing has been computed, no thread of ours runs, and the library that numpy computes with begins its
-own anew after a fork. Elsewhere than on Linux others may not, and pages are executed by processes that share nothing.
+own anew after a fork. Elsewhere than on Linux others may not, and pages run in processes that share nothing.
 """
 
 from __future__ import annotations
