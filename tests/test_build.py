@@ -112,7 +112,13 @@ def small(tmp_path: Path, root: Path) -> Path:
     for folder in ("src", "tools", "book/_ext", "book/_static", "data"):
         ignored = shutil.ignore_patterns("__pycache__", "names.txt", *NOT_NEEDED)
         shutil.copytree(root / folder, here / folder, ignore=ignored)
-    for name in ("_config.yml", "constraints.txt", "book/references.bib", "tests/test_evaluate.py"):
+    for name in (
+        "conf.py",
+        "_config.yml",
+        "constraints.txt",
+        "book/references.bib",
+        "tests/test_evaluate.py",
+    ):
         (here / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, here / name)
     for name, text in FILES.items():
