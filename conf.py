@@ -43,6 +43,7 @@ extensions = [
     "nnz_workshop",
     "nnz_questions",
     "nnz_following",
+    "nnz_strict",
 ]
 
 # What is read
@@ -88,8 +89,8 @@ nb_render_markdown_format = "myst"
 html_theme = "sphinx_book_theme"
 html_logo = html_favicon = "book/_static/mark.svg"
 html_static_path = ["book/_static"]
-html_css_files = ["nnz.css"]
-html_js_files = ["nnz-slider.js"]
+html_css_files = ["nnz-icons.css", "nnz.css"]
+html_js_files = ["nnz-slider.js", "nnz-page.js"]
 html_show_sourcelink = True
 html_sourcelink_suffix = ""
 html_last_updated_fmt = None

@@ -169,7 +169,7 @@ def test_the_small_book_builds(build: Build) -> None:
     assert "0.5000" in page
     assert "CHUNK" in page
     assert "thebe" not in page.lower()
-    assert (built / "html" / "_static" / "mathjax" / "tex-svg.js").is_file()
+    assert (built / "html" / "_static" / "mathjax" / "startup.js").is_file()
     assert "tiny.half" in (built / "html" / "book" / "ledger.html").read_text(encoding="utf-8")
     # What is printed in pieces stays one line.
     assert "cut in two\n" in re.sub("<[^>]*>", "", page)
