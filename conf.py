@@ -43,6 +43,7 @@ extensions = [
     "nnz_workshop",
     "nnz_questions",
     "nnz_following",
+    "nnz_public",
     "nnz_strict",
 ]
 
