@@ -28,8 +28,9 @@ LOST = """<!DOCTYPE html>
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; style-src 'unsafe-inline'; img-src 'self'" />
 <meta name="viewport" content="width=device-width, initial-scale=1" /><meta name="robots" content="noindex" />
-<style>:root {{ color-scheme: light dark; font: 1.125rem/1.6 Charter, Georgia, serif }}
-body {{ max-width: 36rem; margin: 4rem auto; padding: 0 1rem }} img {{ width: 4rem }}</style></head>
+<style>:root {{ color-scheme: light dark; background: Canvas; color: CanvasText }}
+body {{ max-width: 36rem; margin: 4rem auto; padding: 0 1rem; font: 1.125rem/1.6 Charter, Georgia, serif }}
+img {{ width: 4rem }}</style></head>
 <body><main><img src="{root}_static/mark.svg" alt="" /><h1>There is no such page</h1>
 <p>What you looked for is not here, or it has another address now.</p>
 <ul><li><a href="{root}{first}">The first page of the book</a></li>

@@ -22,7 +22,8 @@ REDIRECT = """<!DOCTYPE html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
 <meta http-equiv="refresh" content="0; url={where}" />
 <meta name="viewport" content="width=device-width, initial-scale=1" />
-<style>:root {{ color-scheme: light dark; font-family: serif; margin: 2rem }}</style></head>
+<style>:root {{ color-scheme: light dark; background: Canvas; color: CanvasText; font-family: serif }}</style>
+</head>
 <body><main><h1>{title}</h1><p><a href="{where}">{words}</a></p></main></body></html>
 """
 Moved = Mapping[str, Mapping[str, str]]
