@@ -1,4 +1,4 @@
-"""The built site as files: what a page links to, what it loads and weighs, and whether a download is what it says."""
+"""The built site as files: what a page links to, what it loads and weighs, and what a download really is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import unquote, urldefrag
 
 from browser.conftest import BUILT
 
-# A page and all that it loads by itself, as a server sends it: texts are compressed, pictures and fonts are already.
+# A page and all that it loads by itself, as a server sends it: texts compressed, as pictures and fonts are.
 HEAVIEST = 1.5e6
 LARGEST_SITE = 40e6
 TEXT = {".html", ".css", ".js", ".svg", ".json"}

@@ -1,4 +1,4 @@
-"""What makes a page one for everyone: formulas that can be reached and read out, and a page without its scripts."""
+"""What makes a page one for everyone: formulas that can be reached and read out, and pages without scripts."""
 
 from __future__ import annotations
 
