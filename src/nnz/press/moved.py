@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 # What is no address to keep: numbered by docutils, or made from code, whose names the reference has.
 NOT_KEPT = re.compile(
     r"id\d+|index-\d+|L-\d+|.*-solution-\d+|(proof|exercise|solution)-content|"
-    r"listing-.*|equation-.*|nnz\..*|module-.*|cite.*|nnz-.*"
+    r"claim-.*|recording-.*|listing-.*|equation-.*|nnz\..*|module-.*|cite.*|nnz-.*"
 )
 REDIRECT = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8" /><title>{title}</title>
