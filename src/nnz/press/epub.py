@@ -23,6 +23,7 @@ from bs4.element import Tag
 
 from nnz.plumbing.files import replaced
 from nnz.press.formulas import Formula, written
+from nnz.press.take import put
 from nnz.press.volume import Leaf, VolumeError, new
 
 TYPES = {
@@ -105,13 +106,6 @@ def write(
         put(archive, "book/book.opf", package.encode())
         for name in sorted(files):
             put(archive, f"book/{name}", files[name])
-
-
-def put(archive: zipfile.ZipFile, name: str, content: bytes, how: int = zipfile.ZIP_DEFLATED) -> None:
-    """Put a file into a zip, with the same date always, so that the same volume is the same file."""
-    entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-    entry.external_attr = 0o644 << 16
-    archive.writestr(entry, content, how)
 
 
 def pictures(one: Leaf) -> dict[str, bytes]:

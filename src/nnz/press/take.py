@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import zipfile
 from html import escape
 from pathlib import Path
 
@@ -23,6 +24,13 @@ def edition(root: Path) -> str:
     """Return the version of the book, which is that of its package."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return str(project["version"])
+
+
+def put(archive: zipfile.ZipFile, name: str, content: bytes, how: int = zipfile.ZIP_DEFLATED) -> None:
+    """Put a file into a zip, with the same date always, so that the same volume is the same file."""
+    entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    entry.external_attr = 0o644 << 16
+    archive.writestr(entry, content, how)
 
 
 def size(path: Path) -> str:

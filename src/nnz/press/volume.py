@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
@@ -27,7 +27,9 @@ DROPPED = (
 )
 # The reference of the package is a list to search in, and is left to the site.
 LEFT_OUT = {"api"}
+ARTICLE = '<article class="bd-article">'
 BACK = "Answers and solutions"
+BOOK = PurePosixPath("book")
 ABROAD = re.compile(r"[a-z][a-z0-9+.-]*:")
 
 
@@ -88,10 +90,11 @@ def leaf(html: Path, page: str, part: str) -> Leaf:
     """Read one page, without what only a screen has a use for."""
     path = html / f"{page}.html"
     try:
-        soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        text = path.read_text(encoding="utf-8")
     except OSError:
         raise VolumeError(f"{page}.html is not in the built book; run `make book` again.") from None
-    body = soup.select_one("article.bd-article > section")
+    inner = text.partition(ARTICLE)[2].partition("</article>")[0]
+    body = BeautifulSoup(inner, "html.parser").find("section")
     if body is None or body.h1 is None:
         raise VolumeError(f"{page}.html has no section with a title; was it built by `make book`?")
     for tag in body.select(DROPPED):
