@@ -82,7 +82,7 @@ constraints:  ## maintainers: resolve the newest versions again and write constr
 	@PYTHON="$(PYTHON)" sh tools/venv.sh --resolve
 
 clean:  ## remove what was built
-	rm -rf _build conf.py .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf _build .pytest_cache .hypothesis .mypy_cache .ruff_cache
 
 distclean: clean  ## remove what was built, and .venv
 	rm -rf .venv .venv.lock

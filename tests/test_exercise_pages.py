@@ -63,7 +63,7 @@ def test_no_cell_checks_an_answer_that_the_tests_check(chapter: str, root: Path)
 def test_an_exercise_and_its_solution_come_from_the_object(tmp_path: Path, root: Path) -> None:
     page, warned = built_page(tmp_path, CONF, PAGE.format(name="xor"))
     assert not warned
-    assert "nnz_exercises" in (root / "_config.yml").read_text(encoding="utf-8")
+    assert "nnz_exercises" in (root / "conf.py").read_text(encoding="utf-8")
     text = html.unescape(re.sub(r"<[^>]*>|\s+", " ", page))
     text = " ".join(text.split())
     assert "See Exercise 2 and Exercise 1" in text

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from nnz.press import pages
 from nnz.press.pages import Page, PageError, Table
+from nnz.press.settings import settings
 
 pytestmark = pytest.mark.support
 
@@ -22,8 +22,7 @@ def taken_apart(folder: Path, text: str) -> Page:
 
 
 def test_blocks_are_told_apart_by_the_syntax_that_the_book_is_built_with(root: Path) -> None:
-    settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    assert sorted(pages.EXTENSIONS) == sorted(settings["parse"]["myst_enable_extensions"])
+    assert sorted(pages.EXTENSIONS) == sorted(settings(root)["myst_enable_extensions"])
 
 
 @pytest.mark.parametrize("chapter", ["dilated", "backprop-network"])

@@ -1,7 +1,7 @@
 """Build the book: `make book` (clean, executed, strict), `make quick` (what changed), `make repeat` (twice alike).
 
 First the pages are executed, each in a process of its own, in a queue with the longest first (`tools/pages.py`).
-Then Sphinx sets them. Jupyter Book 1 only translates `_config.yml` and `_toc.yml`; its translation is taken.
+Then Sphinx sets them, as conf.py says. `jupyter-book build .` does both at once, more slowly.
 """
 
 from __future__ import annotations
@@ -82,32 +82,8 @@ def settings() -> dict[str, str]:
     }
 
 
-def translate(environment: dict[str, str]) -> None:
-    """Let Jupyter Book write conf.py, unless it is newer than what it is made from."""
-    made = ROOT / "conf.py"
-    sources = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "constraints.txt"]
-    if made.exists() and made.stat().st_mtime > max(path.stat().st_mtime for path in sources):
-        return
-    made.unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-c",
-        "from jupyter_book.cli.main import main; main()",
-        "config",
-        "sphinx",
-        str(ROOT),
-    ]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", close_fds=False
-    )
-    if done.returncode:
-        made.unlink(missing_ok=True)
-        stop(f"_config.yml or _toc.yml could not be translated for Sphinx.\n{done.stdout}{done.stderr}")
-
-
 def sphinx(environment: dict[str, str], *options: str) -> int:
     """Set the executed pages and return Sphinx's exit code."""
-    translate(environment)
     command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", str(BUILD / ".doctrees"), *options]
     command += [str(ROOT), str(BUILD / "html")]
     return subprocess.run(command, cwd=ROOT, env=environment, close_fds=False).returncode
@@ -173,7 +149,6 @@ def empty() -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-    (ROOT / "conf.py").unlink(missing_ok=True)
 
 
 def book() -> int:

@@ -10,10 +10,11 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-import yaml
+
 
 from nnz.press import dress, epub, formulas, printed, still, take
 from nnz.press.addresses import configured
+from nnz.press.settings import settings
 from nnz.press.volume import Leaf, VolumeError, read
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,9 +27,9 @@ SUMMARY = (
 
 def about() -> epub.About:
     """Return what is said of the book where it is listed."""
-    settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    said = settings(ROOT)
     made = datetime.fromtimestamp(max(path.stat().st_mtime for path in (HTML / "book").glob("*.html")))
-    return epub.About(settings["title"], settings["author"], take.edition(ROOT), made, SUMMARY)
+    return epub.About(said["project"], said["author"], take.edition(ROOT), made, SUMMARY)
 
 
 def style(name: str) -> str:
@@ -42,12 +43,12 @@ def make_epub(volume: list[Leaf], path: Path) -> None:
     said = about()
     cover = dress.picture(dress.cover(said.title, said.author, said.edition))
     worn = epub.Dress(style("epub.css"), cover, {"STIXTwoMath.ttf": dress.math_font()})
-    epub.write(path, volume, said, worn, formulas.all_mathml(volume, HTML))
+    epub.write(path, volume, said, worn, formulas.all_mathml(volume))
 
 
 def make_pdf(volume: list[Leaf], path: Path) -> None:
     """Write the PDF."""
-    printed.write(path, volume, about(), style("print.css"), HTML)
+    printed.write(path, volume, about(), style("print.css"), HTML.parent / "print")
 
 
 def main() -> int:

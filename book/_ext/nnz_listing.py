@@ -241,5 +241,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-collect-pages", code_pages)
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)
-    app.config.linkcode_resolve = resolve_code_link  # a function, which _config.yml cannot hold
+    app.config.linkcode_resolve = resolve_code_link
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,8 +12,8 @@ What the stock stack gets wrong, and what is done about it here:
 - Whatever kernel a machine has under the name `python3`, cells run in the Python that builds.
 - What a cell prints arrives in pieces, cut by chance, and MyST-NB ends a line at each cut; the pieces
   are joined as they are.
-- MathJax would come from another host; it is copied from the installed package sphinx-mathjax-
-  offline. The typeface, Source Serif, is cut down to what a book in English needs from the
+- MathJax would come from another host; its parts are copied from the installed package
+  sphinx-mathjax-offline. The typeface, Source Serif, is cut down to what a book in English needs from the
   installed package font-source-serif-pro.
 """
 
@@ -57,7 +57,11 @@ MENDED = {
     r' role="doc-biblioentry"| role="list"(?= class="citation-list")': "",
     r'<figure (?=[^>]*>\s*(?:<a [^>]*>\s*)?<img [^>]*class="[^"]*\bwide\b)': '<figure tabindex="0" ',
 }
-MATHJAX = "tex-svg.js"  # formulas as SVG need no fonts
+# MathJax in parts, a third of what one of its bundles weighs: TeX is read, HTML written, and beside it MathML
+# that only a screen reader sees. There is no menu, and so nothing that a menu would load.
+MATHJAX = "startup.js"
+MATHJAX_PARTS = ("core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
+MATHJAX_FONTS = "output/chtml/fonts/woff-v2"
 REDIRECT = (
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
     '<meta http-equiv="refresh" content="0; url={page}"></head>'
@@ -74,12 +78,12 @@ def packaged(package: str, name: str) -> Path:
 
 
 def copy_mathjax(target: Path) -> None:
-    """Copy MathJax, and what its own menu asks for on behalf of screen readers."""
-    script = packaged("sphinx-mathjax-offline", MATHJAX)
-    target.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(script, target)
-    for folder in ("a11y", "sre"):
-        shutil.copytree(script.parent / folder, target / folder, dirs_exist_ok=True)
+    """Copy the parts of MathJax that a page loads."""
+    source = packaged("sphinx-mathjax-offline", MATHJAX).parent
+    for part in (MATHJAX, *(f"{part}.js" for part in MATHJAX_PARTS)):
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / part, target / part)
+    shutil.copytree(source / MATHJAX_FONTS, target / MATHJAX_FONTS, dirs_exist_ok=True)
 
 
 def cut_fonts(target: Path) -> None:
@@ -134,6 +138,8 @@ def prepare(app: Sphinx, config: Config) -> None:
     if kind != "names.txt":
         config.html_theme_options["announcement"] = f'<p class="data-notice">{sentence}</p>'
     config.mathjax_path = f"mathjax/{MATHJAX}"
+    parts = [part for part in MATHJAX_PARTS if "fonts" not in part]  # which another part loads
+    config.mathjax3_config = {"loader": {"load": parts}}
 
 
 def before_reading(app: Sphinx) -> None:
@@ -238,6 +244,10 @@ def mend_page(
 
     for key in ("script_files", "css_files"):
         context[key] = [asset for asset in context.get(key, []) if kept(asset)]
+    if any(MATHJAX in str(getattr(asset, "filename", "")) for asset in context["script_files"]):
+        where = [context["pathto"](f"_static/mathjax/{part}.js", resource=True) for part in MATHJAX_PARTS]
+        links = "".join(f'<link rel="preload" as="script" href="{path}" />\n' for path in where)
+        context["metatags"] = context.get("metatags", "") + links
     context["body"] = context.get("body", "")
     for pattern, replacement in MENDED.items():
         context["body"] = re.sub(pattern, replacement, context["body"], flags=re.DOTALL)

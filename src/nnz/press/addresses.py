@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
-import yaml
+from nnz.press.settings import settings
 
 BODY = "On the page {page}, edition {edition}:\n\n(What is wrong, and what did you expect?)\n"
 
@@ -54,27 +54,26 @@ class Addresses(NamedTuple):
         return self.site and f"{self.site}/{quote(name)}"
 
 
-def addresses(settings: Mapping[str, Any]) -> Addresses:
+def addresses(given: Mapping[str, Any]) -> Addresses:
     """Return the addresses that settings such as those of conf.py give, or the environment.
 
     Raises:
         AddressError: one is no address of a site, or has a question mark or a hash.
     """
-    repository = _checked("repository_url", settings)
-    branch = str(settings.get("repository_branch") or Addresses().branch)
-    return Addresses(repository, branch, _checked("site_url", settings))
+    repository = _checked("repository_url", given)
+    branch = str(given.get("repository_branch") or Addresses().branch)
+    return Addresses(repository, branch, _checked("site_url", given))
 
 
 def configured(root: Path) -> Addresses:
     """Return the addresses that the book in this folder has, for programs that are no part of its build."""
-    settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    return addresses(settings["sphinx"]["config"])
+    return addresses(settings(root))
 
 
-def _checked(name: str, settings: Mapping[str, Any]) -> str:
+def _checked(name: str, settings_of: Mapping[str, Any]) -> str:
     """Return the address of that name without a slash at its end."""
     variable = f"NNZ_{name.upper()}"
-    given = os.environ.get(variable) or str(settings.get(name) or "")
+    given = os.environ.get(variable) or str(settings_of.get(name) or "")
     parts = urlsplit(given)
     whole = parts.scheme in ("http", "https") and parts.netloc and not (parts.query or parts.fragment)
     if given and not (whole and given.split() == [given]):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-from importlib.metadata import PackageNotFoundError, files
-from pathlib import Path
 
 import matplotlib as mpl
 from fontTools import subset
@@ -14,28 +12,13 @@ from matplotlib.figure import Figure
 from pygments.formatters import HtmlFormatter
 
 from nnz.figures.style import FAINT, INK, PALETTE
-from nnz.press.volume import VolumeError
+from nnz.press.volume import packaged
 
 # Letters, their mathematical forms, arrows, operators and brackets: what MathML asks a font for.
 GLYPHS = "U+0020-017F,U+0300-0338,U+0370-03FF,U+2010-2070,U+20D0-20E1,U+2102-214F,U+2190-21FF,U+2200-22FF,U+2308-230B"
 GLYPHS += ",U+23B0-23B7,U+23DC-23E1,U+27E6-27EF,U+27F5-27FC,U+2A00-2AFF,U+1D400-1D7FF"
 FONT = "STIXTwoMath-Regular.ttf"
 LEAVES = 8  # of the tree on the cover
-
-
-def packaged(package: str, name: str) -> Path:
-    """Return the path of a file inside an installed package.
-
-    Raises:
-        VolumeError: the package, or the file in it, is not there.
-    """
-    try:
-        found = [Path(str(path.locate())) for path in files(package) or [] if path.name == name]
-    except PackageNotFoundError:
-        found = []
-    if not found:
-        raise VolumeError(f"the package {package} with {name} is not installed; `make venv` installs it.")
-    return found[0]
 
 
 def math_font() -> bytes:

@@ -6,19 +6,18 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bs4.element import Tag
 
 from nnz.app.doctor import browser as look_for_browser
-from nnz.press.volume import Leaf, VolumeError
+from nnz.press.volume import Leaf, VolumeError, packaged
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 WRITTEN = re.compile(r"\\\((.*)\\\)|\\\[(.*)\\\]", re.DOTALL)
-SCRIPT = "_static/mathjax/tex-svg.js"
+MATHJAX = ("sphinx-mathjax-offline", "tex-svg.js")
 SETTINGS = "window.MathJax = {startup: {typeset: false}, options: {enableMenu: false}}"
 CONVERT = """async formulas => {
     await MathJax.startup.promise;
@@ -74,24 +73,18 @@ def written(place: Tag, name: str) -> Formula:
     return Formula((found[2] if shown else found[1]).strip(), shown)
 
 
-def all_mathml(volume: Sequence[Leaf], html: Path) -> dict[Formula, str]:
+def all_mathml(volume: Sequence[Leaf]) -> dict[Formula, str]:
     """Return the MathML of all formulas of the volume.
-
-    Args:
-        volume: the leaves.
-        html: the built site, which has MathJax.
 
     Raises:
         VolumeError: MathJax or a browser is missing, or a formula cannot be set.
     """
     places = [(one.name, place) for one in volume for place in one.body.select(".math")]
     formulas = list(dict.fromkeys(written(place, name) for name, place in places))
-    if not (html / SCRIPT).is_file():
-        raise VolumeError(f"{SCRIPT} is not in the built book; run `make book` again.")
     with browser_page() as page:
         page.set_content("<!DOCTYPE html><title>formulas</title>")
         page.evaluate(SETTINGS)
-        page.add_script_tag(path=html / SCRIPT)
+        page.add_script_tag(path=packaged(*MATHJAX))
         made = page.evaluate(CONVERT, [list(formula) for formula in formulas])
     for formula, mathml in zip(formulas, made, strict=True):
         if "<merror" in mathml:

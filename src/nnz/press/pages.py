@@ -24,7 +24,7 @@ from myst_parser.parsers.mdit import create_md_parser
 
 from nnz.press.listing import names_in
 
-# As in _config.yml.
+# As in conf.py.
 EXTENSIONS = ("amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution", "tasklist")
 NOT_PROSE = {"code-cell", "listing", "code-block", "code", "math", "raw"}
 CLAIMS = "claims"  # the tag of cells that record claims; they are not shown

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from bs4.element import Tag
 
 from nnz.plumbing.files import replaced
-from nnz.press import dress
+from nnz.press import dress, formulas
 from nnz.press.epub import About, sections
-from nnz.press.formulas import SCRIPT, browser_page
-from nnz.press.volume import Leaf, VolumeError, new
+from nnz.press.formulas import browser_page
+from nnz.press.volume import Leaf, VolumeError, new, packaged
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -54,7 +54,7 @@ NUMBER = """numbers => {
 }"""
 
 
-def write(path: Path, volume: Sequence[Leaf], about: About, style: str, html: Path) -> None:
+def write(path: Path, volume: Sequence[Leaf], about: About, style: str, folder: Path) -> None:
     """Write the volume as a PDF; a file that is there is replaced once the new one is whole.
 
     Args:
@@ -62,16 +62,14 @@ def write(path: Path, volume: Sequence[Leaf], about: About, style: str, html: Pa
         volume: the leaves.
         about: title, author and edition.
         style: the style sheet.
-        html: the built site, whose MathJax and fonts are used.
+        folder: where the page that is printed is written, and stays.
 
     Raises:
-        VolumeError: MathJax, a browser or a picture is missing, or a formula cannot be set.
+        VolumeError: a browser or a picture is missing, or a formula cannot be set.
     """
-    if not (html / SCRIPT).is_file():
-        raise VolumeError(f"{SCRIPT} is not in the built book; run `make book` again.")
-    page_file = html.parent / "print" / "book.html"
+    page_file = folder / "book.html"
     page_file.parent.mkdir(parents=True, exist_ok=True)
-    page_file.write_text(document(volume, about, style, html), encoding="utf-8")
+    page_file.write_text(document(volume, about, style), encoding="utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     with browser_page() as page, replaced(path) as beside:
         page.set_viewport_size({"width": WIDTH, "height": 900})
@@ -109,7 +107,7 @@ def pages(path: Path) -> dict[str, int]:
     return found
 
 
-def document(volume: Sequence[Leaf], about: About, style: str, html: Path) -> str:
+def document(volume: Sequence[Leaf], about: About, style: str) -> str:
     """Return the whole volume as one page of HTML."""
     cover = dress.cover(about.title, about.author, about.edition)
     front = f'<div class="cover">{dress.vector(cover)}</div>{imprint(about)}{contents(volume)}'
@@ -119,21 +117,21 @@ def document(volume: Sequence[Leaf], about: About, style: str, html: Path) -> st
         bodies += [body(one, below=bool(part)) for one in leaves]
     heads = "\n".join(map(running_head, volume))
     script = f"<script>window.MathJax = {json.dumps(MATHJAX)}</script>"
-    script += f'<script defer src="{(html / SCRIPT).as_uri()}"></script>'
+    script += f'<script defer src="{packaged(*formulas.MATHJAX).as_uri()}"></script>'
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(about.title)}</title>'
         f'<meta name="author" content="{escape(about.author)}">'
-        f"<style>{faces(html)}\n{style}\n{heads}</style>{script}</head>"
+        f"<style>{faces()}\n{style}\n{heads}</style>{script}</head>"
         f'<body class="volume">{"".join(bodies)}</body></html>\n'
     )
 
 
-def faces(html: Path) -> str:
+def faces() -> str:
     """Return the rules for the typeface of the site."""
     kinds = {"Regular": (400, "normal"), "It": (400, "italic"), "Semibold": (600, "normal"), "SemiboldIt": (600, "italic")}
     return "\n".join(
         f'@font-face {{ font-family: "Source Serif"; font-weight: {weight}; font-style: {slant}; '
-        f'src: url("{(html / "_static" / "fonts" / f"SourceSerifPro-{kind}.woff").as_uri()}"); }}'
+        f'src: url("{packaged("font-source-serif-pro", f"SourceSerifPro-{kind}.ttf").as_uri()}"); }}'
         for kind, (weight, slant) in kinds.items()
     )
 

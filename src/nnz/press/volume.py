@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urldefrag
@@ -25,8 +26,8 @@ DROPPED = (
     "script, style, button, noscript, .headerlink, .toggle-button, p.checked, p.reading-time, p.follow-up, "
     "nav.contents, summary.screen-only, .screen-only"
 )
-# The reference of the package is a list to search in, and is left to the site.
-LEFT_OUT = {"api"}
+# The reference of the package is a list to search in, and downloads are of the site.
+LEFT_OUT = {"api", "take"}
 ARTICLE = '<article class="bd-article">'
 BACK = "Answers and solutions"
 BOOK = PurePosixPath("book")
@@ -235,6 +236,21 @@ def link(target: str, text: str, kind: str) -> Tag:
     paragraph = new("p", class_=kind)
     paragraph.append(new("a", text, href=target))
     return paragraph
+
+
+def packaged(package: str, name: str) -> Path:
+    """Return the path of a file inside an installed package.
+
+    Raises:
+        VolumeError: the package, or the file in it, is not there.
+    """
+    try:
+        found = [Path(str(path.locate())) for path in files(package) or [] if path.name == name]
+    except PackageNotFoundError:
+        found = []
+    if not found:
+        raise VolumeError(f"the package {package} with {name} is not installed; `make venv` installs it.")
+    return found[0]
 
 
 def lead(volume: Sequence[Leaf], pages: set[str], site: Callable[[str], str]) -> None:
