@@ -10,8 +10,6 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-
-
 from nnz.press import dress, epub, formulas, printed, still, take
 from nnz.press.addresses import configured
 from nnz.press.settings import settings

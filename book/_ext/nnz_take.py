@@ -1,7 +1,7 @@
-"""What a reader takes along: notebooks beside the pages, their links, and `{downloads}`, the list of what is there.
+"""What a reader takes along: notebooks beside the pages, links to them, and `{downloads}`: what is there.
 
-The setting `notebooks_branch` names the branch of the repository to which the notebooks were pushed (CONTRIBUTING);
-with it, and with `repository_url`, chapters lead to Colab and Binder. It is empty by default.
+The setting `notebooks_branch` names the branch of the repository to which the notebooks were pushed
+(CONTRIBUTING). With it, and with `repository_url`, chapters lead to Colab and Binder. It is empty by default.
 """
 
 from __future__ import annotations

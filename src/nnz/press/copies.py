@@ -28,8 +28,8 @@ except ImportError:
 README = """\
 # Neural Networks from Zero: the notebooks
 
-Edition {edition}. Each chapter stands here twice: in this folder as it was executed when the book was built, and in
-`{bare}` without outputs, answers and solutions.
+Edition {edition}. Each chapter stands here twice: in this folder as it was executed when the book was built,
+and in `{bare}` without outputs, answers and solutions.
 
 They run anywhere after the book's package has been installed, from the top to the bottom:
 
@@ -79,7 +79,9 @@ def write(
     for old in {*(html / FOLDER).rglob("*.ipynb")} - {*written}:
         old.unlink()
     if written:
-        zipped(html, sorted(written), README.format(edition=edition, bare=BARE, package=package(there)), there)
+        zipped(
+            html, sorted(written), README.format(edition=edition, bare=BARE, package=package(there)), there
+        )
     return written
 
 
@@ -125,7 +127,11 @@ def buttons(name: str, to: Callable[[str], str], there: Addresses, branch: str) 
     """
     shown = [
         button(to(f"{FOLDER}/{name}.ipynb"), ".ipynb, executed", "Download the notebook with its outputs"),
-        button(to(f"{FOLDER}/{BARE}/{name}.ipynb"), ".ipynb, bare", "Download the notebook without outputs and answers"),
+        button(
+            to(f"{FOLDER}/{BARE}/{name}.ipynb"),
+            ".ipynb, bare",
+            "Download the notebook without outputs and answers",
+        ),
     ]
     owned = urlsplit(there.repository).path.strip("/")
     kind = {"github": "gh", "gitlab": "gl"}.get(there.host, "")

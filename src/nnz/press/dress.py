@@ -15,8 +15,8 @@ from nnz.figures.style import FAINT, INK, PALETTE
 from nnz.press.volume import packaged
 
 # Letters, their mathematical forms, arrows, operators and brackets: what MathML asks a font for.
-GLYPHS = "U+0020-017F,U+0300-0338,U+0370-03FF,U+2010-2070,U+20D0-20E1,U+2102-214F,U+2190-21FF,U+2200-22FF,U+2308-230B"
-GLYPHS += ",U+23B0-23B7,U+23DC-23E1,U+27E6-27EF,U+27F5-27FC,U+2A00-2AFF,U+1D400-1D7FF"
+GLYPHS = "U+0020-017F,U+0300-0338,U+0370-03FF,U+2010-2070,U+20D0-20E1,U+2102-214F,U+2190-21FF,U+2200-22FF"
+GLYPHS += ",U+2308-230B,U+23B0-23B7,U+23DC-23E1,U+27E6-27EF,U+27F5-27FC,U+2A00-2AFF,U+1D400-1D7FF"
 FONT = "STIXTwoMath-Regular.ttf"
 LEAVES = 8  # of the tree on the cover
 
@@ -49,7 +49,14 @@ def cover(title: str, author: str, edition: str) -> Figure:
     lines = [" ".join(words[:2]), " ".join(words[2:])] if len(words) > 3 else [title]
     for n, line in enumerate(lines):
         axes.text(0.6, 7.7 - 0.72 * n, line, fontsize=30, color=INK, family="DejaVu Serif", va="baseline")
-    axes.text(0.6, 6.35, "From a number that knows its gradient\nto a trained WaveNet", fontsize=14, color=FAINT, va="top")
+    axes.text(
+        0.6,
+        6.35,
+        "From a number that knows its gradient\nto a trained WaveNet",
+        fontsize=14,
+        color=FAINT,
+        va="top",
+    )
     tree(axes)
     axes.text(0.6, 0.55, f"{author}\nEdition {edition}", fontsize=11, color=INK, va="bottom")
     return figure
@@ -69,8 +76,15 @@ def tree(axes: object) -> None:
         for n, (x, y) in enumerate(row if above else []):
             draw.plot([x, above[n // 2][0]], [y, above[n // 2][1]], color=FAINT, linewidth=2, zorder=1)
         if not above:
-            draw.text(row[0][0] + 0.25, row[0][1], "e", fontsize=22, color=PALETTE["orange"], va="center",
-                      family="DejaVu Sans Mono")
+            draw.text(
+                row[0][0] + 0.25,
+                row[0][1],
+                "e",
+                fontsize=22,
+                color=PALETTE["orange"],
+                va="center",
+                family="DejaVu Sans Mono",
+            )
         row = above
 
 

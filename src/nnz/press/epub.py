@@ -1,4 +1,4 @@
-"""The volume as an EPUB 3: a zip of XHTML pages with formulas in MathML, pictures, a table of contents and a cover.
+"""The volume as an EPUB 3: a zip of XHTML pages with formulas in MathML, pictures, contents and a cover.
 
 Nothing in it needs a script, a network, or a color. What a reading system asks for is in the standard:
 https://www.w3.org/TR/epub-33/.
@@ -18,8 +18,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from bs4 import NavigableString
-from bs4.element import Tag
+from bs4.element import NavigableString, Tag
 
 from nnz.plumbing.files import replaced
 from nnz.press.formulas import Formula, written
@@ -36,7 +35,8 @@ TYPES = {
 }
 XHTML = (
     '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n'
-    '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" lang="en" xml:lang="en">\n'
+    '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" '
+    'lang="en" xml:lang="en">\n'
     '<head><meta charset="utf-8"/><title>{title}</title><link rel="stylesheet" href="{css}"/></head>\n'
     '<body epub:type="{kind}">\n{body}\n</body>\n</html>\n'
 )
@@ -218,7 +218,9 @@ def opf(volume: Sequence[Leaf], about: About, files: dict[str, bytes]) -> str:
     lines = "".join(item(name, files[name]) for name in sorted(files))
     refs = "".join(f'<itemref idref="{named(f"{name}.xhtml")}"/>' for name in spine)
     access = "".join(
-        f'<meta property="schema:{key}">{escape(value)}</meta>' for key, values in ACCESS.items() for value in values
+        f'<meta property="schema:{key}">{escape(value)}</meta>'
+        for key, values in ACCESS.items()
+        for value in values
     )
     ident = uuid.uuid5(uuid.NAMESPACE_URL, f"{about.title} {about.edition}")
     return (

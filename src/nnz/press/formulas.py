@@ -1,4 +1,4 @@
-"""The formulas of the volume as MathML, by the same MathJax that sets them on the site, in a browser without a window."""
+"""The formulas of the volume as MathML, by the MathJax that sets them on the site, in a hidden browser."""
 
 from __future__ import annotations
 

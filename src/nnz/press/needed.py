@@ -48,8 +48,10 @@ def of_statement(statement: ast.stmt) -> tuple[set[str], set[str]]:
     bound = {name.get_name() for name in own.get_symbols() if name.is_assigned() or name.is_imported()}
     read = {name.get_name() for name in own.get_symbols() if name.is_referenced()}
     within = {name.get_name() for table in inner for name in table.get_symbols() if name.is_global()}
-    changed = isinstance(statement, (ast.Assign, ast.AugAssign))  # x = x + 1 reads x; a loop binds its own first
-    return bound, (read | within) - (set() if changed else bound)
+    if isinstance(statement, ast.AugAssign):  # x += 1
+        return bound, read | bound
+    first = isinstance(statement, ast.Assign)  # x = x + 1 reads x; a loop binds its own before it reads them
+    return bound, (read | within) - (set() if first else bound)
 
 
 def tables(code: str) -> list[symtable.SymbolTable]:

@@ -15,8 +15,7 @@ from typing import Any
 from urllib.parse import urldefrag
 
 import nbformat
-from bs4 import NavigableString
-from bs4.element import Tag
+from bs4.element import NavigableString, Tag
 from markdownify import MarkdownConverter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -147,7 +146,9 @@ def pieces(
             continue
         kinds = set(child.get("class") or [])
         if "data-cell" in child.attrs:
-            yield Piece(shown[int(str(child["data-cell"]))]["source"], shown[int(str(child["data-cell"]))], folded)
+            yield Piece(
+                shown[int(str(child["data-cell"]))]["source"], shown[int(str(child["data-cell"]))], folded
+            )
             if child["data-caption"]:
                 yield Piece(f"*{child['data-caption']}*".replace("**", "*"), None, folded)
         elif "exercise" in kinds:
@@ -229,7 +230,9 @@ def formula(place: Tag) -> str:
     return f"$$\n{inner}{tag}\n$$" if text.startswith("\\[") else f"${inner}$"
 
 
-def notebook(parts: Sequence[Piece], bare: bool, preface: Sequence[Piece], language: Mapping[str, Any]) -> Any:
+def notebook(
+    parts: Sequence[Piece], bare: bool, preface: Sequence[Piece], language: Mapping[str, Any]
+) -> Any:
     """Return the pieces of a chapter as a notebook.
 
     Args:

@@ -1,4 +1,4 @@
-"""The volume as a PDF: one page of HTML that Chromium prints, with a table of contents that knows its page numbers.
+"""The volume as a PDF: one page of HTML that Chromium prints, with contents that know their page numbers.
 
 It is printed twice. The first time says on which page each chapter begins; then the numbers are written into the
 table of contents, whose lines keep their length.
@@ -20,7 +20,7 @@ from nnz.plumbing.files import replaced
 from nnz.press import dress, formulas
 from nnz.press.epub import About, sections
 from nnz.press.formulas import browser_page
-from nnz.press.volume import Leaf, VolumeError, new, packaged
+from nnz.press.volume import Leaf, VolumeError, classify, new, packaged
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -50,7 +50,8 @@ FIT = """async () => {
     return document.querySelectorAll('mjx-merror, [data-mjx-error]').length;
 }"""
 NUMBER = """numbers => {
-    for (const place of document.querySelectorAll('.page-number')) place.textContent = numbers[place.dataset.to] ?? '';
+    for (const place of document.querySelectorAll('.page-number'))
+        place.textContent = numbers[place.dataset.to] ?? '';
 }"""
 
 
@@ -98,7 +99,8 @@ def pages(path: Path) -> dict[str, int]:
     except ImportError:
         raise VolumeError("pypdf is not installed; `make venv` installs it.") from None
     reader = PdfReader(path)
-    places = {reader_page.indirect_reference.idnum: n for n, reader_page in enumerate(reader.pages, 1)}
+    ids = [getattr(sheet.indirect_reference, "idnum", None) for sheet in reader.pages]
+    places = {ident: n for n, ident in enumerate(ids, 1) if ident is not None}
     found = {}
     for name, place in reader.named_destinations.items():
         number = getattr(place.page, "idnum", None)
@@ -128,7 +130,12 @@ def document(volume: Sequence[Leaf], about: About, style: str) -> str:
 
 def faces() -> str:
     """Return the rules for the typeface of the site."""
-    kinds = {"Regular": (400, "normal"), "It": (400, "italic"), "Semibold": (600, "normal"), "SemiboldIt": (600, "italic")}
+    kinds = {
+        "Regular": (400, "normal"),
+        "It": (400, "italic"),
+        "Semibold": (600, "normal"),
+        "SemiboldIt": (600, "italic"),
+    }
     return "\n".join(
         f'@font-face {{ font-family: "Source Serif"; font-weight: {weight}; font-style: {slant}; '
         f'src: url("{packaged("font-source-serif-pro", f"SourceSerifPro-{kind}.ttf").as_uri()}"); }}'
@@ -184,17 +191,17 @@ def body(one: Leaf, below: bool) -> str:
         image.attrs.pop("loading", None)
     for block in one.body.select("div.highlight"):
         if block.get_text().count("\n") > LONG:
-            block["class"] = [*block["class"], "long"]
+            classify(block, "long")
     if below:
         lower(one.body)
     if one.name.endswith("-answers") and (title := one.body.find("h2")):
         title.insert_before(new("p", "Answers and solutions", class_="kicker"))
-    one.body["class"] = [*(one.body.get("class") or []), "leaf"]
+    classify(one.body, "leaf")
     return one.body.decode(formatter="minimal")
 
 
 def lower(body: Tag) -> None:
     """Make each heading one of the next level."""
     for heading in body.find_all(re.compile(r"^h[1-5]$")):
-        heading["class"] = [*(heading.get("class") or []), f"as-{heading.name}"]
+        classify(heading, f"as-{heading.name}")
         heading.name = f"h{int(heading.name[1]) + 1}"

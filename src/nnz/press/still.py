@@ -1,4 +1,4 @@
-"""What moves on the site as it stands on paper: a few positions of a picture that has a slider, one below the other."""
+"""What moves on the site, as it stands on paper: a few positions of each picture that has a slider."""
 
 from __future__ import annotations
 

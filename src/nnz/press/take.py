@@ -1,4 +1,4 @@
-"""What a reader can take along: files beside the pages of the site, and the list that leads to those that are there."""
+"""What a reader can take along: files beside the pages of the site, and the list of those that are there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The built site as one volume, for paper and for reading devices: its pages in order, with the answers at the back.
+"""The built site as one volume, for paper and reading devices: its pages in order, with answers at the back.
 
 It is made from the pages that a build has written below `_build/html`, so nothing is executed or set again. The
 result is a list of leaves. Links of one leaf to another are `#page--anchor`, whatever leaf the anchor is in.
@@ -144,6 +144,11 @@ def new(name: str, text: str = "", **attributes: str) -> Tag:
     return tag
 
 
+def classify(tag: Tag, *more: str) -> None:
+    """Give an element more classes."""
+    tag["class"] = " ".join([*(str(kind) for kind in tag.get_attribute_list("class") if kind), *more]).strip()
+
+
 def open_folds(body: Tag) -> None:
     """Open what is folded on the site, all but the answers to questions: those are taken out later."""
     for fold in body.select("details.workshop, details.hide, details.answer"):
@@ -158,7 +163,7 @@ def open_folds(body: Tag) -> None:
             if "hide" not in fold["class"]:
                 fold.insert(0, new("p", said, class_="fold-title"))
         fold.name = "div"
-        fold["class"] = [*fold["class"], "unfolded"]
+        classify(fold, "unfolded")
 
 
 def before(fold: Tag) -> Tag | None:
