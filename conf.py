@@ -92,7 +92,7 @@ nb_render_markdown_format = "myst"
 html_theme = "sphinx_book_theme"
 html_logo = html_favicon = "book/_static/mark.svg"
 html_static_path = ["book/_static"]
-html_css_files = ["nnz-icons.css", "nnz.css"]
+html_css_files = ["nnz-icons.css", "nnz.css", "nnz-print.css"]
 html_js_files = ["nnz-slider.js", "nnz-page.js"]
 html_show_sourcelink = True
 html_sourcelink_suffix = ""

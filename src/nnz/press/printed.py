@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bs4.element import Tag
 
 from nnz.plumbing.files import replaced
-from nnz.press import dress, formulas
+from nnz.press import dress
 from nnz.press.epub import About, sections
 from nnz.press.formulas import browser_page
 from nnz.press.volume import Leaf, VolumeError, classify, new, packaged
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 WIDTH = 605  # pixels of a line of text: 160 mm
 LONG = 32  # lines of code above which a block may be cut by the end of a page
-MATHJAX = {
+MATHJAX = ("sphinx-mathjax-offline", "tex-chtml.js")  # letters of fonts, which print well
+SETTINGS = {
     "options": {"ignoreHtmlClass": "volume", "processHtmlClass": "math", "enableMenu": False},
-    "svg": {"fontCache": "global"},
 }
 # Waits for formulas, fonts and pictures; then makes smaller what is wider than a line.
 FIT = """async () => {
@@ -38,16 +38,16 @@ FIT = """async () => {
     await Promise.all([...document.images].map(image => image.decode().catch(() => {
         throw new Error(`the picture ${image.src.slice(0, 80)} cannot be shown`); })));
     for (const box of document.querySelectorAll('div.math')) {
-        const formula = box.querySelector('svg'), number = box.querySelector('.eqno');
+        const formula = box.querySelector('mjx-math'), number = box.querySelector('.eqno');
         const room = box.clientWidth - (number ? 2 * number.offsetWidth + 12 : 0);
         const share = room / (formula?.getBoundingClientRect().width ?? room);
-        if (share < 1) box.querySelector('mjx-container').style.fontSize = `${Math.floor(100 * share)}%`;
+        if (share < 1) formula.style.fontSize = `${Math.floor(100 * share)}%`;
     }
     for (const table of document.querySelectorAll('table')) {
         for (let size = 95; table.offsetWidth > table.parentElement.clientWidth + 1 && size >= 50; size -= 5)
             table.style.fontSize = `${size}%`;
     }
-    return document.querySelectorAll('mjx-merror, [data-mjx-error]').length;
+    return document.querySelectorAll('mjx-merror').length;
 }"""
 NUMBER = """numbers => {
     for (const place of document.querySelectorAll('.page-number'))
@@ -118,8 +118,10 @@ def document(volume: Sequence[Leaf], about: About, style: str) -> str:
         bodies += [f'<h1 class="part"><span>{escape(part)}</span></h1>'] if part else []
         bodies += [body(one, below=bool(part)) for one in leaves]
     heads = "\n".join(map(running_head, volume))
-    script = f"<script>window.MathJax = {json.dumps(MATHJAX)}</script>"
-    script += f'<script defer src="{packaged(*formulas.MATHJAX).as_uri()}"></script>'
+    mathjax = packaged(*MATHJAX)
+    fonts = (mathjax.parent / "output" / "chtml" / "fonts" / "woff-v2").as_uri()
+    script = f"<script>window.MathJax = {json.dumps({**SETTINGS, 'chtml': {'fontURL': fonts}})}</script>"
+    script += f'<script defer src="{mathjax.as_uri()}"></script>'
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(about.title)}</title>'
         f'<meta name="author" content="{escape(about.author)}">'
