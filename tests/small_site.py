@@ -12,11 +12,13 @@ from nnz.figures.positions import positions
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0"/></svg>'
 PAGE = (
     "<html><body><nav>aside</nav><article class='none'></article>"
-    '<article class="bd-article">\n<section id="{id}">\n{body}</section>\n</article><footer>f</footer></body></html>'
+    '<article class="bd-article">\n<section id="{id}">\n{body}</section>\n</article>'
+    "<footer>f</footer></body></html>"
 )
 CELL = (
     '<div class="cell docutils container"><div class="cell_input docutils container">'
-    '<div class="highlight-ipython3 notranslate"><div class="highlight"><pre><span></span>{code}\n</pre></div></div></div>'
+    '<div class="highlight-ipython3 notranslate"><div class="highlight"><pre><span></span>{code}\n</pre>'
+    "</div></div></div>"
     "{output}</div>\n"
 )
 OUTPUT = (
@@ -29,12 +31,13 @@ FIGURE = (
     '<span class="caption-text">It rises.</span><a class="headerlink" href="#fig-one">#</a></p></figcaption>'
     "</figure></div>"
 )
-SLIDER = positions("step", list("abcde"), [f"<table><tr><td>{c}</td></tr></table>" for c in "ABCDE"], list("vwxyz"))
+TABLES = [f"<table><tr><td>{c}</td></tr></table>" for c in "ABCDE"]
+SLIDER = positions("step", list("abcde"), TABLES, list("vwxyz"))
 ONE = f"""\
 <h1><span class="section-number">1. </span>One<a class="headerlink" href="#one" title="Link">#</a></h1>
 <p class="reading-time">About 3 minutes.</p>
-<p>Text with <span class="math notranslate nohighlight">\\(a &lt; b\\)</span>, see <a href="two.html#there">two</a>, the
-<a href="#first-part">part</a>, the <a href="../_code/nnz/one.html#L-1">code</a>, <a href="take.html">files</a>,
+<p>Text with <span class="math notranslate nohighlight">\\(a &lt; b\\)</span>, see <a href="two.html#there">two</a>,
+the <a href="#first-part">part</a>, the <a href="../_code/nnz/one.html#L-1">code</a>, <a href="take.html">files</a>,
 <a href="two.html">all of two</a> and <a href="https://example.org/x">outside</a>.</p>
 {CELL.format(code="start = 1", output="")}<p class="checked"><a href="ledger.html">checked</a></p>
 <section id="first-part"><h2>First part<a class="headerlink" href="#first-part">#</a></h2>
@@ -58,7 +61,8 @@ x_1
 {CELL.format(code="print(needed)", output=FIGURE)}
 <div class="output text_html">{SLIDER.html}</div>
 </section>
-<section class="workshop" id="deeper"><h2>Deeper</h2><details class="workshop"><summary>Workshop: none needs it</summary>
+<section class="workshop" id="deeper"><h2>Deeper</h2><details class="workshop">
+<summary>Workshop: none needs it</summary>
 <div class="literal-block-wrapper listing docutils container" id="listing-f"><div class="code-block-caption">
 <span class="caption-number">Listing 1.1 </span><span class="caption-text"><code>f</code> in
 <a href="../_code/nnz/one.html#L-3">nnz/one.py</a></span></div><div class="highlight-python notranslate">
@@ -71,12 +75,16 @@ x_1
 <section id="exercise-content"><p>Write <code>f</code>. <code>ex.f.check(f)</code> checks it.</p></section></div>
 <div class="solution dropdown admonition" id="book/one-solution-1">
 <p class="admonition-title">Solution</p>
-<section id="solution-content"><p>It is <code>1</code>.</p>{CELL.format(code="hidden = 5", output="")}</section></div>
+<section id="solution-content"><p>It is <code>1</code>.</p>
+{CELL.format(code="hidden = 5", output="")}</section></div>
 <div class="exercise admonition" id="one-ex-g"><p class="admonition-title">Exercise 1.2 (Another)</p>
 <section id="exercise-content"><p>Think.</p></section></div>
 </section>
 """
-TWO = '<h1>2. Two</h1>\n<section id="there"><h2>There</h2><p>Back to <a href="one.html#fig-one">the figure</a>.</p></section>\n'
+TWO = """\
+<h1>2. Two</h1>
+<section id="there"><h2>There</h2><p>Back to <a href="one.html#fig-one">the figure</a>.</p></section>
+"""
 SOURCES = ("start = 1", "start + 1", "needed = 3", "spare = 4", "print(needed)", "hidden = 5")
 TOC = (
     "format: jb-book\nroot: book/index\nparts:\n  - caption: Beginnings\n    chapters:\n"
@@ -105,7 +113,7 @@ def small_site(root: Path) -> Path:
 
 
 def executed() -> Any:
-    """Return the page `one` as the notebook that was executed, with a cell of claims that the page does not show."""
+    """Return the page `one` as the notebook that was executed, with cells of claims, which the page does not show."""
     made = new_notebook(metadata={"language_info": {"name": "python"}})
     for n, source in enumerate(SOURCES):
         cell = new_code_cell(source, id=f"c{n}", execution_count=2 * n + 1)

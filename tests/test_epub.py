@@ -73,10 +73,19 @@ def test_the_package_lists_every_file_and_what_a_library_asks_for(book: zipfile.
     assert items["contents.xhtml"].get("properties") == "nav"
     assert items["images/cover.png"].get("properties") == "cover-image"
     said = "".join(package.itertext())
-    for word in ("A <book>", "The authors", "About & more", "2026-01-02T03:04:05Z", "alternativeText", "MathML"):
+    for word in (
+        "A <book>",
+        "The authors",
+        "About & more",
+        "2026-01-02T03:04:05Z",
+        "alternativeText",
+        "MathML",
+    ):
         assert word in said
     spine = [item.get("idref") for item in package.iter("{http://www.idpf.org/2007/opf}itemref")]
-    assert spine == [f"f-{name}.xhtml" for name in ("cover", "contents", "index", "one", "two", "one-answers")]
+    assert spine == [
+        f"f-{name}.xhtml" for name in ("cover", "contents", "index", "one", "two", "one-answers")
+    ]
 
 
 def test_formulas_are_mathml_and_keep_their_numbers(book: zipfile.ZipFile) -> None:

@@ -146,7 +146,9 @@ def test_with_a_repository_a_notebook_can_install_the_package_itself(tmp_path: P
         assert archive.read(f"{take.NAME}/requirements.txt") == b"nnz @ git+https://github.com/owner/book\n"
 
 
-def test_notebooks_that_are_newer_than_their_page_are_left_and_those_of_no_page_removed(tmp_path: Path) -> None:
+def test_notebooks_that_are_newer_than_their_page_are_left_and_those_of_no_page_removed(
+    tmp_path: Path,
+) -> None:
     html = written(tmp_path)
     bare, gone = html / copies.FOLDER / "bare" / "one.ipynb", html / copies.FOLDER / "gone.ipynb"
     gone.write_text("{}", encoding="utf-8")
@@ -163,16 +165,23 @@ def test_notebooks_that_are_newer_than_their_page_are_left_and_those_of_no_page_
 
 def test_colab_and_binder_are_offered_only_where_the_notebooks_are_published() -> None:
     def offered(there: Addresses, branch: str) -> dict[str, str]:
-        return {one["text"]: one["url"] for one in copies.buttons("one", lambda file: f"../{file}", there, branch)}
+        return {
+            one["text"]: one["url"] for one in copies.buttons("one", lambda file: f"../{file}", there, branch)
+        }
 
-    own = {".ipynb, executed": "../take/notebooks/one.ipynb", ".ipynb, bare": "../take/notebooks/bare/one.ipynb"}
+    own = {
+        ".ipynb, executed": "../take/notebooks/one.ipynb",
+        ".ipynb, bare": "../take/notebooks/bare/one.ipynb",
+    }
     assert offered(Addresses(), "notebooks") == offered(HOME, "") == own
     assert offered(HOME, "notebooks") == own | {
         "Colab": "https://colab.research.google.com/github/owner/book/blob/notebooks/bare/one.ipynb",
         "Binder": "https://mybinder.org/v2/gh/owner/book/notebooks?labpath=bare/one.ipynb",
     }
     lab = Addresses("https://gitlab.com/owner/book", "main", "")
-    assert offered(lab, "n") == own | {"Binder": "https://mybinder.org/v2/gl/owner%2Fbook/n?labpath=bare/one.ipynb"}
+    assert offered(lab, "n") == own | {
+        "Binder": "https://mybinder.org/v2/gl/owner%2Fbook/n?labpath=bare/one.ipynb"
+    }
     assert offered(Addresses("https://codeberg.org/owner/book", "main", ""), "n") == own
 
 
