@@ -36,8 +36,9 @@ SLIDER = positions("step", list("abcde"), TABLES, list("vwxyz"))
 ONE = f"""\
 <h1><span class="section-number">1. </span>One<a class="headerlink" href="#one" title="Link">#</a></h1>
 <p class="reading-time">About 3 minutes.</p>
-<p>Text with <span class="math notranslate nohighlight">\\(a &lt; b\\)</span>, see <a href="two.html#there">two</a>,
-the <a href="#first-part">part</a>, the <a href="../_code/nnz/one.html#L-1">code</a>, <a href="take.html">files</a>,
+<p>Text with <span class="math notranslate nohighlight">\\(a &lt; b\\)</span>, see
+<a href="two.html#there">two</a>, the <a href="#first-part">part</a>, the
+<a href="../_code/nnz/one.html#L-1">code</a>, <a href="take.html">files</a>,
 <a href="two.html">all of two</a> and <a href="https://example.org/x">outside</a>.</p>
 {CELL.format(code="start = 1", output="")}<p class="checked"><a href="ledger.html">checked</a></p>
 <section id="first-part"><h2>First part<a class="headerlink" href="#first-part">#</a></h2>
@@ -113,7 +114,7 @@ def small_site(root: Path) -> Path:
 
 
 def executed() -> Any:
-    """Return the page `one` as the notebook that was executed, with cells of claims, which the page does not show."""
+    """Return the page `one` as the notebook that was executed, with cells of claims, which are not on the page."""
     made = new_notebook(metadata={"language_info": {"name": "python"}})
     for n, source in enumerate(SOURCES):
         cell = new_code_cell(source, id=f"c{n}", execution_count=2 * n + 1)

@@ -116,6 +116,7 @@ def small(tmp_path: Path, root: Path) -> Path:
         "conf.py",
         "_config.yml",
         "constraints.txt",
+        "pyproject.toml",
         "book/references.bib",
         "tests/test_evaluate.py",
     ):
@@ -173,6 +174,13 @@ def test_the_small_book_builds(build: Build) -> None:
     assert "tiny.half" in (built / "html" / "book" / "ledger.html").read_text(encoding="utf-8")
     # What is printed in pieces stays one line.
     assert "cut in two\n" in re.sub("<[^>]*>", "", page)
+    # The page leads to its two notebooks, which have no cells of claims.
+    for name, printed in (("take/notebooks/tiny.ipynb", True), ("take/notebooks/bare/tiny.ipynb", False)):
+        assert f'href="../{name}"' in page
+        notebook = (built / "html" / name).read_text(encoding="utf-8")
+        assert ("cut in two" in notebook) == printed
+        assert "half = 0.5" in notebook
+        assert "claim(" not in notebook
 
 
 def marks_of(page: str) -> list[tuple[str, dict[str, str]]]:

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urldefrag
 
 import yaml
 from bs4 import BeautifulSoup
-from bs4.element import Tag
+from bs4.element import NavigableString, Tag
 
 from nnz.press.still import still
 
@@ -100,6 +100,10 @@ def leaf(html: Path, page: str, part: str) -> Leaf:
         raise VolumeError(f"{page}.html has no section with a title; was it built by `make book`?")
     for tag in body.select(DROPPED):
         tag.decompose()
+    for tests in body.select("a.to-tests"):  # on paper, the way to the code is enough
+        if isinstance(comma := tests.previous_sibling, NavigableString):
+            comma.replace_with(comma.rstrip(", \n"))
+        tests.decompose()
     still(body)
     open_folds(body)
     name = posixpath.basename(page)
