@@ -73,7 +73,7 @@ def test_an_answer_stays_where_a_later_cell_needs_it_and_exercises_get_a_cell(pa
 
 def test_text_formulas_tables_and_listings_are_readable(parts: list[Piece]) -> None:
     text = words(made(parts, bare=False))
-    assert text.startswith("# 1. One\n\nWhat it is.\n\nText with $a < b$, see two")
+    assert text.startswith("# 1. One\n\nWhat it is.\n\nText with $a < b$, see\ntwo, the part")
     assert "## First part" in text
     assert "$$\nx_1 \\tag{1.1}\n$$" in text
     assert "From the package, not run here." in text
