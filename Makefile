@@ -1,13 +1,15 @@
 # Neural Networks from Zero: every command of the project. `make help` lists them.
 PYTHON ?=
 PORT ?= 8000
+TO ?=
+PAGE ?=
 SHOTS ?=
 TORCH ?=
 BIN := .venv/bin
 SPHINX = $(BIN)/python tools/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test book quick sample repeat notebooks epub pdf proofread release serve browser bench record mutants sbom oldest newest lint format constraints clean distclean
+.PHONY: help venv test book quick sample repeat notebooks epub pdf proofread release serve browser bench record mutants sbom oldest newest links addresses gettext translation lint format constraints clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -51,6 +53,18 @@ serve: venv  ## open the built book at http://localhost:PORT
 
 browser: venv  ## look at every built page in Chromium (`make book` first; SHOTS=1 keeps pictures of the pages)
 	SHOTS=$(SHOTS) $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --maxschedchunk 1 --durations 10 tests/browser
+
+links: venv  ## follow every link of the book that leads to another host, and say which cannot be reached (needs a network)
+	$(BIN)/python tools/links.py
+
+addresses: venv  ## before a release: keep the addresses of the built site, which no later edition may break
+	$(BIN)/python -m nnz.press.moved
+
+gettext: venv  ## what translators translate, into _build/gettext; TO=fr PAGE=book/reading begins a translation
+	$(BIN)/python tools/translate.py gettext $(TO) $(PAGE)
+
+translation: venv  ## set the built book in a language that is in locale/: TO=de
+	$(BIN)/python tools/translate.py translation $(TO)
 
 bench: venv  ## measure every time that the book names beside its goal; STRICT=1: a missed goal counts
 	$(BIN)/python tools/bench.py $(if $(STRICT),--strict)

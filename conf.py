@@ -46,6 +46,7 @@ extensions = [
     "nnz_questions",
     "nnz_following",
     "nnz_take",
+    "nnz_public",
     "nnz_strict",
 ]
 
@@ -65,6 +66,7 @@ exclude_patterns = [
     "CHANGELOG.md",
     "data",
     "tests",
+    "locale",
 ]
 bibtex_bibfiles = ["book/references.bib"]
 myst_enable_extensions = [
@@ -77,6 +79,10 @@ myst_enable_extensions = [
     "tasklist",
 ]
 myst_url_schemes = ["mailto", "http", "https"]
+
+# Translations: locale/<language>/LC_MESSAGES/<page>.po
+locale_dirs = ["locale"]
+gettext_compact = False
 
 # What is executed
 
@@ -121,6 +127,12 @@ exercise_style = "solution_follow_exercise"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+
+# Links to other hosts, which `make links` follows
+linkcheck_timeout = 30
+linkcheck_retries = 2
+linkcheck_anchors = False  # which many a host makes by a script
+linkcheck_ignore = [r"https?://localhost.*"]
 
 # What is warned of
 

@@ -24,7 +24,10 @@ html_context = {{'default_mode': 'auto'}}
 html_theme_options = {{'use_fullscreen_button': False}}
 """
 PAGES = {
-    "one": "# One\n\n```{note}\nA note.\n```\n\n```{admonition} Folded\n:class: dropdown\nText.\n```\n",
+    "one": (
+        "# One\n\n```{note}\nA note.\n```\n\n```python\nf(x)  # why\n```\n\n"
+        "```{admonition} Folded\n:class: dropdown\nText.\n```\n"
+    ),
     "two": "---\ncontent_security_policy: \"script-src 'unsafe-eval'; worker-src blob:\"\n---\n\n# Two\n",
 }
 
@@ -85,6 +88,13 @@ def test_what_weighs_much_and_is_not_needed_is_gone(out: Path) -> None:
     style = (out / "_static/styles/pydata-sphinx-theme.css").read_text(encoding="utf-8")
     assert "Font Awesome Free" not in style
     assert "--pst-header-height" in style
+
+
+def test_code_has_no_marks_for_what_has_no_color_of_its_own(out: Path) -> None:
+    page = read(out, "one")
+    assert "f(x)  # why" in re.sub("<[^>]*>", "", page)
+    assert '<span class="c1"># why</span>' in page
+    assert not re.search(r'<span class="(n|p|w)">', page)
 
 
 def test_each_icon_that_a_page_shows_is_drawn(out: Path) -> None:

@@ -62,11 +62,6 @@ MENDED = {
 MATHJAX = "startup.js"
 MATHJAX_PARTS = ("core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
 MATHJAX_FONTS = "output/chtml/fonts/woff-v2"
-REDIRECT = (
-    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-    '<meta http-equiv="refresh" content="0; url={page}"></head>'
-    '<body><h1>{title}</h1><p><a href="{page}">Open the book</a></p></body></html>\n'
-)
 
 
 def packaged(package: str, name: str) -> Path:
@@ -254,7 +249,7 @@ def mend_page(
 
 
 def finish(app: Sphinx, problem: Exception | None) -> None:
-    """Put MathJax and the typeface beside the pages, and a page at the root that leads to the first."""
+    """Put MathJax and the typeface beside the pages."""
     if problem or app.builder.name != "html":
         return
     out = Path(app.outdir)
@@ -264,11 +259,6 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
         cut_fonts(out / "_static" / "fonts")
     for source in (out / "_sources").rglob("*.md*"):
         source.write_text(without_claims(source.read_text(encoding="utf-8")), encoding="utf-8")
-    first = f"{app.config.root_doc}.html"
-    if first != "index.html":
-        (out / "index.html").write_text(
-            REDIRECT.format(title=app.config.html_title, page=first), encoding="utf-8"
-        )
 
 
 def given(

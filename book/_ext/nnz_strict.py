@@ -48,6 +48,10 @@ MENDED = {
     r'getItem\("theme"\) \|\| "auto"': (
         'getItem("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
     ),
+    # What stands above the table of contents, such as the name of the book, is in a landmark, too.
+    r'<div id="pst-primary-sidebar" ': '<div id="pst-primary-sidebar" role="navigation" aria-label="Book" ',
+    # Names, spaces and brackets of code have the color of all text: nothing has to say so for each.
+    r'<span class="(?:n|nn|p|w)">([^<]*)</span>': r"\1",
     # The same settings of the same buttons, twice.
     r"(<script>var togglebuttonSelector = [^<]*</script>)(?=.*\1)": "",
 }

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
-from browser import checks
+from browser import checks, everyone
 from browser.checks import done
 from browser.conftest import BUILT, ROOT, Silent, Tab, pages
 from browser.particular import AT_LAST, IN_EACH_VIEW
@@ -29,7 +29,10 @@ OF_THE_BOOK = (
     checks.pictures,
     checks.sliders,
     checks.answers,
+    everyone.formulas_are_said,
 )
+# In one view of each page of the book.
+IN_A_VIEW = {("phone", "light"): (everyone.formulas_start_at_the_left,)}
 LEADS_TO = {"index.html": "**/book/index.html"}
 # Opened from a folder, the page that searches may not read those that it found, to quote from them.
 CANNOT = {"search.html": ("Failed to fetch", "blocked by CORS policy", "ERR_FAILED")}
@@ -66,7 +69,8 @@ def visit(tab: Tab, name: str) -> Iterator[str]:
     for width, theme in VIEWS if looked_at else VIEWS[3:]:
         tab.show(width, theme)
         where = f"{width}, {theme}"
-        yield from done((*in_each, *IN_EACH_VIEW.get(name, ())), tab, where)
+        once = IN_A_VIEW.get((width, theme), ()) if name.startswith("book/") else ()
+        yield from done((*in_each, *once, *IN_EACH_VIEW.get(name, ())), tab, where)
         if os.environ.get("SHOTS") and looked_at:
             keep_a_picture(page, name, f"{width}-{theme}")
     yield from reported(tab)

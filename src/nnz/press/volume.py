@@ -27,7 +27,7 @@ DROPPED = (
     "nav.contents, summary.screen-only, .screen-only"
 )
 # The reference of the package is a list to search in, and downloads are of the site.
-LEFT_OUT = {"api", "take"}
+LEFT_OUT = {"api", "take", "changelog"}
 ARTICLE = '<article class="bd-article">'
 BACK = "Answers and solutions"
 BOOK = PurePosixPath("book")

@@ -1,0 +1,83 @@
+"""The site without scripts, without motion and under its policy; and the checks themselves on bad pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from browser import everyone
+from browser.conftest import BUILT, Tab
+from browser.test_checks import open_small
+
+# Pages of each kind; that of a chapter is the one with most formulas.
+OF_EACH_KIND = ("book/index.html", "book/backprop.html", "book/ledger.html")
+POLICY = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'self'\">"
+
+
+def test_pages_can_be_read_before_their_scripts_have_run(tab: Tab) -> None:
+    context = tab.browser.new_context(java_script_enabled=False)
+    faults = []
+    try:
+        for name in OF_EACH_KIND:
+            page = context.new_page()
+            page.goto((BUILT / name).as_uri())
+            faults += [f"{name}: {fault}" for fault in everyone.bare(page)]
+            page.close()
+    finally:
+        context.close()
+    assert faults == []
+
+
+def test_nothing_moves_for_those_who_asked_for_it(tab: Tab) -> None:
+    context = tab.browser.new_context(reduced_motion="reduce")
+    try:
+        page = context.new_page()
+        page.goto((BUILT / "book/reading.html").as_uri())
+        moving = "[...document.querySelectorAll('*')].filter(e => { const s = getComputedStyle(e);"
+        moving += " return s.transitionDuration.split(', ').some(t => parseFloat(t) > 0)"
+        moving += " || s.animationName !== 'none' || s.scrollBehavior === 'smooth' }).length"
+        assert page.evaluate(moving) == 0
+    finally:
+        context.close()
+
+
+def test_a_script_that_its_page_does_not_name_does_not_run_and_is_an_error(tab: Tab, tmp_path: Path) -> None:
+    open_small(tab, tmp_path, f"{POLICY}<script>document.title = 'run'</script>")
+    assert tab.page.title() == "A page"
+    assert any("Content Security Policy" in error for error in tab.errors), tab.errors
+
+
+@pytest.mark.parametrize(
+    ("style", "words"),
+    [
+        ("", ""),
+        ("overflow: auto", ""),
+        ("overflow: visible", "is cut off"),
+        ("overflow: auto; direction: rtl", "does not start at the left"),
+        ("overflow: auto; width: 500px", "reaches beyond the screen"),
+    ],
+)
+def test_a_formula_that_does_not_fit_is_found(tab: Tab, tmp_path: Path, style: str, words: str) -> None:
+    wide = "width: 600px" if style else "width: 10px"
+    body = f"<details><summary>x</summary><div class=math><mjx-container style='display: block; {style}'>"
+    body += f"<mjx-math style='display: inline-block; {wide}'>x</mjx-math></mjx-container></div></details>"
+    open_small(tab, tmp_path, body)
+    tab.show("phone", "light")
+    faults = list(everyone.formulas_start_at_the_left(tab.page))
+    assert bool(faults) == bool(words), faults
+    assert all(words in fault for fault in faults[-1:])
+    assert tab.page.locator("details[open]").count() == 0
+
+
+def test_a_formula_that_cannot_be_said_is_found(tab: Tab, tmp_path: Path) -> None:
+    said = "<mjx-math aria-hidden=true>x</mjx-math><mjx-assistive-mml><math></math></mjx-assistive-mml>"
+    open_small(tab, tmp_path, f"<mjx-container>{said}</mjx-container>")
+    assert list(everyone.formulas_are_said(tab.page)) == []
+    open_small(tab, tmp_path, "<mjx-container><mjx-math>x</mjx-math></mjx-container>")
+    assert len(list(everyone.formulas_are_said(tab.page))) == 1
+
+
+def test_a_page_that_is_empty_without_scripts_is_found(tab: Tab, tmp_path: Path) -> None:
+    open_small(tab, tmp_path, "<p hidden>All of it.</p>")
+    assert len(list(everyone.bare(tab.page))) == 1
