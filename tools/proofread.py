@@ -10,13 +10,11 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from pypdf import PdfReader
-from pypdf.generic import Destination
+import pikepdf
 
 from nnz.press import take
 from nnz.press.volume import VolumeError, order, packaged
@@ -52,29 +50,27 @@ def of_epub(path: Path) -> Iterator[str]:
 
 def of_pdf(path: Path) -> Iterator[str]:
     """Yield what is wrong with a PDF of the book."""
-    reader = PdfReader(path)
-    places = reader.named_destinations
-    for number, page in enumerate(reader.pages, 1):
-        for note in page.get("/Annots") or []:
-            link = note.get_object()
-            target = link.get("/Dest") or (link.get("/A") or {}).get("/D")
-            if isinstance(target, str) and target not in places and target.lstrip("/") not in places:
-                yield f"page {number}: a link leads to {target}, which is not there"
-        if number > 1 and not page.extract_text().strip():
-            yield f"page {number} is empty"
-    titles = list(outlined(reader.outline))
-    wanted = len(order(ROOT))
-    if len(titles) < wanted:
-        yield f"its outline has {len(titles)} entries, fewer than the book has chapters ({wanted})"
+    with pikepdf.open(path) as pdf:
+        places = {*pdf.Root.get("/Dests", pikepdf.Dictionary()).keys()}
+        for number, page in enumerate(pdf.pages, 1):
+            for note in page.get("/Annots", pikepdf.Array()):
+                target = str(note.get("/Dest", ""))
+                if target and target not in places:
+                    yield f"page {number}: a link leads to {target[1:]}, which is not there"
+            operators = {str(step.operator) for step in pikepdf.parse_content_stream(page)}
+            if not operators & {"Tj", "TJ", "f", "f*", "Do"}:
+                yield f"page {number} is empty"
+        with pdf.open_outline() as outline:
+            titles = list(outlined(outline.root))
+    if len(titles) < len(order(ROOT)):
+        yield f"its outline has {len(titles)} entries, fewer than the book has pages ({len(order(ROOT))})"
 
 
-def outlined(entries: list[Any]) -> Iterator[str]:
+def outlined(entries: Iterable[pikepdf.OutlineItem]) -> Iterator[str]:
     """Yield the titles of an outline."""
     for entry in entries:
-        if isinstance(entry, Destination):
-            yield str(entry.title)
-        else:
-            yield from outlined(entry)
+        yield entry.title
+        yield from outlined(entry.children)
 
 
 def main() -> int:
