@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pikepdf
 from bs4.element import Tag
@@ -93,9 +93,9 @@ def printed(page: Page, path: Path) -> None:
 def pages(path: Path) -> dict[str, int]:
     """Return the number of the page on which each anchor of a PDF stands."""
     with pikepdf.open(path) as pdf:
-        numbers = {tuple(page.objgen): n for n, page in enumerate(pdf.pages, 1)}
+        numbers: dict[Any, int] = {page.objgen: n for n, page in enumerate(pdf.pages, 1)}
         places = pdf.Root.get("/Dests", pikepdf.Dictionary())
-        return {name.lstrip("/"): numbers[tuple(place[0].objgen)] for name, place in places.items()}
+        return {name.lstrip("/"): numbers[place[0].objgen] for name, place in places.items()}
 
 
 def finish(path: Path, about: About) -> None:
