@@ -111,6 +111,8 @@ def test_the_same_volume_is_the_same_file(tmp_path: Path) -> None:
     made(tmp_path, "a.epub")
     made(tmp_path, "b.epub")
     assert (tmp_path / "a.epub").read_bytes() == (tmp_path / "b.epub").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.epub") as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_a_missing_picture_is_an_error_that_leaves_no_file(tmp_path: Path) -> None:
