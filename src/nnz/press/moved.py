@@ -16,7 +16,10 @@ from posixpath import dirname, relpath
 
 ROOT = Path(__file__).resolve().parents[3]
 # What is no address to keep: numbered by docutils, or made from code, whose names the reference has.
-NOT_KEPT = re.compile(r"id\d+|index-\d+|L-\d+|listing-.*|equation-.*|nnz\..*|module-.*|cite.*|nnz-.*")
+NOT_KEPT = re.compile(
+    r"id\d+|index-\d+|L-\d+|.*-solution-\d+|(proof|exercise|solution)-content|"
+    r"claim-.*|recording-.*|listing-.*|equation-.*|nnz\..*|module-.*|cite.*|nnz-.*"
+)
 REDIRECT = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8" /><title>{title}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
