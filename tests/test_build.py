@@ -176,7 +176,7 @@ def test_the_small_book_builds(build: Build) -> None:
     assert "cut in two\n" in re.sub("<[^>]*>", "", page)
     # The page leads to its two notebooks, which have no cells of claims.
     for name, printed in (("take/notebooks/tiny.ipynb", True), ("take/notebooks/bare/tiny.ipynb", False)):
-        assert f'href="../{name}"' in page
+        assert f'href="../{name}" download' in page
         notebook = (built / "html" / name).read_text(encoding="utf-8")
         assert ("cut in two" in notebook) == printed
         assert "half = 0.5" in notebook

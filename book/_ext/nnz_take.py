@@ -6,6 +6,7 @@ The setting `notebooks_branch` names the branch of the repository to which the n
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,22 @@ def write(app: Sphinx, problem: Exception | None) -> None:
     """Write the notebooks, and fill in the list of downloads."""
     if problem or app.builder.name != "html":
         return
-    html = Path(app.outdir)
+    html, pages = Path(app.outdir), executed(app)
+    for name in pages:
+        to_be_saved(html / f"{name}.html")  # first, since notebooks are newer than their pages
     try:
-        copies.write(html, executed(app), nnz_following.of(app), take.edition(ROOT), stub)
+        copies.write(html, pages, nnz_following.of(app), take.edition(ROOT), stub)
     except NotebookError as error:
         raise ExtensionError(str(error)) from error
     take.refresh(html)
+
+
+def to_be_saved(page: Path) -> None:
+    """Let a browser save a notebook that a page leads to; the theme's links open in a new tab."""
+    text = page.read_text(encoding="utf-8")
+    saved = re.sub(r'(href="[^"]*\.ipynb") target="_blank"', r"\1 download", text)
+    if saved != text:
+        page.write_text(saved, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
