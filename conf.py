@@ -18,6 +18,8 @@ language = "en"
 repository_url = ""
 repository_branch = "main"
 site_url = ""
+# The branch to which the notebooks were pushed, for Colab and Binder (CONTRIBUTING, "Copies that readers take along").
+notebooks_branch = ""
 
 extensions = [
     "sphinx_togglebutton",
@@ -43,6 +45,7 @@ extensions = [
     "nnz_workshop",
     "nnz_questions",
     "nnz_following",
+    "nnz_take",
     "nnz_public",
     "nnz_strict",
 ]
@@ -95,7 +98,7 @@ nb_render_markdown_format = "myst"
 html_theme = "sphinx_book_theme"
 html_logo = html_favicon = "book/_static/mark.svg"
 html_static_path = ["book/_static"]
-html_css_files = ["nnz-icons.css", "nnz.css"]
+html_css_files = ["nnz-icons.css", "nnz.css", "nnz-print.css"]
 html_js_files = ["nnz-slider.js", "nnz-page.js"]
 html_show_sourcelink = True
 html_sourcelink_suffix = ""

@@ -116,6 +116,7 @@ def small(tmp_path: Path, root: Path) -> Path:
         "conf.py",
         "_config.yml",
         "constraints.txt",
+        "pyproject.toml",
         "book/references.bib",
         "tests/test_evaluate.py",
     ):
@@ -186,6 +187,13 @@ def test_the_small_book_builds(build: Build) -> None:
         assert f"<h1><code>src/nnz/{name}.py</code></h1>" in code
         assert 'id="L-1"' in code
         assert "of-a-file" not in code
+    # The page leads to its two notebooks, which have no cells of claims.
+    for name, printed in (("take/notebooks/tiny.ipynb", True), ("take/notebooks/bare/tiny.ipynb", False)):
+        assert f'href="../{name}" download' in page
+        notebook = (built / "html" / name).read_text(encoding="utf-8")
+        assert ("cut in two" in notebook) == printed
+        assert "half = 0.5" in notebook
+        assert "claim(" not in notebook
     a_mark_leads_to_the_ledger(built / "html" / "book")
 
 

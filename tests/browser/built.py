@@ -19,8 +19,8 @@ HEAVIEST = 1.5e6
 LARGEST_SITE = 40e6
 TEXT = {".html", ".css", ".js", ".svg", ".json"}
 MODELS = re.compile(
-    r"(^|/)models?/|\.safetensors"
-)  # loaded when a reader asks for them, with their size said
+    r"(^|/)(models?|take)/|\.safetensors"
+)  # models and downloads: loaded when a reader asks for them, with their size said
 LOADED = {("script", "src"), ("img", "src"), ("source", "src"), ("video", "poster"), ("object", "data")}
 LED = {"href", "src", "action", "poster", "data", "srcset"}
 OUTSIDE = re.compile(r"[a-z][a-z+.-]*:|//")
