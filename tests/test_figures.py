@@ -653,7 +653,14 @@ def test_the_picture_of_all_models_has_the_highest_loss_on_top_and_what_each_wro
         leaderboard.Entry("a tree", "network", 2.0, (1.95, 2.05), "lio"),
     ]
     axes = leaderboard.in_one(entries).axes[0]
-    assert [text.get_text() for text in axes.texts] == ["pairs", "qzn", "a tree", "lio", "half of each", "mara"]
+    assert [text.get_text() for text in axes.texts] == [
+        "pairs",
+        "qzn",
+        "a tree",
+        "lio",
+        "half of each",
+        "mara",
+    ]
     marked = [line for line in axes.lines if line.get_marker() not in ("None", "") and len(line.get_xdata())]
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in marked] == [(2.4, 0), (2.0, -1), (1.9, -2)]
     assert [line.get_marker() for line in marked] == ["s", "o", "D"]

@@ -843,7 +843,9 @@ def test_the_exercises_that_teachers_are_told_to_set_are_there(root: Path) -> No
             assert re.search(r"\{minutes\}`([^`]+)`", week)[1].split() == [  # type: ignore[index]
                 name for name in pages.chapters(root) if name in chapters
             ]
-            exercises = re.findall(r"`(\w+)`", week.partition("{minutes}")[2].partition("`")[2].partition("`")[2])
+            exercises = re.findall(
+                r"`(\w+)`", week.partition("{minutes}")[2].partition("`")[2].partition("`")[2]
+            )
             assert exercises
             assert all(any(name in CONTENTS[chapter] for chapter in chapters) for name in exercises), week
             named |= chapters

@@ -6,8 +6,8 @@
 
     {borrowed}`leaderboard leaderboard.best`
 
-Nothing is computed again. If the other page runs again, this one is set again. A borrowed figure has no number: it has
-one where it is at home.
+Nothing is computed again. If the other page runs again, this one is set again. A borrowed figure has no number:
+it has one where it is at home.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Mark what a first reading can leave out: `{workshop}` below a heading, and say how long a page takes to read.
 
 A section that begins with `{workshop}` is folded, marked in the table of contents, and counted apart. `{times}`
-shows the minutes of all chapters, `` {minutes}`bigram ngram` `` those of some, and every chapter says its own below its
-title.
+shows the minutes of all chapters, `` {minutes}`bigram ngram` `` those of some, and every chapter says its own below
+its title.
 """
 
 from __future__ import annotations
@@ -131,7 +131,11 @@ def show_times(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def show_minutes(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace each `{minutes}` by their sum, rounded as the table rounds."""
     for node in list(doctree.findall(some_minutes)):
-        known = {Path(name).name: facts["minutes"] for name, facts in app.env.metadata.items() if "minutes" in facts}
+        known = {
+            Path(name).name: facts["minutes"]
+            for name, facts in app.env.metadata.items()
+            if "minutes" in facts
+        }
         for name in node["chapters"]:
             if name not in known:
                 logger.warning("minutes: there is no chapter %r", name, location=node)

@@ -25,7 +25,9 @@ def followers(beginning: str, names: Sequence[str]) -> dict[str, float]:
     >>> followers("a", ["ava", "ada", "a", "eva"])
     {'v': 0.3333333333333333, 'd': 0.3333333333333333, '.': 0.3333333333333333}
     """
-    found = Counter((name + ".")[len(beginning)] for name in names if name.startswith(beginning))
+    found = Counter(
+        (name + ".")[len(beginning)] for name in names if name.startswith(beginning)
+    )
     return {letter: count / found.total() for letter, count in found.most_common()}
 
 
@@ -47,7 +49,9 @@ class Stage:
     wrote: str
 
 
-def learned(names: Sequence[str], marks: Sequence[int]) -> tuple[list[float], list[Stage]]:
+def learned(
+    names: Sequence[str], marks: Sequence[int]
+) -> tuple[list[float], list[Stage]]:
     """Let a network of pairs learn that begins by knowing nothing.
 
     Args:
@@ -96,7 +100,9 @@ def _keys(X: Tensor, size: int) -> Tensor:
     return keys
 
 
-def by_context(counted: Sequence[str], others: Sequence[str], longest: int) -> dict[str, list[float]]:
+def by_context(
+    counted: Sequence[str], others: Sequence[str], longest: int
+) -> dict[str, list[float]]:
     """Return how surprised tables are that see no letter, one, two and so on.
 
     Args:
@@ -109,7 +115,10 @@ def by_context(counted: Sequence[str], others: Sequence[str], longest: int) -> d
         `counted` and on the `others`, and on the others of one that asks shorter contexts as well (`mixed`).
     """
     V = len(LETTERS)
-    lists = {"counted": windows(counted, longest), "others": windows(others, longest)}
+    lists = {
+        "counted": windows(counted, longest),
+        "others": windows(others, longest),
+    }
     found: dict[str, list[float]] = {"counted": [], "others": [], "mixed": []}
     shorter = torch.full((len(lists["others"][1]),), 1 / V, dtype=torch.float64)
     for size in range(longest + 1):

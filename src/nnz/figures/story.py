@@ -30,7 +30,9 @@ def guesses(rows: Sequence[tuple[str, str, Mapping[str, float]]]) -> Figure:
             if share > 0.035:
                 ink = "white" if letter == comes else INK
                 said, size = ("end", 8) if letter == "." else (letter, 11)
-                axes.text(left + share / 2, 0.25 - i, said, ha="center", va="center", fontsize=size, color=ink)
+                axes.text(
+                    left + share / 2, 0.25 - i, said, ha="center", va="center", fontsize=size, color=ink
+                )
             left += share
         said = f"after {beginning}" if beginning else "at the start"
         axes.text(0, 0.62 - i, said, fontsize=10, va="center")
@@ -40,7 +42,7 @@ def guesses(rows: Sequence[tuple[str, str, Mapping[str, float]]]) -> Figure:
 
 
 def surprise(names: Mapping[str, Sequence[float]], blind: float) -> Figure:
-    """Draw how surprising each letter of some names is, and the end of each, as a number of equally likely letters."""
+    """Draw how surprising each letter of some names is, and its end, as a number of equally likely letters."""
     figure, row = new_figure(NORMAL, 2.8, ncols=len(names), sharey=True, squeeze=False)
     for axes, (name, costs) in zip(row[0], names.items(), strict=True):
         axes.bar(range(len(costs)), costs, color=PALETTE["blue"], width=0.75)
@@ -72,7 +74,9 @@ def learning(curve: Sequence[float], stages: Sequence[tuple[int, float, str]], c
             fontsize=11,
             style="italic",
         )
-    axes.axhline(counted, color=PALETTE["orange"], linestyle="--", linewidth=1.5, label="the table that was counted")
+    axes.axhline(
+        counted, color=PALETTE["orange"], linestyle="--", linewidth=1.5, label="the table that was counted"
+    )
     axes.set_xscale("log")
     axes.set_xticks([step + 1 for step, *_ in stages], [str(step) for step, *_ in stages])
     axes.minorticks_off()
@@ -101,7 +105,9 @@ def _letters(axes: Axes, name: str, marked: int, above: float) -> None:
         alpha = 0.3 if i >= len(name) - marked else 0.06
         axes.add_patch(Rectangle((i - 0.42, -0.42), 0.84, 0.84, facecolor=PALETTE["blue"], alpha=alpha))
         axes.text(i, 0, letter, ha="center", va="center", fontsize=12)
-    axes.text(len(name), 0, "?", ha="center", va="center", fontsize=13, color=PALETTE["orange"], weight="bold")
+    axes.text(
+        len(name), 0, "?", ha="center", va="center", fontsize=13, color=PALETTE["orange"], weight="bold"
+    )
     axes.set(xlim=(-0.7, len(name) + 0.7), ylim=(-0.6, above))
     axes.axis("off")
 
