@@ -1,8 +1,8 @@
 """Mark what a first reading can leave out: `{workshop}` below a heading, and say how long a page takes to read.
 
 A section that begins with `{workshop}` is folded, marked in the table of contents, and counted apart. `{times}`
-shows the minutes of all chapters, `` {minutes}`bigram ngram` `` those of some, and every chapter says its own below
-its title.
+shows the minutes of all chapters, `` {minutes}`bigram ngram` `` those of some, and every chapter says its own
+below its title.
 """
 
 from __future__ import annotations
