@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from nnz.bigram import BigramCounts
@@ -17,6 +20,15 @@ pytestmark = pytest.mark.support
 
 NAMES = ["ava", "eva", "anna", "hanna", "noa", "jo", "ada", "emma", "emmanuel", "ann"] * 3
 OTHERS = ["anne", "nova", "hannes"]
+
+
+def bars(axes: Axes) -> list[Rectangle]:
+    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+
+
+def drawn(line: Line2D) -> list[float]:
+    """Return the heights of a line."""
+    return np.asarray(line.get_ydata()).tolist()  # type: ignore[no-any-return]
 
 
 def test_followers_are_shares_of_what_comes_next_and_the_end_is_one_of_them() -> None:
@@ -56,34 +68,34 @@ def test_the_network_begins_by_knowing_nothing_and_comes_down_to_the_table() -> 
 
 def test_each_stretch_is_as_long_as_its_share_and_what_comes_is_marked() -> None:
     axes = figures.guesses([("", "a", {"b": 0.75, "a": 0.25}), ("a", ".", {".": 1.0})]).axes[0]
-    bars = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
-    assert [bar.get_width() for bar in bars] == [0.75, 0.25, 1.0]
-    assert [bar.get_x() for bar in bars] == [0.0, 0.75, 0.0]
-    assert bars[0].get_facecolor() != bars[1].get_facecolor() == bars[2].get_facecolor()
+    first, second, last = bars(axes)
+    assert [bar.get_width() for bar in (first, second, last)] == [0.75, 0.25, 1.0]
+    assert [bar.get_x() for bar in (first, second, last)] == [0.0, 0.75, 0.0]
+    assert first.get_facecolor() != second.get_facecolor() == last.get_facecolor()
     assert [text.get_text() for text in axes.texts] == ["b", "a", "at the start", "end", "after a"]
 
 
 def test_the_bars_are_the_surprises_of_each_name() -> None:
     figure = figures.surprise({"jo": [10.0, 3.0, 5.0], "a": [2.0, 1.5]}, 27)
-    heights = [[bar.get_height() for bar in axes.patches] for axes in figure.axes]
+    heights = [[bar.get_height() for bar in bars(axes)] for axes in figure.axes]
     assert heights == [[10.0, 3.0, 5.0], [2.0, 1.5]]
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["j", "o", "end"]
-    assert all(list(axes.lines[0].get_ydata()) == [27, 27] for axes in figure.axes)
+    assert all(drawn(axes.lines[0]) == [27, 27] for axes in figure.axes)
 
 
 def test_the_line_falls_to_the_table_and_says_what_was_written() -> None:
     axes = figures.learning([27.0, 20.0, 15.0], [(0, 27.0, "a" * 20), (3, 12.0, "ann")], 11.6).axes[0]
     line, *dots, table = axes.lines
-    assert list(line.get_ydata()) == [27.0, 20.0, 15.0]
-    assert [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots] == [(1, 27.0), (4, 12.0)]
-    assert list(table.get_ydata()) == [11.6, 11.6]
+    assert drawn(line) == [27.0, 20.0, 15.0]
+    assert [drawn(dot) for dot in dots] == [[27.0], [12.0]]
+    assert drawn(table) == [11.6, 11.6]
     assert [text.get_text() for text in axes.texts] == ["a" * 11 + "…", "ann"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "3"]
 
 
 def test_each_curve_over_the_context_has_its_label() -> None:
     figure = figures.context({"counted": [16.0, 11.0], "new": [16.0, 12.0]})
-    assert {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines} == {
+    assert {line.get_label(): drawn(line) for line in figure.axes[0].lines} == {
         "counted": [16.0, 11.0],
         "new": [16.0, 12.0],
     }

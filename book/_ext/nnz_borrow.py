@@ -119,7 +119,8 @@ def figure_of(env: BuildEnvironment, docname: str, name: str) -> nodes.image | N
 
 def glued(env: BuildEnvironment, docname: str) -> dict[str, str]:
     """Return the texts that a page has glued, by name."""
-    path = Path(env.mystnb_config.output_folder, f"{docname}.glue.json")
+    folder = Path(env.app.outdir).parent / "jupyter_execute"  # where MyST-NB keeps what was glued
+    path = folder / f"{docname}.glue.json"
     if not path.is_file():
         return {}
     outputs = json.loads(path.read_text(encoding="utf-8"))
