@@ -47,7 +47,7 @@ def in_one(entries: Sequence[Entry]) -> Figure:
     wide = (high - low) or 1.0
     for i, entry in enumerate(entries):
         marker, color = KINDS[entry.kind]
-        axes.axhline(-i, color=FAINT, linewidth=0.3, zorder=0)
+        axes.plot([low, high], [-i, -i], color=FAINT, linewidth=0.3, zorder=0)
         axes.plot(entry.interval, [-i, -i], color=PALETTE[color], linewidth=2)
         axes.plot(entry.loss, -i, marker, color=PALETTE[color])
         axes.text(low - 0.02 * wide, 0.4 - i, entry.what, fontsize=9, va="center")
