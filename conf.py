@@ -44,6 +44,7 @@ extensions = [
     "nnz_licenses",
     "nnz_workshop",
     "nnz_questions",
+    "nnz_borrow",
     "nnz_following",
     "nnz_take",
     "nnz_public",

@@ -644,3 +644,26 @@ def test_losses_of_the_last_name_are_dots_in_a_row_for_each_network() -> None:
     assert [list(line.get_xdata()) for line in axes.lines] == [[1.0, 1.5], [0.1, 0.2]]
     assert axes.get_xlim()[0] == 0
     assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "two"]
+
+
+def test_the_picture_of_all_models_has_the_highest_loss_on_top_and_what_each_wrote() -> None:
+    entries = [
+        leaderboard.Entry("pairs", "counts", 2.4, (2.3, 2.5), "qzn"),
+        leaderboard.Entry("half of each", "both", 1.9, (1.8, 2.0), "mara"),
+        leaderboard.Entry("a tree", "network", 2.0, (1.95, 2.05), "lio"),
+    ]
+    axes = leaderboard.in_one(entries).axes[0]
+    assert [text.get_text() for text in axes.texts] == [
+        "pairs",
+        "qzn",
+        "a tree",
+        "lio",
+        "half of each",
+        "mara",
+    ]
+    marked = [line for line in axes.lines if line.get_marker() not in ("None", "") and len(line.get_xdata())]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in marked] == [(2.4, 0), (2.0, -1), (1.9, -2)]
+    assert [line.get_marker() for line in marked] == ["s", "o", "D"]
+    bars = [line for line in axes.lines if line.get_linewidth() == 2 and len(line.get_xdata()) == 2]
+    assert [tuple(bar.get_xdata()) for bar in bars] == [(2.3, 2.5), (1.95, 2.05), (1.8, 2.0)]
+    assert "letters" in axes.child_axes[0].get_xlabel()

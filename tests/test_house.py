@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -816,7 +817,37 @@ def test_every_marker_of_a_chapter_selects_its_tests(root: Path, request: pytest
     assert all(f"{name}: the tests of the chapter" in known for name in chapters)
 
 
-def test_the_cover_says_of_each_chapter_what_it_is_about(root: Path) -> None:
+def test_the_page_of_a_part_says_of_each_of_its_chapters_what_it_is_about(root: Path) -> None:
+    """And the cover leads to each part."""
     cover = (root / "book" / "index.md").read_text(encoding="utf-8")
-    told = [page for page in pages.chapters(root) if f"\n[]({page}.md)\n: " in cover]
+    part, told = "", list[str]()
+    for path in pages.toc(root):
+        if path.stem.startswith("part-"):
+            part = path.read_text(encoding="utf-8")
+            assert f"\n[]({path.name})\n: " in cover
+        elif f"\n[]({path.name})\n: " in part:
+            told.append(path.stem)
     assert told == list(pages.chapters(root))
+
+
+def test_the_exercises_that_teachers_are_told_to_set_are_there(root: Path) -> None:
+    from nnz.exercises.contents import CONTENTS
+
+    page = pages.read_page(root / "book" / "teachers.md")
+    tables = [directive for directive in page.directives if directive.name == "list-table"]
+    weeks = [" ".join(table.body).split("* - ")[2:] for table in tables]
+    assert [len(table) for table in weeks] == [7, 14]
+    for table in weeks:
+        named = set[str]()
+        for week in table:
+            chapters = set(re.findall(r"\((\S+)\.md\)", week))
+            assert re.search(r"\{minutes\}`([^`]+)`", week)[1].split() == [  # type: ignore[index]
+                name for name in pages.chapters(root) if name in chapters
+            ]
+            exercises = re.findall(
+                r"`(\w+)`", week.partition("{minutes}")[2].partition("`")[2].partition("`")[2]
+            )
+            assert exercises
+            assert all(any(name in CONTENTS[chapter] for chapter in chapters) for name in exercises), week
+            named |= chapters
+        assert named == set(pages.chapters(root))

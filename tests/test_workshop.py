@@ -68,3 +68,15 @@ def test_a_workshop_that_stands_elsewhere_is_an_error(tmp_path: Path) -> None:
     page = "# One\n\nWords.\n\n```{workshop}\n```\n"
     with pytest.raises(ExtensionError, match=r"network.md:5: workshop has to stand right below a heading"):
         built(tmp_path, page)
+
+
+def test_the_minutes_of_some_chapters_are_added_up_and_a_name_that_is_none_is_warned_of(
+    tmp_path: Path,
+) -> None:
+    page = "# One\n\n" + "word " * 800 + "\n\n## Deeper\n\n```{workshop}\n```\n\n" + "word " * 400
+    texts = {"network": page, "bigram": "# Two\n\n" + "word " * 600}
+    above = "All: {minutes}`network bigram` minutes, {minutes}`networks` none."
+    out, warned = built_by_sphinx(tmp_path, CONF, texts, above)
+    assert "All: 7 minutes, 0 none." in (out / "index.html").read_text(encoding="utf-8")
+    assert "there is no chapter 'networks'" in warned
+    assert warned.count("WARNING") == 1

@@ -118,6 +118,16 @@ def describe_data() -> tuple[str, str]:
     )
 
 
+def built_on(
+    name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """Say in a sentence which list of names this copy was built on: `` {built-on}`list` ``."""
+    source = datasets.locate()
+    count = len(source.path.read_text(encoding="utf-8-sig").split())
+    lists = {"names.txt": "names.txt", "sample": "the embedded sample", "own": "a list of the builder's own"}
+    return [nodes.inline(rawtext, f"{lists[source.kind]}, {count:,} names", classes=["built-on-list"])], []
+
+
 def prepare(app: Sphinx, config: Config) -> None:
     """Settle, before anything is read, what kernels inherit and what the pages say of the data."""
     inherited = {
@@ -290,6 +300,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("sphinx_proof")
     app.add_domain(MergeableProofDomain, override=True)
     app.add_role("given", given)
+    app.add_role("built-on", built_on)
     render.coalesce_streams = whole_streams
     myst_nb.sphinx_.create_client = client_for
     # For each citation it would be looked for among all that is installed.

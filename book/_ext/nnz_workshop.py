@@ -1,7 +1,8 @@
 """Mark what a first reading can leave out: `{workshop}` below a heading, and say how long a page takes to read.
 
 A section that begins with `{workshop}` is folded, marked in the table of contents, and counted apart. `{times}`
-shows the minutes of all chapters, and every chapter says its own below its title.
+shows the minutes of all chapters, `` {minutes}`bigram ngram` `` those of some, and every chapter says its own
+below its title.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.writers.html5 import HTML5Translator
 
 from nnz.press.pages import chapters
@@ -22,6 +24,7 @@ from nnz_tables import row, table
 ROOT = Path(__file__).resolve().parents[2]
 # A minute of reading: so many words, or so many lines of code.
 WORDS, LINES = 200, 20
+logger = logging.getLogger(__name__)
 MARK = "Workshop: no later section needs it"
 Minutes = tuple[float, float]  # of the spine, and of the workshops
 
@@ -36,6 +39,10 @@ class workshop_end(nodes.General, nodes.Element):
 
 class times(nodes.General, nodes.Element):
     """Stands where the table of minutes will be."""
+
+
+class some_minutes(nodes.Inline, nodes.TextElement):
+    """Stands where the minutes of some chapters will be, without their workshops."""
 
 
 class Workshop(SphinxDirective):
@@ -53,6 +60,15 @@ class Times(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         return [times()]
+
+
+class SomeMinutes(SphinxRole):
+    """`` {minutes}`bigram ngram` ``: how long these chapters take to read, without their workshops."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        place = some_minutes(chapters=self.text.split())
+        self.set_source_info(place)
+        return [place], []
 
 
 class FoldWorkshops(SphinxTransform):
@@ -112,6 +128,21 @@ def show_times(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         node.replace_self(table(columns, shown, ["times"]))
 
 
+def show_minutes(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Replace each `{minutes}` by their sum, rounded as the table rounds."""
+    for node in list(doctree.findall(some_minutes)):
+        known = {
+            Path(name).name: facts["minutes"]
+            for name, facts in app.env.metadata.items()
+            if "minutes" in facts
+        }
+        for name in node["chapters"]:
+            if name not in known:
+                logger.warning("minutes: there is no chapter %r", name, location=node)
+        total = sum(round(known[name][0]) for name in node["chapters"] if name in known)
+        node.replace_self(nodes.Text(f"{total}"))
+
+
 def visit_workshop(self: HTML5Translator, node: workshop) -> None:
     """Open the fold."""
     summary = f"{MARK}. About {max(1, node['minutes']):.0f} minutes."
@@ -132,8 +163,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for node, visit in ((workshop, visit_workshop), (workshop_end, visit_end)):
         app.add_node(node, html=(visit, skip), text=(skip, skip), latex=(skip, skip))
     app.add_node(times)
+    app.add_node(some_minutes)
+    app.add_role("minutes", SomeMinutes())
     app.add_directive("workshop", Workshop)
     app.add_directive("times", Times)
     app.add_transform(FoldWorkshops)
     app.connect("doctree-resolved", show_times)
+    app.connect("doctree-resolved", show_minutes)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

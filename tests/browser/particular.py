@@ -55,6 +55,16 @@ def lengths_can_be_read(page: Page) -> Iterator[str]:
     yield from stands_out("#fig-bigram-lengths", page.locator("#fig-bigram-lengths img"))
 
 
+def cover_picture_can_be_read(page: Page) -> Iterator[str]:
+    """It is the leaderboard's, with its description, and the caption says on which list of names it was made."""
+    picture = page.locator("#borrowed-fig-leaderboard-book img")
+    yield from stands_out("the picture of the cover", picture)
+    if "name that it wrote" not in (picture.get_attribute("alt") or ""):
+        yield "the picture of the cover has lost its description"
+    if not re.search(r"\d names", page.locator("#borrowed-fig-leaderboard-book figcaption").inner_text()):
+        yield "the cover does not say on which list of names its picture was made"
+
+
 def counts_can_be_read(page: Page) -> Iterator[str]:
     """The cells of the table are large enough for their counts; on a phone it scrolls inside its own box."""
     box = page.locator("#fig-bigram-counts img").bounding_box()
@@ -197,6 +207,7 @@ def mark_leads_to_its_claims(page: Page) -> Iterator[str]:
 IN_EACH_VIEW: dict[str, tuple[Check, ...]] = {
     "book/bigram.html": (lengths_can_be_read, counts_can_be_read),
     "book/engine.html": (backward_pass_can_be_stepped_through,),
+    "book/index.html": (cover_picture_can_be_read,),
 }
 # At the end of the visit, wide and light, in this order: the keyboard opens a solution, the listing leads away.
 AT_LAST: dict[str, tuple[Check, ...]] = {

@@ -2,12 +2,74 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
-from nnz.figures.style import INK, LINES, MARKERS, NORMAL, PALETTE, new_figure
+from nnz.figures.style import FAINT, INK, LINES, MARKERS, NORMAL, PALETTE, new_figure
+
+# What a model learns by: a marker and a color.
+KINDS = {"counts": ("s", "orange"), "network": ("o", "blue"), "both": ("D", "green")}
+
+# What the picture calls a model; one that is not here has the summary of its registry.
+CALLED = {
+    "bigram-net": "pairs, by a network",
+    "mlp": "a network on three characters",
+    "mlp-5": "a larger network on five characters",
+    "batchnorm": "a network on three characters, with batch norm",
+    "wavenet-tree": "a tree over eight characters",
+    "wavenet": "the tree, trained on whole names",
+    "gated": "WaveNet, with gates",
+    "mixture": "counts of sixes and WaveNet with gates, half of each",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model in the picture of all: what it is, its kind (one of `KINDS`), its loss, and a name that it wrote."""
+
+    what: str
+    kind: str
+    loss: float
+    interval: tuple[float, float]
+    wrote: str
+
+
+def in_one(entries: Sequence[Entry]) -> Figure:
+    """Draw what each model is, its loss with the interval, and a name that it wrote, the highest loss on top."""
+    entries = sorted(entries, key=lambda entry: -entry.loss)
+    figure, axes = new_figure(NORMAL, 1.4 + 0.5 * len(entries))
+    low, high = min(e.interval[0] for e in entries), max(e.interval[1] for e in entries)
+    wide = (high - low) or 1.0
+    for i, entry in enumerate(entries):
+        marker, color = KINDS[entry.kind]
+        axes.plot([low, high], [-i, -i], color=FAINT, linewidth=0.3, zorder=0)
+        axes.plot(entry.interval, [-i, -i], color=PALETTE[color], linewidth=2)
+        axes.plot(entry.loss, -i, marker, color=PALETTE[color])
+        axes.text(low - 0.02 * wide, 0.4 - i, entry.what, fontsize=9, va="center")
+        axes.text(high + 0.06 * wide, -i, entry.wrote, fontsize=12, va="center", style="italic")
+    for kind, (marker, color) in KINDS.items():
+        axes.plot(
+            [],
+            [],
+            marker,
+            color=PALETTE[color],
+            label={"both": "counts and a network"}.get(kind, kind),
+            linestyle="none",
+        )
+    axes.set(xlim=(low - 0.04 * wide, high + 0.5 * wide), ylim=(0.5 - len(entries), 0.7), yticks=[])
+    axes.spines["left"].set_visible(False)
+    axes.set_xticks([tick for tick in axes.get_xticks() if low - 0.04 * wide <= tick <= high])
+    axes.set_xlabel("test loss (nats per character)", loc="left")
+    choices = axes.secondary_xaxis("top", functions=(np.exp, lambda x: np.log(np.maximum(x, 1e-9))))
+    choices.set_xticks(range(math.ceil(math.exp(low)), math.floor(math.exp(high)) + 1))
+    choices.set_xlabel("as hard to guess as one of so many equally likely letters", loc="left")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    return figure
 
 
 def ranking(rows: Mapping[str, tuple[float, float, float]], given: Mapping[str, float]) -> Figure:
