@@ -29,7 +29,7 @@ def quick(name: str, names: list[str] = NAMES) -> Any:
 def test_sizes_are_those_that_their_chapters_name() -> None:
     made = {name: MODELS[name].make(LETTERS, seeded()) for name in WHOLE}
     weights = {name: size_of(model) for name, model in made.items()}
-    assert weights == {"rnn": 11_803, "gru": 397_563, "gpt-small": 4_192, "gpt": 201_088}
+    assert weights == {"rnn": 11_803, "gru": 396_411, "gpt-small": 4_192, "gpt": 201_088}
 
 
 @pytest.mark.usefixtures("small_models")
@@ -64,7 +64,8 @@ def test_the_parts_of_a_mixture_get_room_too() -> None:
 @pytest.mark.parametrize("name", [*WHOLE, "mixture-4"])
 def test_a_name_longer_than_any_in_training_is_judged_by_its_last_characters(name: str) -> None:
     model = quick(name)
-    assert torch.equal(judging.surprisals(model, LONG), evaluate.surprisals(model, LONG))
+    by_contexts = evaluate.surprisals(model, LONG)
+    torch.testing.assert_close(judging.surprisals(model, LONG), by_contexts, rtol=0, atol=1e-6)
     assert all(map(math.isfinite, judging.surprisals(model, LONG).tolist()))
     begun = "x" * 30
     assert all(name.startswith(begun) for name in sample_names(model, 3, generator=seeded(), prompt=begun))
