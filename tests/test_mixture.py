@@ -10,8 +10,8 @@ import torch
 
 from nnz.bigram import BigramCounts, Uniform
 from nnz.data import Vocabulary, windows
-from nnz.mixture import Mixture
 from nnz.gpt import GPT
+from nnz.mixture import Mixture
 from nnz.ngram import KneserNey
 from nnz.recurrent import Recurrent
 from nnz.sample import sample_names, seeded
