@@ -66,12 +66,28 @@ CONTROLS = """<div class="nnz-play" id="nnz-play">
 """
 
 
+ELSEWHERE = "The playground is on the page of this name in the book's site; it needs a browser."
+
+
+class playground_place(nodes.General, nodes.Element):
+    """Where the playground stands."""
+
+
 class Playground(SphinxDirective):
-    """Where the playground stands; a page has one."""
+    """`{playground}`: a page has one."""
 
     def run(self) -> list[nodes.Node]:
         self.env.metadata[self.env.docname]["nnz_play"] = True
-        return [nodes.raw("", CONTROLS, format="html")]
+        return [playground_place()]
+
+
+def put_controls(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put the controls into a page of the site; in any other form of the book say that they are there."""
+    for place in list(doctree.findall(playground_place)):
+        on_site = app.builder.name == "html"
+        place.replace_self(
+            nodes.raw("", CONTROLS, format="html") if on_site else nodes.paragraph("", ELSEWHERE)
+        )
 
 
 def bring_scripts(
@@ -97,6 +113,7 @@ def write_models(app: Sphinx, problem: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("playground", Playground)
+    app.connect("doctree-resolved", put_controls)
     app.connect("html-page-context", bring_scripts)
     # Before the claims are judged, which may end the build.
     app.connect("build-finished", write_models, priority=400)

@@ -12,7 +12,8 @@
   // ---- Vectors and matrices. A matrix (n_in, n_out) is stored row after row.
 
   function unpacked({ type, shape, data }) {
-    const bytes = Uint8Array.from(atob(data), char => char.charCodeAt(0));
+    const text = atob(data), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
     return { shape, data: new TYPES[type](bytes.buffer) };
   }
 
