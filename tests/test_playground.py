@@ -223,3 +223,23 @@ def test_a_build_without_a_playground_exports_nothing(store: Path, tmp_path: Pat
     (source := tmp_path / "source").mkdir()
     out, _ = built_by_sphinx(source, CONF.format(static=root / "book" / "_static"), {"zoo": "# Zoo\n"})
     assert not (out / "_static" / "play").exists()
+
+
+def test_what_takes_minutes_is_trained_for_a_share_of_its_steps_and_says_so(
+    store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(playground, "MODELS", {name: MODELS[name] for name in ("bigram", "mlp", "gated")})
+    monkeypatch.setattr(playground, "SHARES", {"mlp": 0.5, "gated": 0.0, "unknown": 0.1})
+    monkeypatch.setattr(playground, "scaled", lambda steps, names: steps)
+    assert playground.models(only_stored=True) == {}
+    made = playground.models()
+    assert [*made] == ["bigram", "mlp"]
+    assert [*playground.models(only_stored=True)] == ["bigram", "mlp"]
+    summaries = [entry["summary"] for entry in playground.write(tmp_path / "play", made)["models"]]
+    assert summaries == [
+        MODELS["bigram"].summary,
+        MODELS["mlp"].summary + "; here after 50 percent of its training",
+    ]
+    monkeypatch.setattr(playground, "SHARES", {})
+    whole = playground.models()
+    assert not torch.equal(made["mlp"].state_dict()["W1"], whole["mlp"].state_dict()["W1"])

@@ -105,7 +105,7 @@ def write_models(app: Sphinx, problem: Exception | None) -> None:
     used = any(facts.get("nnz_play") for facts in app.env.metadata.values())
     if problem or app.builder.name != "html" or not used:
         return
-    about = playground.write(Path(app.outdir, "_static", "play"), playground.found())
+    about = playground.write(Path(app.outdir, "_static", "play"), playground.models(only_stored=True))
     if not about["models"]:
         logging.getLogger(__name__).info("The playground has no models: this build has trained none.")
 

@@ -150,6 +150,7 @@
     if (!writer || !letters) return;
     const logs = play.after(writer, letters).logs, bent = play.bend(logs, temperature, topK);
     const changed = temperature !== 1 || topK < chars.length;
+    list.classList.toggle("changed", changed);
     one(".after").textContent = `What ${writer.name} expects ${place(letters)}`
       + (changed ? "; in brackets what that becomes by temperature and letters kept, which the bars show." : ".");
     logs.forEach((log, token) => {
@@ -165,11 +166,12 @@
   function showCosts(letters) {
     const some = letters?.length && loaded.size;
     one(".scroll").hidden = !some;
-    one(".cost-note").hidden = Boolean(some);
+    one(".cost-note").textContent = !some ? "Type a name, and load a model or more."
+      : `How surprising each letter of ${spelled(letters)} is, and that the name ends there, in nats: `
+        + "0 is what was certain. The stronger the color, the larger the number.";
     if (!some) return;
     const asked = [...letters, 0];
-    one(".costs caption").textContent = `Surprisal at each letter of ${spelled(letters)}, in nats, if the name ends there: `
-      + "0 for what was certain, more for what was less likely. The darker a cell, the larger its number.";
+    one(".costs caption").textContent = `Surprisals of ${spelled(letters)}`;
     const heads = ["model", ...asked.map(shown), "mean"];
     one(".costs thead").replaceChildren(
       made("tr", {}, ...heads.map(text => made("th", { text, scope: "col" }))));
@@ -268,7 +270,9 @@
   function fill() {
     ({ models, chars } = play.list);
     play.data ??= {};
-    one("#play-top").max = one("#play-top").value = String(chars.length);
+    const top = one("#play-top");
+    top.max = String(chars.length); // first, or the value would not be let in
+    top.value = top.max;
     one(".models").append(...models.map(({ name, summary, numbers }) =>
       made("li", {}, made("button", { type: "button", value: name },
         made("span", { class: "name", text: name }), " ", made("span", { class: "state" })),

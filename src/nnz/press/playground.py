@@ -43,6 +43,8 @@ from nnz.plumbing.files import replaced
 from nnz.recurrent import Recurrent
 from nnz.wavenet import WaveNet
 
+# What takes minutes to train is trained for a share of its steps here; a mixture of such is left out.
+SHARES = {"gru": 1 / 40, "gpt": 1 / 15, "mixture-4": 0.0}
 CHARS = 64  # that a node of a tree has room for
 EXACT = 2**53  # below it a browser's numbers are exact
 TYPES = {torch.float32: "f4", torch.uint8: "u1"}
@@ -249,20 +251,37 @@ def _only_stored(spec: ModelSpec) -> ModelSpec:
     return OnlyStored(**{one.name: getattr(spec, one.name) for one in fields(spec)})
 
 
-def found() -> dict[str, Any]:
-    """Return those models of the book that this build's store has, as `nnz.experiments.stored` asks for them."""
-    names = split_names(load_names())[0]
-    effort = scaled(1000, names) / 1000
-    there = {name: find(spec, names, effort=effort) for name, spec in MODELS.items()}
-    return {name: model for name, model in there.items() if model}
+def models(only_stored: bool = False) -> dict[str, Any]:
+    """Return the models of the playground by name, from the store of this build, as `nnz.experiments.stored` does.
+
+    Args:
+        only_stored: leave out those that the store has not, rather than train them.
+    """
+    names, take = split_names(load_names())[0], find if only_stored else _take
+    full = scaled(1000, names) / 1000
+    efforts = {name: full * SHARES.get(name, 1.0) for name in MODELS}
+    made = {name: take(MODELS[name], names, effort=effort) for name, effort in efforts.items() if effort}
+    return {name: model for name, model in made.items() if model}
 
 
-def write(folder: Path, models: Mapping[str, Any]) -> dict[str, Any]:
+def _take(spec: ModelSpec, names: Sequence[str], **how: Any) -> LanguageModel | None:
+    """Return a model from the store, or train it."""
+    return trained(spec, names, **how).model
+
+
+def _summary(name: str) -> str:
+    """Return what a model is, in a line, and how much of its training it has had if that is not all."""
+    share = SHARES.get(name, 1.0)
+    trained_for = f"; here after {100 * share:.0f} percent of its training" if share < 1 else ""
+    return MODELS[name].summary + trained_for
+
+
+def write(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """Write a script for each model of the book that the playground can run, and `models.js`, a list of them.
 
     Args:
         folder: where to; scripts of another build are removed from it.
-        models: trained, by the names of `nnz.models.MODELS`.
+        given: trained models, by the names of `nnz.models.MODELS`.
 
     Returns:
         The list: chars; of each of the models name, summary, how many numbers it has, and its files; of each of
@@ -270,12 +289,12 @@ def write(folder: Path, models: Mapping[str, Any]) -> dict[str, Any]:
     """
     scripts: dict[str, str] = {}
     listed = [
-        {"name": name, "summary": MODELS[name].summary, "numbers": size_of(model), "files": files}
-        for name, model in models.items()
+        {"name": name, "summary": _summary(name), "numbers": size_of(model), "files": files}
+        for name, model in given.items()
         if (files := _add(scripts, name, model))
     ]
     facts = {name: {"bytes": len(text), "version": _version(text)} for name, text in scripts.items()}
-    chars = next(iter(models.values())).vocabulary.chars if listed else ()
+    chars = next(iter(given.values())).vocabulary.chars if listed else ()
     about = {"models": listed, "files": facts, "chars": chars}
     scripts["models"] = "".join(assigned("list", key, value) for key, value in about.items())
     folder.mkdir(parents=True, exist_ok=True)
