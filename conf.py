@@ -45,6 +45,7 @@ extensions = [
     "nnz_workshop",
     "nnz_questions",
     "nnz_borrow",
+    "nnz_play",
     "nnz_following",
     "nnz_take",
     "nnz_public",
