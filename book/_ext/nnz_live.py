@@ -126,7 +126,7 @@ def open_place(self: HTML5Translator, node: place) -> None:
     title, name, weight = self.attval(node["title"]), self.attval(node["named"]), bundle.megabytes(ROOT)
     self.body.append(
         f'<div class="nnz-live" data-kind="{node["kind"]}" data-name="{name}" data-title="{title}" '
-        f'data-weight="{weight}">'
+        f'data-weight="{weight}" data-limit="{bundle.LIMIT}">'
     )
 
 

@@ -1,6 +1,5 @@
 // The page `live`: places to write code, and a Python in a worker that runs it. Nothing is loaded before it is asked for.
 (() => {
-  const LIMIT = 30;  // seconds that a piece of code may take
   const INDENT = "    ";
   const script = new URL("live/python.js", document.currentScript.src);
 
@@ -21,6 +20,7 @@
     B.ast_js_to_py = tree => Object.assign(turned(tree), { $js_ast: tree });
     B.builtins.compile = Object.assign((source, file, ...rest) =>
       compile(source, typeof file === "string" ? file.replaceAll("'", "\u2019") : file, ...rest), compile);
+    B.recursion_limit = 400;  // before the browser's own stack is full
     let asked;
     onmessage = ({ data }) => {
       try {
@@ -89,12 +89,12 @@
       if (data.failed === undefined) done(data.answer);
       else fail(new Error(`The Python of this page failed: ${data.failed}`));
     },
-    async ask(verb, name, text, print) {
+    async ask(verb, name, text, print, limit) {
       await this.start();
       return new Promise((done, fail) => {
         const id = Math.random();
-        const late = () => this.end(new Error(`stopped: the code was still running after ${LIMIT} seconds`));
-        this.asking = { id, done, fail, print, timer: setTimeout(late, LIMIT * 1000) };
+        const late = () => this.end(new Error(`stopped: the code was still running after ${limit} seconds`));
+        this.asking = { id, done, fail, print, timer: setTimeout(late, limit * 1000) };
         this.worker.postMessage({ id, verb, name, text });
       });
     },
@@ -219,7 +219,7 @@
       try {
         if (!python.ready) await python.start();
         say("busy", "at work …");
-        const answer = await python.ask(verb, name, text, print);
+        const answer = await python.ask(verb, name, text, print, Number(place.dataset.limit));
         const end = answer.indexOf("\n"), state = answer.slice(0, end), told = answer.slice(end + 1);
         const shows = state === "steps" || state === "drawn";
         if (kind === "draw") picture.replaceChildren(...(shows ? drawing(told) : []));

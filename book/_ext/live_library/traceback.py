@@ -28,4 +28,6 @@ def format_exception_only(error):
     except Exception:
         text = "<exception str() failed>"
     name = type(error).__name__
+    if name == "JavascriptError" and ("stack size" in text or "too much recursion" in text):
+        name, text = "RecursionError", "maximum recursion depth exceeded"
     return [f"{name}: {text}\n" if text else f"{name}\n"]

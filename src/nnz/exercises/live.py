@@ -68,17 +68,18 @@ def _kept(answer: Answer, args: Sequence[Any]) -> Parts:
     result: Any = answer(*args)
     if result is None or result is ...:
         return {RESULT: result}
-    if not (hasattr(result, "data") and hasattr(result, "operands")):
-        return {RESULT: "a plain number" if kind(result) == "a number" else kind(result)}
+    is_number = hasattr(result, "data") and hasattr(result, "operands")
+    what = "a Number" if is_number else "a plain number" if kind(result) == "a number" else kind(result)
     slopes = {"self": 0.0, "other": 0.0}
     found = set()
-    for node, slope in result.operands:
+    for node, slope in result.operands if is_number else ():
         which = "self" if node is args[0] else "other" if node is args[1] else _UNKNOWN
         found.add(which)
         slopes[which] = slopes.get(which, 0.0) + slope
     known = [which for which in ("self", "other", _UNKNOWN) if which in found]
     kept = {f"{SLOPE} for {which}": slopes[which] for which in ("self", "other")}
-    return {RESULT: "a Number", DATA: result.data, OPERANDS: " and ".join(known) or "none", **kept}
+    data = result.data if is_number else 0.0
+    return {RESULT: what, DATA: data, OPERANDS: " and ".join(known) or "none", **kept}
 
 
 def _pair(a: float, b: float, name: str) -> Input:

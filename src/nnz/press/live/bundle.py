@@ -17,6 +17,7 @@ from nnz.exercises.contents import CONTENTS
 
 STAND_INS = Path("book", "_ext", "live_library")
 SESSION = "nnz.press.live.session"
+LIMIT = 30  # seconds that a piece of code may take
 # Of Brython's own library; the stand-ins take the place of others.
 TAKEN = (
     *("__future__", "_collections", "_locale", "_operator", "_random", "_thread"),
