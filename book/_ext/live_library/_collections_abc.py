@@ -3,7 +3,9 @@
 
 class _ByMethods(type):
     def __instancecheck__(cls, thing):
-        return all(hasattr(type(thing), name) for name in cls._methods)
+        if cls._methods == ("__call__",):
+            return callable(thing)  # each type can be called, whatever its instances can
+        return all(getattr(type(thing), name, None) is not None for name in cls._methods)
 
     def __getitem__(cls, what):
         return cls

@@ -14,11 +14,13 @@ class _Made:
             return False
         try:
             self.steps.throw(error)
+        except StopIteration as ended:
+            return ended is not error
         except BaseException as raised:
             if raised is error:
                 return False
             raise
-        return True
+        raise RuntimeError("generator didn't stop after throw()")
 
 
 def contextmanager(function):

@@ -48,7 +48,7 @@ def cache(function):
             known[args] = function(*args)
         return known[args]
 
-    return remembering
+    return wraps(function)(remembering)
 
 
 def lru_cache(size=None):
