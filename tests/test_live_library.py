@@ -1,4 +1,4 @@
-"""The stand-ins for parts of Python's library, in the page `live`, do what the real ones do where they are used."""
+"""The stand-ins for parts of Python's library do what the real ones do, where the page `live` uses them."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ def stand_in(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any
     return loaded
 
 
-def test_every_stand_in_can_be_read_and_says_what_it_is(
-    root: Path, stand_in: Callable[[str], Any]
-) -> None:
+def test_every_stand_in_can_be_read_and_says_what_it_is(root: Path, stand_in: Callable[[str], Any]) -> None:
     folder = root / bundle.STAND_INS
     for path in folder.rglob("*.py"):
         name = ".".join(path.relative_to(folder).with_suffix("").parts)
@@ -168,7 +166,23 @@ def test_classes_of_fields_are_made(stand_in: Callable[[str], Any]) -> None:
         assert len({counted, Counted(4)}) == 2
 
 
-THINGS = [1, True, 0.5, 1j, "a", [1], (1,), {1}, {"a": 1}, range(3), iter([]), len, None, Value, (x for x in ())]
+THINGS = [
+    1,
+    True,
+    0.5,
+    1j,
+    "a",
+    [1],
+    (1,),
+    {1},
+    {"a": 1},
+    range(3),
+    iter([]),
+    len,
+    None,
+    Value,
+    (x for x in ()),
+]
 
 
 def test_things_are_of_the_same_kinds(stand_in: Callable[[str], Any]) -> None:

@@ -1,9 +1,9 @@
 """The page in which one writes code: `{live}` is a place to write, and what runs there is put beside the pages.
 
 `{live} gradient` is the place for the answer to that exercise, with its task if it belongs to another page;
-`{live} run` is one for any code, and `{live} draw` one for an expression that is drawn: the directive's body stands
-in it at first. Without scripts it is a block of code. `{live-offered}` lists the exercises, and the roles
-`{live-weight}` and `{live-library}` say what the reader's browser has to load, and what code may import.
+`{live} run` is one for any code, and `{live} draw` one for an expression that is drawn: the body of the directive
+stands in it at first. Without scripts it is a block of code. `{live-offered}` lists the exercises, and the roles
+`{live-weight}` and `{live-library}` say what a browser has to load, and what code may import.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ class Live(SphinxDirective):
         title = heading(exercise.title, exercise.title, ids=[f"live-{exercise.name.replace('_', '-')}"])
         told = f"From [](/book/{exercise.chapter}.md), where its [answer](#{exercise.label}) is folded away. "
         task = nodes.container(classes=["live-task"])
-        self.state.nested_parse(lines([exercise.task, "", told + CHECK.format(exercise.name)], source), self.content_offset, task)
+        self.state.nested_parse(
+            lines([exercise.task, "", told + CHECK.format(exercise.name)], source), self.content_offset, task
+        )
         return [title, task]
 
 
@@ -163,7 +165,7 @@ def put_python(app: Sphinx, problem: Exception | None) -> None:
     folder = Path(app.outdir) / "_static" / "live"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "python.js").write_text(bundle.script(ROOT), encoding="utf-8")
-    (folder / "LICENSE.txt").write_text(bundle.LICENSE, encoding="utf-8")
+    (folder / "LICENSE.txt").write_text(bundle.license_text(ROOT), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

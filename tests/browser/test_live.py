@@ -171,7 +171,8 @@ for wrong in (
         wrong()
     except Exception as error:
         print(type(error).__name__, error)
-print(len({a, Value(0.0)}), a == Value(0), a in [Value(0)], hash(a) == object.__hash__(a), sorted([Value(2), a])[0])
+print(len({a, Value(0.0)}), a == Value(0), a in [Value(0)], hash(a) == object.__hash__(a))
+print(sorted([Value(2), a])[0])
 """
 
 
@@ -226,7 +227,9 @@ def test_a_typed_expression_is_drawn_and_gone_back_through(tab: Tab, live: Page)
                 live.keyboard.press("ArrowRight")
         assert place.locator(".say").inner_text()
     label = '<img src=x onerror="document.title=1">'
-    wrong = hand_in(live, "draw", f"a = Value(2, '{label}')\na * a", "a = 2\nL = b", "a = 1\n" + "a = a + a\n" * 30)
+    wrong = hand_in(
+        live, "draw", f"a = Value(2, '{label}')\na * a", "a = 2\nL = b", "a = 1\n" + "a = a + a\n" * 30
+    )
     assert [state for state, *_ in wrong] == ["right", "error", "right"]
     assert "name 'b' is not defined; give it a number" in wrong[1][1]
     assert "too long for steps" in wrong[2][1]
@@ -236,19 +239,29 @@ def test_a_typed_expression_is_drawn_and_gone_back_through(tab: Tab, live: Page)
 
 
 FAILING = (
-    ("x = 1\nprint(x)\ny = x / 0\n", "error", "line 3, in <module>\n    y = x / 0\nZeroDivisionError: division by zero"),
+    (
+        "x = 1\nprint(x)\ny = x / 0\n",
+        "error",
+        "line 3, in <module>\n    y = x / 0\nZeroDivisionError: division by zero",
+    ),
     ("def f(:\n    pass\n", "error", '  File "answer.py", line 1\n    def f(:\n'),
     ("x = 1\n  y = 2\nz = 3\n", "error", '  File "answer.py", line 2\n    y = 2\n'),
     ("def f(n):\n    return f(n + 1)\nf(0)\n", "error", "RecursionError: maximum recursion depth exceeded"),
     ("import torch\n", "error", "ModuleNotFoundError: No module named 'torch' (This page has"),
     ("from nnz.engine import Value\nValue(0).log()\n", "error", "line 2, in <module>\n    Value(0).log()\n"),
     ("import sys\nsys.exit()\n", "error", "SystemExit"),
-    ("from collections import Counter, defaultdict\nprint(Counter('abb').most_common(1))\n", "ran", "ran to its end"),
+    (
+        "from collections import Counter, defaultdict\nprint(Counter('abb').most_common(1))\n",
+        "ran",
+        "ran to its end",
+    ),
 )
 
 
 def test_a_reader_can_write_fail_stop_leave_and_come_back(tab: Tab, live: Page) -> None:
-    for (code, state, words), found in zip(FAILING, hand_in(live, "run", *(c for c, *_ in FAILING)), strict=True):
+    for (_, state, words), found in zip(
+        FAILING, hand_in(live, "run", *(c for c, *_ in FAILING)), strict=True
+    ):
         assert found[0] == state
         assert words in found[1]
     assert found[2] == "[('b', 2)]\n"

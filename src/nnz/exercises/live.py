@@ -125,7 +125,10 @@ _ADD = Exercise(
         ),
         Slip(
             "self is changed, and is now the sum; later uses of it would be wrong",
-            edit("    return Number(self.data + other.data, pairs)", "    self.data += other.data\n    return self"),
+            edit(
+                "    return Number(self.data + other.data, pairs)",
+                "    self.data += other.data\n    return self",
+            ),
         ),
     ),
     drive=_kept,
@@ -241,8 +244,8 @@ _BACKWARD = Exercise(
             edit("operand.grad += ", "operand.grad = "),
         ),
         Slip(
-            "a Number passes on all that it has each time something arrives, and so passes the same on twice; wait "
-            "until all who used it have passed on theirs",
+            "a Number passes on all that it has each time something arrives, and so the same twice; wait until all "
+            "who used it have passed on theirs",
             _at_once,
         ),
         Slip(

@@ -183,28 +183,6 @@ def megabytes(root: Path) -> str:
     return f"{len(script(root).encode('utf-8')) / 1e6:.1f} MB"
 
 
-LICENSE = """Brython, https://brython.info, whose license is BSD:
-
-Copyright (c) 2012, Pierre Quentel pierre.quentel@gmail.com
-All rights reserved.
-
-Redistribution and use in source and binary forms, with or without modification, are permitted provided that the
-following conditions are met:
-
-Redistributions of source code must retain the above copyright notice, this list of conditions and the following
-disclaimer. Redistributions in binary form must reproduce the above copyright notice, this list of conditions and the
-following disclaimer in the documentation and/or other materials provided with the distribution. Neither the name of
-the <ORGANIZATION> nor the names of its contributors may be used to endorse or promote products derived from this
-software without specific prior written permission.
-
-THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND ANY EXPRESS OR IMPLIED WARRANTIES,
-INCLUDING, BUT NOT LIMITED TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
-DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL,
-SPECIAL, EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
-SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY,
-WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
-OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
-
-The parts of Python's standard library in it are under the license of the Python Software Foundation, version 2,
-https://docs.python.org/3/license.html; copyright (c) 2001 Python Software Foundation; all rights reserved.
-"""
+def license_text(root: Path) -> str:
+    """Return the license of what is not ours in the script; its package brings none along."""
+    return (root / STAND_INS / "LICENSE.txt").read_text(encoding="utf-8")

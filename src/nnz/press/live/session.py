@@ -1,7 +1,7 @@
 """What the page `live` asks of its Python: to run code, judge an answer, give a hint, draw an expression.
 
-This file runs in the page, and the same in any Python. Everything that is handed back is one text, whose first line
-says how it went.
+This file runs in the page, and the same in any Python. What is handed back is one text, whose first line says how it
+went.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def asked(verb: str, name: str, text: str, send: Callable[[str], object]) -> str
         send: takes what the code prints.
     """
     before = sys.stdout
-    sys.stdout = Printed(send)  # type: ignore[assignment]
+    sys.stdout = Printed(send)
     try:
         if verb == "draw":
             return drawn(text)
@@ -153,7 +154,7 @@ def _indented(number: int) -> tuple[int, str]:
     """
     lines = [(n, linecache.getline(FILE, n)) for n in range(1, number + 1)]
     lines = [(n, line) for n, line in lines if line.strip()]
-    for (_, above), (n, line) in reversed([*zip(lines, lines[1:], strict=False)]):
+    for (_, above), (n, line) in reversed([*pairwise(lines)]):
         if _margin(line) > _margin(above):
             return n, line
     return lines[0] if lines else (number, "")
@@ -195,7 +196,7 @@ def expression(lines: str) -> Value:
 
 def _curve(name: str) -> Callable[[Any], Value]:
     """Return a function that may be written around a Value or a number."""
-    return lambda x: getattr(x if isinstance(x, Value) else Value(x), name)()  # type: ignore[no-any-return]
+    return lambda x: getattr(x if isinstance(x, Value) else Value(x), name)()
 
 
 def _value(result: object, label: str) -> Value:
@@ -215,7 +216,7 @@ def _advised(error: Exception) -> str:
 
 
 def drawn(lines: str) -> str:
-    """Return the drawing of an expression whose backward pass can be stepped through; all at once, if it is long."""
+    """Return the drawing of an expression, to be stepped through; all at once, if it is long."""
     try:
         root = expression(lines)
         operations = sum(bool(node.op) for node in topological_order(root))
@@ -226,4 +227,4 @@ def drawn(lines: str) -> str:
     except LineError as error:
         return f"error\n{error}"
     except ValueError:
-        return f"error\nThe graph is too large for a picture; at most {MOST_NODES} numbers and results can be shown."
+        return f"error\nThe graph is too large for a picture; at most {MOST_NODES} nodes can be shown."
