@@ -244,8 +244,8 @@ _BACKWARD = Exercise(
             edit("operand.grad += ", "operand.grad = "),
         ),
         Slip(
-            "a Number passes on all that it has each time something arrives, and so the same twice; wait until all "
-            "who used it have passed on theirs",
+            "a Number passes on all that it has each time something arrives, and so the same twice; wait until "
+            "all who used it have passed on theirs",
             _at_once,
         ),
         Slip(

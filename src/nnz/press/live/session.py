@@ -1,7 +1,7 @@
 """What the page `live` asks of its Python: to run code, judge an answer, give a hint, draw an expression.
 
-This file runs in the page, and the same in any Python. What is handed back is one text, whose first line says how it
-went.
+This file runs in the page, and the same in any Python. What is handed back is one text, whose first line says how
+it went.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Printed:
 
     def write(self, text: str) -> int:
         """Hand on the text, or what there is room for."""
-        if self.left > 0:
+        if text and self.left >= 0:
             more = "" if len(text) <= self.left else "\n... and more, which is left out\n"
             self.send(text[: self.left] + more)
         self.left -= len(text)
