@@ -46,6 +46,7 @@ extensions = [
     "nnz_questions",
     "nnz_borrow",
     "nnz_play",
+    "nnz_live",
     "nnz_following",
     "nnz_take",
     "nnz_public",

@@ -22,6 +22,11 @@ CONTENTS = {
         "momentum_step": "A step with momentum",
         "logistic_loss": "The logistic loss",
     },
+    "live": {
+        "__add__": "A sum that remembers",
+        "__mul__": "A product that remembers",
+        "backward": "All the way back",
+    },
     "bigram": {
         "column_sums": "The wrong axis, explained",
         "backwards_loss": "Backwards",

@@ -1,0 +1,3 @@
+"""Kinds of collections."""
+
+from _collections_abc import *  # noqa: F403
