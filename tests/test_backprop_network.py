@@ -185,10 +185,13 @@ def test_relative_error_is_0_for_equal_and_1_for_opposite_gradients() -> None:
     assert relative_error(nothing, nothing) == 0
 
 
-@pytest.mark.parametrize("sizes", [[], [2], [2, 0], [2, 1.5], [-1, 2]])
+@pytest.mark.parametrize("sizes", [[], [2], [2, 0], [2, 1.5], [-1, 2], [2, True]])
 def test_sizes_that_are_none_are_refused(sizes: list[int]) -> None:
-    with pytest.raises(ValueError, match="at least two whole numbers"):
+    error = TypeError if {float, bool} & set(map(type, sizes)) else ValueError
+    with pytest.raises(error, match="at least two whole numbers"):
         first_layers(sizes, np.random.default_rng(0))
+    whole = first_layers(list(np.array([2, 3])), np.random.default_rng(0))
+    assert whole[0][0].shape == (2, 3)
 
 
 @pytest.mark.parametrize(
