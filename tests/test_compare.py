@@ -18,6 +18,11 @@ def test_compare_says_exact_approximate_or_by_how_much() -> None:
     assert "approximate" in compare("x", double + 1e-13, double)
     assert "WRONG" in compare("x", double + 1e-6, double)
     assert "WRONG dtype torch.float64" in compare("x", double, one)
+    nothing = torch.zeros(2)
+    assert "approximate" in compare("x", nothing + 5e-9, nothing)
+    assert "WRONG" in compare("x", nothing + 5e-8, nothing)
+    assert "approximate" in compare("x", nothing.double() + 5e-14, nothing.double())
+    assert "WRONG" in compare("x", nothing.double() + 5e-13, nothing.double())
     far = torch.tensor([100.0, 0.001])  # the small number is rounded as the large
     assert "approximate" in compare("x", far + 5e-5, far)
     assert "WRONG" in compare("x", far + 5e-3, far)

@@ -91,6 +91,11 @@ def test_weights_and_statistics_are_taken_over_together_or_not_at_all() -> None:
     one.calibrate(X)
     other.load_state_dict(one.state_dict())
     assert torch.equal(other.log_probs(X), one.log_probs(X))
+    other.params["b1"] += 1
+    with pytest.raises(RuntimeError, match="have changed since"):
+        other.log_probs(X)
+    other.params["b1"] -= 1
+    other.load_state_dict(one.state_dict())
     before = copied(other)
     whole = HandMLP(3, 4, 8, generator=seeded(3))
     whole.calibrate(X)

@@ -16,6 +16,7 @@ Without MODULE: what is known of every module. Needs the optional group `mutants
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import random
@@ -45,6 +46,7 @@ NOTICED = {1, 3, -24, 24, 36, 152, 255, -11, -9}  # mutmut's codes: failed, too 
 
 TOO_SLOW = {-24, 24, 36, 152}
 SEED = 1
+OF_NO_MATTER = ("equivalent", "words")  # so begin the reasons that no test is missing
 
 # The words of an error are no behavior that a test should hold to the letter. What is too slow counts as noticed:
 # the plugin measures that in seconds of a core, against the same tests unchanged (tools/patience.py). By the clock
@@ -64,6 +66,9 @@ timeout_constant = 60.0
 # A loop that a mutant makes endless may fill the memory before its time is over; torch alone maps about 1 GB.
 MOST_BYTES = 4 * 2**30
 
+# Decorators that stay where they are: mutmut knows the first two.
+LEFT = {"staticmethod", "classmethod", "overload"}
+
 # What mutmut puts into a module imports more, and takes longer.
 UNFIT = ("little_of_the_standard_library", "chain_of_a_million_nodes")
 
@@ -79,6 +84,7 @@ def prepare(module: str) -> Path:
         else:
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "browser"))
+    undecorate(work / "src" / "nnz" / f"{module}.py")
     (work / "plugins").mkdir(exist_ok=True)
     shutil.copy2(ROOT / "tools" / "patience.py", work / "plugins")
     settings = SETTINGS.format(module=module, unfit=" or ".join(UNFIT))
@@ -93,6 +99,38 @@ def prepare(module: str) -> Path:
             shutil.copy2(path, copy)
     forget_survivors(record(work, module))
     return work
+
+
+def undecorate(path: Path) -> None:
+    """Write a module as `undecorated` has it, with the time of its last change as before."""
+    times = path.stat()
+    path.write_text(undecorated(path.read_text(encoding="utf-8")), encoding="utf-8")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def undecorated(source: str) -> str:
+    r"""Return a module whose functions are decorated below them, since mutmut leaves out those with a decorator.
+
+    >>> print(undecorated("@torch.no_grad()\ndef f(x):\n    return x"))
+    def f(x):
+        return x
+    f = torch.no_grad()(f)
+    <BLANKLINE>
+    """
+    lines = source.splitlines()
+    tree = ast.parse(source)
+    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
+    functions = [node for body in bodies for node in body if isinstance(node, ast.FunctionDef)]
+    for node in sorted(functions, key=lambda node: -node.lineno):
+        names = [ast.unparse(decorator) for decorator in node.decorator_list]
+        if not names or any(name in LEFT or name.endswith(".setter") for name in names):
+            continue
+        wrapped = node.name
+        for name in reversed(names):
+            wrapped = f"{name}({wrapped})"
+        lines.insert(node.end_lineno or 0, f"{' ' * node.col_offset}{node.name} = {wrapped}")
+        del lines[node.decorator_list[0].lineno - 1 : node.lineno - 1]
+    return "\n".join(lines) + "\n"
 
 
 def record(work: Path, module: str) -> Path:
@@ -222,11 +260,11 @@ def line_about(module: str) -> str:
     result = known(module)
     if not result:
         return f"{module:18} not tried"
-    equal = sum(s["reason"].startswith("equivalent") for s in result["survivors"])
+    equal = sum(s["reason"].startswith(OF_NO_MATTER) for s in result["survivors"])
     share = result["killed"] / (result["mutants"] - equal)
     open_ = sum(not s["reason"] for s in result["survivors"])
     line = f"{module:18} {result['commit']}  {result['killed']:4} of {result['mutants']:4} noticed, "
-    line += f"{equal} equivalent: {share:.1%}"
+    line += f"{equal} of no matter: {share:.1%}"
     if sample := result.get("sample"):
         line += f"; a sample of {sample['of']} (seed {sample['seed']})"
     return line + (f"; {open_} without a reason" if open_ else "")
