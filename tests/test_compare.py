@@ -26,3 +26,6 @@ def test_compare_says_exact_approximate_or_by_how_much() -> None:
     far = torch.tensor([100.0, 0.001])  # the small number is rounded as the large
     assert "approximate" in compare("x", far + 5e-5, far)
     assert "WRONG" in compare("x", far + 5e-3, far)
+    large = torch.tensor([100.0, 0.0])
+    assert "approximate" in compare("x", large + torch.tensor([0.0, 0.97e-4]), large)
+    assert "WRONG" in compare("x", large + torch.tensor([0.0, 1.03e-4]), large)
