@@ -74,9 +74,9 @@ bench: venv  ## measure every time that the book names beside its goal; STRICT=1
 record: venv  ## run an experiment for ten seeds: NAME=… (VERIFY=1 runs one, to renew a fingerprint); without NAME, list them
 	$(BIN)/python -m nnz.press.recordings $(NAME) $(if $(VERIFY),--verify)
 
-mutants: venv  ## change taught code in small ways and see whether a test notices: MODULE=…; without it, what is known
+mutants: venv  ## change taught code in small ways and see whether a test notices: MODULE=…, SAMPLE=60; without, what is known
 	@$(BIN)/python -m pip install -q --no-build-isolation -c constraints.txt -e ".[mutants]"
-	$(BIN)/python tools/mutants.py $(MODULE)
+	$(BIN)/python tools/mutants.py $(MODULE) $(if $(SAMPLE),--sample $(SAMPLE))
 
 sbom: venv  ## write what the package runs on, with licenses, into _build/sbom.json
 	@$(BIN)/python -m pip install -q --no-build-isolation -c constraints.txt -e ".[sbom]"

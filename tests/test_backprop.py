@@ -63,6 +63,16 @@ def test_gradients_agree_for_any_shape(
         assert (found[name] - expected[name]).abs().max() <= 1e-8 * size_of, name
 
 
+def test_first_weights_have_the_spread_that_suits_a_tanh() -> None:
+    params = first_params(8, 50, 4000, 400, generator=seeded(1))
+    again = first_params(8, 50, 4000, 400, generator=seeded(1))
+    assert all(torch.equal(params[name], again[name]) for name in PARAMETERS)
+    spreads = dict.fromkeys(PARAMETERS, 0.1) | {"C": 1.0, "W1": 5 / 3 / 400**0.5}
+    for name, std in spreads.items():
+        assert params[name].std().item() == pytest.approx(std, rel=0.1 if name == "b2" else 0.04)
+        assert params[name].mean().item() == pytest.approx(float(name == "bngain"), abs=0.2 * std)
+
+
 def test_the_loss_is_torchs_and_the_norm_is_that_of_the_layers_but_for_bessel() -> None:
     params, X, Y = lecture()
     v = forward(params, X, Y)

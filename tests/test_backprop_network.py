@@ -185,10 +185,13 @@ def test_relative_error_is_0_for_equal_and_1_for_opposite_gradients() -> None:
     assert relative_error(nothing, nothing) == 0
 
 
-@pytest.mark.parametrize("sizes", [[], [2], [2, 0], [2, 1.5], [-1, 2]])
+@pytest.mark.parametrize("sizes", [[], [2], [2, 0], [2, 1.5], [-1, 2], [2, True]])
 def test_sizes_that_are_none_are_refused(sizes: list[int]) -> None:
-    with pytest.raises(ValueError, match="at least two whole numbers"):
+    error = TypeError if {float, bool} & set(map(type, sizes)) else ValueError
+    with pytest.raises(error, match="at least two whole numbers"):
         first_layers(sizes, np.random.default_rng(0))
+    whole = first_layers(list(np.array([2, 3])), np.random.default_rng(0))
+    assert whole[0][0].shape == (2, 3)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +210,7 @@ def test_sizes_that_are_none_are_refused(sizes: list[int]) -> None:
 def test_rows_that_cannot_be_computed_with_are_refused(
     rows: Array, error: type[Exception], says: str
 ) -> None:
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=f"^X .*{says}"):
         forward(odd_layers([2, 3, 1]), rows)
     with pytest.raises(error):
         check_rows("X", rows, 2)
@@ -218,6 +221,12 @@ def test_the_gradient_must_have_the_shape_of_the_outputs() -> None:
     activations = forward(layers, np.ones((4, 2)))
     with pytest.raises(ValueError, match=r"dZ must have shape \(4, 1\)"):
         backward(layers, activations, np.ones((3, 1)))
+
+
+def test_an_example_that_is_right_by_just_enough_has_no_gradient() -> None:
+    loss, gradient = hinge(np.array([[1.0], [-1.0], [0.5]]), np.array([[1.0], [-1.0], [1.0]]))
+    assert loss == pytest.approx(0.5 / 3)
+    assert gradient.ravel().tolist() == pytest.approx([0, 0, -1 / 3])
 
 
 @pytest.mark.parametrize("labels", [np.ones((3, 1)), np.array([[1.0], [0.0]]), np.ones(2)])

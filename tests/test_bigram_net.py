@@ -83,6 +83,24 @@ def test_the_network_speaks_any_alphabet() -> None:
     assert nll(net, ["zoé"]) < math.log(4)
 
 
+def test_first_weights_are_the_generator_s_and_the_state_is_the_weights() -> None:
+    one, same = BigramNet(generator=seeded(3)), BigramNet(generator=seeded(3))
+    assert torch.equal(one.W, same.W)
+    assert {name: tensor.data_ptr() for name, tensor in one.state_dict().items()} == {"W": one.W.data_ptr()}
+
+
+def test_a_loss_that_is_no_number_undoes_a_fit_whose_weights_are_numbers() -> None:
+    net = BigramNet(generator=seeded())
+    with torch.no_grad():
+        net.W[:, ::2] = 3e38
+        net.W[:, 1::2] = -3e38  # the difference is too large for a float
+    before = net.W.detach().clone()
+    with pytest.raises(ArithmeticError, match="the weights or the loss are not finite"):
+        net.fit(["ann", "emma"], steps=2, rate=0.1)
+    assert torch.equal(net.W, before)
+    assert net.losses == []
+
+
 def test_a_network_s_answer_records_no_gradient_and_changes_nothing() -> None:
     net = BigramNet(generator=seeded())
     before = net.W.detach().clone()
@@ -101,6 +119,7 @@ def test_a_network_s_answer_records_no_gradient_and_changes_nothing() -> None:
         {"steps": 1, "rate": math.nan},
         {"steps": 1, "decay": -0.1},
         {"steps": 1, "decay": math.nan},
+        {"steps": 1, "decay": math.inf},
     ],
     ids=str,
 )
@@ -134,6 +153,8 @@ def test_a_rate_at_which_weights_grow_is_refused_with_one_that_is_not(
     before = net.W.detach().clone()
     with pytest.raises(ValueError, match=r"rate 50.0 times decay 0.05 is 2.5.*below 20"):
         net.fit(sample, steps=300, decay=0.05)
+    with pytest.raises(ValueError, match=r"rate 20 times decay 0.05 is 1;.*below 20"):
+        net.fit(sample, steps=300, rate=20, decay=0.05)
     assert torch.equal(net.W, before)
     assert net.losses == []
     net.fit(sample, steps=300, rate=19, decay=0.05)

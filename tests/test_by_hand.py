@@ -48,6 +48,17 @@ def test_steps_are_those_of_forward_and_backward(
         torch.testing.assert_close(params[name].double(), slow[name], rtol=1e-2, atol=1e-2)
 
 
+def test_rows_whose_logits_are_far_apart_are_judged_each_by_itself() -> None:
+    X, Y = batch()
+    step = HandStep(first_params(3, 4, 9, 3, generator=seeded(0)), X % 3, Y % 3, 2)
+    logits = np.array([[0.0, 1.0, -1.0], [900.0, 901.0, 899.0]], np.float32)
+    theirs = torch.from_numpy(logits.copy()).requires_grad_()
+    loss = torch.nn.functional.cross_entropy(theirs, torch.tensor([2, 0]))
+    loss.backward()
+    assert step.judge(logits, np.array([2, 0])) == pytest.approx(loss.item())
+    torch.testing.assert_close(torch.from_numpy(logits), theirs.grad)
+
+
 def test_a_thousand_steps_follow_autograd() -> None:
     X, Y = batch(2000)
     model = HandMLP(3, 10, 50, generator=seeded(1))

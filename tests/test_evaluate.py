@@ -9,7 +9,7 @@ import torch
 
 from nnz import evaluate
 from nnz.bigram import BigramCounts, Uniform, UnigramCounts
-from nnz.data import split_names
+from nnz.data import Vocabulary, split_names
 from nnz.evaluate import (
     CHUNK,
     Estimate,
@@ -201,6 +201,14 @@ def test_an_estimate_says_value_error_and_interval() -> None:
     assert estimate.interval == pytest.approx((2.5, 97.5))
     assert estimate != Estimate(50.0, values)  # two measurements, not one
     assert str(estimate) == "50.0000 ± 29.3002 (95 %: 2.5000 to 97.5000)"
+
+
+def test_two_names_and_two_resamples_are_enough_and_the_alphabet_is_the_model_s() -> None:
+    vocabulary = Vocabulary(["zoé", "éz"])
+    model = BigramCounts(k=1, vocabulary=vocabulary).fit(["zoé", "éz"])
+    estimate = bootstrap(model, ["zoé", "éz"], generator=seeded(), resamples=2)
+    assert estimate.value == pytest.approx(nll(model, ["zoé", "éz"]))
+    assert len(surprisals(model, ["zoé"])) == 4
 
 
 def test_errors_need_names_and_resamples() -> None:

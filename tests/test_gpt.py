@@ -85,7 +85,9 @@ def test_the_published_gradients_that_are_zero_are_those_of_unused_letters_and_p
 
 def test_a_vocabulary_of_another_size_is_refused() -> None:
     model = MicroGPT(6, 4, 2, 5, generator=random.Random(1))
-    assert of_values(model, Vocabulary(["abcde"])).block_size == 5
+    own = Vocabulary(["abcde"])
+    assert of_values(model, own).block_size == 5
+    assert of_values(model, own).vocabulary is own
     with pytest.raises(ValueError, match="the vocabulary has 27 characters, and the model 6 tokens"):
         of_values(model)
 
@@ -252,7 +254,7 @@ def test_first_weights_are_all_of_one_spread_or_each_of_its_fan_in() -> None:
     stds = [p.std().item() for p in fan_in.parameters()]
     assert stds[:2] == pytest.approx([1, 1], abs=0.05)
     assert stds[2:] == pytest.approx([1 / 8, 1 / 8, 1 / 8, 1 / 16, 0.1 / 8], rel=0.06)
-    for spread in (0.0, -1.0, float("nan")):
+    for spread in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="spread is"):
             GPT(8, 2, spread=spread, generator=seeded(1))
 

@@ -42,6 +42,17 @@ def test_evaluation_uses_the_statistics_of_calibration() -> None:
     assert set(model.state_dict()) == {*PARAMETERS, "mean", "var"}
 
 
+def test_the_norm_keeps_its_digits_where_little_enters_it() -> None:
+    X, _ = batch(50)
+    model = HandMLP(3, 4, 9, generator=seeded(0))
+    model.params["W1"] *= 1e-3  # the variance is about a tenth of eps
+    values = forward(model.params, X, X[:, 0])
+    torch.testing.assert_close(model.before_norm(X), values["hprebn"])
+    model.calibrate(X)
+    torch.testing.assert_close(model.log_probs(X), torch.log_softmax(values["logits"], dim=1))
+    model.calibrate(X[:2])  # two have a spread
+
+
 def test_calibration_needs_contexts_with_a_spread() -> None:
     model = HandMLP(3, 4, 9, generator=seeded(0))
     with pytest.raises(ValueError, match="1 contexts have no spread"):
@@ -91,6 +102,11 @@ def test_weights_and_statistics_are_taken_over_together_or_not_at_all() -> None:
     one.calibrate(X)
     other.load_state_dict(one.state_dict())
     assert torch.equal(other.log_probs(X), one.log_probs(X))
+    other.params["b1"] += 1
+    with pytest.raises(RuntimeError, match="have changed since"):
+        other.log_probs(X)
+    other.params["b1"] -= 1
+    other.load_state_dict(one.state_dict())
     before = copied(other)
     whole = HandMLP(3, 4, 8, generator=seeded(3))
     whole.calibrate(X)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +174,7 @@ ROWS = {
     "spaces": [f"{name:12}{i / 7:.3f}  {i}" for i, name in enumerate(NAMES)],
 }
 ONE_SPACE = [f"{name} {i * 7}" for i, name in enumerate(NAMES)]
+MARKDOWN = ["| Rufname | n |", "|:------|---:|", *(f"| {name} | {i} |" for i, name in enumerate(NAMES))]
 QUOTED = [f'"{name}, the first","F"' for name in NAMES]
 
 
@@ -197,6 +202,9 @@ def test_a_column_of_a_table_has_the_names(
         (["# from a register", "", *ROWS["commas"]], "1", NAMES),
         ([f"{i},{name if i else ''},x" for i, name in enumerate(NAMES)], "2", NAMES[1:]),
         ([f"\t{name}\t" for name in NAMES], "2", NAMES),
+        ([f'"{name}"' for name in NAMES], "1", NAMES),
+        ([f"'{name} '" for name in NAMES], "1", NAMES),
+        (MARKDOWN, "2", NAMES),
     ],
 )
 def test_headers_numbers_quotes_and_comments_are_no_names(
@@ -244,6 +252,16 @@ def test_a_column_of_the_book_s_list_is_refused(monkeypatch: pytest.MonkeyPatch,
         (ONE_SPACE, ["with spaces", "--column 1"]),
         ([f"{i}. {name}" for i, name in enumerate(NAMES)], ["--column 2 takes 'emma'"]),
         ([f"{i},{name}" for i, name in enumerate(["name", *NAMES])], ["--column 2 takes 'emma'"]),
+        (MARKDOWN, ["with vertical bars", "--column 2 takes 'emma'"]),
+        (
+            [f'"{name}"' for name in NAMES],
+            ["has quotation marks", "line 1 is '\"emma\"'", "--column 1 takes"],
+        ),
+        (
+            [f"- {name}" for name in NAMES],
+            ["has the mark of a list", "line 1 is '- emma'", "sed 's/^[^ ]* *//'"],
+        ),
+        ([f"<li>{name}</li>" for name in NAMES], ["looks like HTML", "save the names alone"]),
         (["name", *NAMES], ["line 1", "'name', is read as a name", "--column 1 leaves it out"]),
         (
             [", ".join(NAMES[: n % 3 + 3]) + f" {n}" for n in range(9)],
@@ -270,6 +288,8 @@ def test_a_list_that_looks_like_something_else_is_read_with_a_notice(
         ["007", "42", "1", "12", "2001", "99"],
         [f"#{name}" for name in NAMES],
         STOPS,
+        ["[emma]", *NAMES],
+        ["-ann", "o'", "'t hart", "-", "x < y", '"ann" b', *NAMES],
     ],
 )
 def test_of_a_plain_list_nothing_is_said(
@@ -298,6 +318,10 @@ def test_comments_are_left_out_and_counted(written: Written, capsys: pytest.Capt
         (ROWS["tabs"], ["looks like a table with tabs", "--column 1 takes 'emma'"]),
         (["x" * 5000, *NAMES], ["line 1", "5,000 characters", "may have 100"]),
         (["de la cruz", "van der berg"], ["has 2 names;"]),
+        ([json.dumps(NAMES)], ["is a list in JSON", "json.load(sys.stdin)", "own-lines.txt"]),
+        (json.dumps(NAMES, indent=1).split("\n"), ["is a list in JSON"]),
+        ([json.dumps({"names": NAMES})], ["is JSON; expected one name on each line"]),
+        ([json.dumps({"name": name}) for name in NAMES], ["has JSON on each line"]),
     ],
 )
 def test_what_cannot_be_a_list_is_an_error_that_says_what_to_do(
@@ -307,6 +331,17 @@ def test_what_cannot_be_a_list_is_an_error_that_says_what_to_do(
         read_own(written(*lines))
     for part in ("own.txt", *parts):
         assert part in str(raised.value)
+
+
+def test_the_advice_on_a_list_in_json_makes_names_of_it(written: Written) -> None:
+    path = written(json.dumps([*NAMES, "zoé"]))
+    with pytest.raises(DataError) as raised:
+        read_own(path)
+    command = (
+        str(raised.value).partition("on each line: ")[2].rstrip(".").replace("python ", f"{sys.executable} ")
+    )
+    subprocess.run(command, shell=True, check=True, env=os.environ | {"PYTHONUTF8": "1"})
+    assert read_own(path.with_name("own-lines.txt")) == [*NAMES, "zoé"]
 
 
 def test_no_line_is_no_table() -> None:

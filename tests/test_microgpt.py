@@ -261,10 +261,25 @@ def test_a_place_beyond_the_last_is_refused_and_nothing_remembered() -> None:
     assert len(keys) == len(values) == 5
 
 
-@pytest.mark.parametrize("size", [(0, 4, 2, 5), (6, 0, 2, 5), (6, 4, 0, 5), (6, 4, 3, 5), (6, 4, 2, 0)])
-def test_sizes_that_make_no_model_are_refused(size: tuple[int, int, int, int]) -> None:
-    with pytest.raises(ValueError, match=r"at least 1|evenly"):
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [
+        ((0, 4, 2, 5), "^n_tokens is .*at least 1"),
+        ((6, 0, 2, 5), "^n_embd is .*at least 1"),
+        ((6, 4, 0, 5), "^n_head is .*at least 1"),
+        ((6, 4, 3, 5), "share it evenly"),
+        ((6, 4, 2, 0), "^block_size is .*at least 1"),
+    ],
+)
+def test_sizes_that_make_no_model_are_refused(size: tuple[int, int, int, int], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
         MicroGPT(*size, generator=random.Random(1))
+
+
+def test_a_sum_of_nothing_is_a_value_too() -> None:
+    (nothing,) = linear([], [[]])
+    assert isinstance(nothing, Value)
+    assert nothing.data == 0
 
 
 def test_what_is_no_source_of_numbers_is_refused() -> None:

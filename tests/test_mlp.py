@@ -151,6 +151,10 @@ def test_quieten_leaves_no_saturated_unit_and_an_even_guess() -> None:
     assert F.cross_entropy(loud.logits(X), Y).item() > 10
     assert abs(F.cross_entropy(quiet.logits(X), Y).item() - math.log(V)) < 0.05
     assert torch.equal(loud.params["C"], quiet.params["C"])
+    assert loud.params["b1"].any()
+    assert loud.params["b2"].any()
+    assert not quiet.params["b1"].any()
+    assert not quiet.params["b2"].any()
 
 
 def test_quieten_starts_direct_connections_at_zero() -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nnz.plumbing.checks import check_count
+
 Array = NDArray[np.float64]
 Layers = list[tuple[Array, Array]]  # W (n_in, n_out) and b (n_out,) of each
 
@@ -23,17 +25,18 @@ def first_layers(sizes: Sequence[int], generator: np.random.Generator) -> Layers
         generator: the source of randomness.
 
     Raises:
-        ValueError: there are fewer than two sizes, or one is not a whole number of at least 1.
+        TypeError: a size is no whole number.
+        ValueError: there are fewer than two sizes, or one is below 1.
 
     >>> layers = first_layers([2, 16, 16, 1], np.random.default_rng(0))
     >>> sum(W.size + b.size for W, b in layers)
     337
     """
-    whole = all(isinstance(size, int) and size >= 1 for size in sizes)
-    if len(sizes) < 2 or not whole:
-        raise ValueError(
-            f"sizes must be at least two whole numbers of at least 1; got {list(sizes)}."
-        )
+    rule = "sizes must be at least two whole numbers of at least 1"
+    for size in sizes:
+        check_count(size, 1, rule)
+    if len(sizes) < 2:
+        raise ValueError(f"{rule}; got {list(sizes)}.")
     pairs = itertools.pairwise(sizes)
     return [(generator.uniform(-1, 1, pair), np.zeros(pair[1])) for pair in pairs]
 

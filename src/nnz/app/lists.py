@@ -12,6 +12,7 @@ from string import ascii_lowercase
 
 from nnz.app.store import notice
 from nnz.app.tables import TAB, Line, column_of, column_of_words, is_title, separator_of
+from nnz.app.wrapped import around, check_not_json
 from nnz.data import END, LETTERS, Vocabulary, split_names
 from nnz.plumbing.datasets import ENOUGH, DataError, locate, read_names, text_of
 from nnz.sample import MAX_LENGTH
@@ -108,6 +109,7 @@ def read_own(path: Path, column: str | None = None) -> list[str]:
     lines = _without_comments(path, _lines(path))
     if not lines:
         raise DataError(f"{path} has no names in it; expected one name on each line.")
+    check_not_json(path, lines)
     if column is None:
         lines = [(number, text.strip()) for number, text in lines]
         _look(path, lines)
@@ -175,6 +177,8 @@ def _look(path: Path, lines: list[Line]) -> None:
             f"{path} has {BETWEEN[mark]} in most of its lines (line {lines[0][0]} is {lines[0][1][:40]!r}), and "
             "each whole line is read as a name; if they stand between names, put each on a line of its own"
         )
+    elif said := around(path, lines):
+        notice(said)
     elif is_title(lines[0][1]):
         notice(f"line {lines[0][0]} of {path}, {lines[0][1]!r}, is read as a name; --column 1 leaves it out")
 

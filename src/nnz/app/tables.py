@@ -13,6 +13,8 @@ from nnz.plumbing.datasets import DataError
 LOOKED_AT = 1000  # lines, to see what a file looks like
 MOST = 0.8  # of them are alike in a table
 NUMBER = re.compile(r"[-+]?\d[\d.,]*[%.)]?")
+QUOTES = "\"'"
+RULE = re.compile(r":?-{3,}:?")
 TITLES = {
     "name",
     "names",
@@ -111,10 +113,26 @@ def column_of_words(lines: Sequence[Line], kind: Separator) -> tuple[int, str]:
     """Return the first column without numbers, counted from 1, and the first cell in it below a title."""
     rows = [row for _, row in kind.split(lines[:LOOKED_AT])]
     width = Counter(map(len, rows)).most_common(1)[0][0]
-    rows = [row for row in rows if len(row) == width]
-    numbers = _columns_of_numbers(rows)
-    place = next((i for i in range(width) if i not in numbers), 0)
+    rows = [row for row in rows if len(row) == width and not _is_rule(row)]
+    left_out = [*_columns_of_numbers(rows), *(i for i in range(width) if not any(row[i] for row in rows))]
+    place = next((i for i in range(width) if i not in left_out), 0)
     return place + 1, rows[has_header(rows, place)][place]
+
+
+def _is_rule(cells: Sequence[str]) -> bool:
+    """Whether a row is the line below the titles of a table in Markdown."""
+    filled = [cell for cell in cells if cell]
+    return bool(filled) and all(RULE.fullmatch(cell) for cell in filled)
+
+
+def is_quoted(text: str) -> bool:
+    """Whether a text stands between two quotation marks of one kind."""
+    return len(text) > 2 and text[0] in QUOTES and text[0] == text[-1]
+
+
+def unquoted(text: str) -> str:
+    """Return what stands between two quotation marks, or the text itself."""
+    return text[1:-1].strip() if is_quoted(text) else text
 
 
 def is_title(text: str) -> bool:
@@ -156,7 +174,8 @@ def column_of(lines: Sequence[Line], asked: str) -> Column:
         DataError: there is no such column, or a line has too few cells.
     """
     kind = separator_of(lines)
-    rows = kind.split(lines) if kind else [(number, [text.strip()]) for number, text in lines]
+    rows = kind.split(lines) if kind else [(number, [unquoted(text.strip())]) for number, text in lines]
+    rows = [(number, row) for number, row in rows if not _is_rule(row)] or rows
     place, titled = _place(rows, asked)
     titled = titled or has_header([row for _, row in rows[: LOOKED_AT + 1]], place)
     names = list(_cells(rows[titled:], place))

@@ -304,7 +304,8 @@ _MAXIMUM = Exercise(
     are equal there is a corner, and you may choose.)
     """,
     hints=(
-        "new_node is told the result, a name for the operation, and each operand with its local derivative.",
+        "new_node is told the result, a name for the operation, and each operand with its local derivative. The "
+        "chapter's tanh is made in the same way, of one operand.",
         "If the larger number grows a little, by how much does the result grow? And if the smaller does?",
     ),
     inputs=(

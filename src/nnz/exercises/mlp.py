@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from string import ascii_lowercase
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from nnz.exercises.checker.drawn import shaped
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
+from nnz.exercises.checker.properties import as_many_as_built
 from nnz.mlp import BengioMLP, scores
 
 VERDICT = "the verdict"
@@ -148,19 +148,6 @@ _EMBED = Exercise(
 )
 
 
-def _as_built(args: Sequence[Any], parts: Parts) -> str:
-    V, *sizes = args
-    if V > 27:
-        return ""  # there are no more letters, and large ones take long to build
-    model = BengioMLP(
-        *sizes, generator=torch.Generator().manual_seed(0), vocabulary=Vocabulary(ascii_lowercase[: V - 1])
-    )
-    yours: Any = parts[RESULT]
-    off = yours - sum(p.numel() for p in model.parameters())
-    few = "too few" if off < 0 else "too many"
-    return f"the model, once built, has others: {abs(off)} {few}" if off else ""
-
-
 _PARAMETERS = Exercise(
     label="mlp-ex-parameters",
     reference=bengio_parameters,
@@ -238,7 +225,7 @@ _PARAMETERS = Exercise(
             edit("n_in * V", "(n_in + 1) * V"),
         ),
     ),
-    properties=(_as_built,),
+    properties=(as_many_as_built(BengioMLP),),
     tolerance=1e-12,
 )
 

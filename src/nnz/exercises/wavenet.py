@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from string import ascii_lowercase
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nnz.data import Vocabulary
 from nnz.exercises.checker.drawn import Draw
 from nnz.exercises.checker.exercise import Exercise, Slip, edit
 from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Parts
-from nnz.exercises.checker.properties import never_negative
+from nnz.exercises.checker.properties import as_many_as_built, never_negative
 from nnz.wavenet import WaveNet
 
 
@@ -158,23 +156,6 @@ _STRIDES = Exercise(
 )
 
 
-def _as_built(args: Sequence[Any], parts: Parts) -> str:
-    V, n_embd, n_hidden, block_size = args
-    if V > 27:
-        return ""  # there are no more letters
-    model = WaveNet(
-        n_embd,
-        n_hidden,
-        block_size,
-        generator=torch.Generator().manual_seed(0),
-        vocabulary=Vocabulary(ascii_lowercase[: V - 1]),
-    )
-    yours: Any = parts[RESULT]
-    off = yours - sum(p.numel() for p in model.parameters())
-    few = "too few" if off < 0 else "too many"
-    return f"the model, once built, has others: {abs(off)} {few}" if off else ""
-
-
 _PARAMETERS = Exercise(
     label="wavenet-ex-parameters",
     reference=tree_parameters,
@@ -257,7 +238,7 @@ _PARAMETERS = Exercise(
             edit("inputs + 2 * depth", "block_size * n_embd + 2"),
         ),
     ),
-    properties=(_as_built,),
+    properties=(as_many_as_built(WaveNet),),
     tolerance=1e-12,
 )
 
