@@ -1,0 +1,185 @@
+"""makemore's own networks on its own list and question, and what this book's models make of that list."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nnz import evaluate
+from nnz.data import LETTERS, load_names
+from nnz.experiments import gpt, scaled
+from nnz.gpt import GPT
+from nnz.ngram import KneserNey
+from nnz.packed import pack
+from nnz.recipe import Recipe
+from nnz.recurrent import Recurrent
+from nnz.rows import in_rows, whole_rows
+from nnz.sample import seeded
+
+KINDS = ("transformer", "rnn", "gru")
+LIST = 3407  # the seed with which the program draws its list, and what it calls its default
+AT = (500, 1_000, 2_000)  # steps after which the loss is taken
+PLACES = 16
+# From a network and names to the surprisal of each of their letters and ends, with gradients.
+Costs = Callable[[Sequence[str]], Tensor]
+
+
+def lists() -> tuple[list[str], list[str]]:
+    """Return the names that makemore trains on, and the thousand (a tenth of a short list) that it tests on."""
+    names = load_names()
+    order = torch.randperm(len(names), generator=seeded(LIST)).tolist()
+    shuffled, n = [names[i] for i in order], min(1000, len(names) // 10)
+    return shuffled[:-n], shuffled[-n:]
+
+
+class Transformer(nn.Module):
+    """makemore's transformer, of torch's own layers: four blocks of 64 numbers, with four heads and GELU."""
+
+    def __init__(self, generator: torch.Generator, C: int = 64) -> None:
+        super().__init__()
+        gelu = partial(F.gelu, approximate="tanh")
+        how = {
+            "dropout": 0.0,
+            "activation": gelu,
+            "batch_first": True,
+            "norm_first": True,
+        }
+        block = nn.TransformerEncoderLayer(C, 4, 4 * C, **how)  # type: ignore[arg-type]
+        self.wte, self.wpe = nn.Embedding(len(LETTERS), C), nn.Embedding(PLACES, C)
+        self.blocks = nn.TransformerEncoder(
+            block, 4, nn.LayerNorm(C), enable_nested_tensor=False
+        )
+        self.head = nn.Linear(C, len(LETTERS), bias=False)
+        draw(self, generator)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return logits (B, T, V) for tokens, int64 (B, T)."""
+        T = tokens.shape[1]
+        x = self.wte(tokens) + self.wpe.weight[:T]
+        hidden = torch.ones(T, T, dtype=torch.bool).triu(1)
+        scores: Tensor = self.head(self.blocks(x, mask=hidden, is_causal=True))
+        return scores
+
+    def costs(self, names: Sequence[str]) -> Tensor:
+        """Return the surprisal of each letter and end of names."""
+        (tokens, asked), targets = in_rows(names)
+        scores = self(tokens).flatten(0, 1)
+        return F.cross_entropy(
+            F.embedding(asked, scores), targets, reduction="none"
+        )
+
+
+@torch.no_grad()
+def draw(model: nn.Module, generator: torch.Generator) -> None:
+    """Draw first weights as torch does, but from a generator: uniform up to 1/√fan-in; embeddings normal."""
+    for part in model.modules():
+        if isinstance(part, nn.Embedding):
+            part.weight.normal_(generator=generator)
+        elif isinstance(part, nn.Linear):
+            uniform([part.weight, part.bias], part.in_features, generator)
+        elif isinstance(part, nn.MultiheadAttention):
+            uniform(
+                [part.in_proj_weight, part.in_proj_bias], part.embed_dim, generator
+            )
+
+
+@torch.no_grad()
+def uniform(
+    weights: Sequence[Tensor | None], fan_in: int, generator: torch.Generator
+) -> None:
+    """Draw weights anew, each from -1/√fan_in to 1/√fan_in."""
+    bound = 1 / math.sqrt(fan_in)
+    for weight in weights:
+        if weight is not None:
+            weight.uniform_(-bound, bound, generator=generator)
+
+
+def recurrent(cell: str, generator: torch.Generator, H: int = 64) -> Recurrent:
+    """Return makemore's recurrent network, with first weights as torch's layers draw them."""
+    model = Recurrent(H, H, cell=cell, block_size=PLACES, generator=generator)
+    part = model.cell(0)  # its two maps are one map of 2H numbers there
+    uniform(
+        [part.inputs.weight, part.inputs.bias, part.carried.weight],
+        2 * H,
+        generator,
+    )
+    uniform([model.last.weight, model.last.bias], H, generator)
+    return model
+
+
+def made(kind: str, generator: torch.Generator) -> tuple[list[Tensor], Costs]:
+    """Return the weights of a network of makemore, and what gives the surprisals of names."""
+    if kind == "transformer":
+        net = Transformer(generator)
+        return list(net.parameters()), net.costs
+    model = recurrent(kind, generator)
+
+    def costs(names: Sequence[str]) -> Tensor:
+        batch, targets = pack(names)
+        return F.cross_entropy(model.logits(batch), targets, reduction="none")
+
+    return model.parameters(), costs
+
+
+def run(kind: str, seed: int, at: Sequence[int] = AT) -> dict[int, float]:
+    """Train a network as makemore does, and return its loss on the thousand after so many steps.
+
+    32 names in each step, drawn with replacement; AdamW with a rate of 0.0005 and a decay of 0.01.
+    """
+    (names, thousand), g = lists(), seeded(seed)
+    weights, costs = made(kind, g)
+    adam = torch.optim.AdamW(
+        weights, lr=5e-4, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
+    found, at = {}, [scaled(step, names) for step in at]
+    for step in range(1, max(at) + 1):
+        drawn = torch.randint(len(names), (32,), generator=g).tolist()
+        adam.zero_grad()
+        costs([names[i] for i in drawn]).mean().backward()
+        adam.step()
+        if step in at:
+            with torch.no_grad():
+                found[step] = costs(thousand).mean().item()
+    return found
+
+
+def logs(seed: int) -> dict[str, float]:
+    """Losses on makemore's thousand of its transformer, RNN and GRU, trained as it trains them."""
+    return {
+        f"{kind} {step}": loss
+        for kind in KINDS
+        for step, loss in zip(AT, run(kind, seed).values(), strict=True)
+    }
+
+
+def at_length(seed: int) -> dict[str, float]:
+    """Losses on makemore's thousand of a GPT of its transformer's size, by this book's recipe, and of counts.
+
+    The error is that of their difference, over names.
+    """
+    (names, thousand), g = lists(), seeded(seed)
+    recipe = Recipe(0.003, 0.1, epochs=15, batch_size=64, source=whole_rows)
+    model = recipe.fit(
+        GPT(**gpt.LARGE, generator=g),
+        names,
+        generator=g,
+        effort=scaled(1000, names) / 1000,
+    )
+    counts = evaluate.surprisals(
+        KneserNey(order=6, discount=0.85).fit(names), thousand
+    )
+    costs = gpt.surprisals(model, thousand)
+    lengths = torch.tensor([len(name) + 1 for name in thousand])
+    ahead = torch.stack(
+        [part.sum() for part in (costs - counts).split(lengths.tolist())]
+    )
+    return {
+        "gpt": costs.mean().item(),
+        "counts": counts.mean().item(),
+        "error": evaluate.resample(ahead, lengths, seeded(1), 1000).standard_error,
+    }
