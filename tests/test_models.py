@@ -70,6 +70,14 @@ def test_every_kind_learns_from_a_short_list_in_any_alphabet(name: str, count: i
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_all_chance_is_the_generator_s(name: str) -> None:
+    before = torch.get_rng_state()
+    one, again = (quick(name, generator=seeded(3)) for _ in range(2))
+    assert same(one, again)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_a_model_comes_out_of_its_file_as_it_went_in(name: str, tmp_path: Path) -> None:
     model = quick(name)
     save_model(tmp_path / "m", model, MODELS[name], about={"seed": 1})

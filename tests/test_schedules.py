@@ -32,6 +32,11 @@ def test_step_decay_is_torch_s() -> None:
     assert [ours(step) for step in range(10)] == pytest.approx(theirs, rel=1e-12)
 
 
+def test_a_step_divides_by_ten_unless_it_is_told_otherwise() -> None:
+    schedule = step_decay(0.5, at=[2])
+    assert [schedule(step) for step in range(4)] == pytest.approx([0.5, 0.5, 0.05, 0.05])
+
+
 def test_cosine_is_torch_s() -> None:
     theirs = of_torch(lambda o: CosineAnnealingLR(o, T_max=50), 50)
     ours = cosine(0.1, steps=50)
@@ -91,6 +96,10 @@ def test_rates_that_are_none_are_refused(bad: float) -> None:
 def test_other_bad_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="steps is 0"):
         cosine(0.1, steps=0)
+    with pytest.raises(ValueError, match="steps is 0"):
+        one_cycle(0.1, steps=0)
+    with pytest.raises(ValueError, match="first is 0"):
+        one_cycle(0.1, steps=10, first=0)
     with pytest.raises(ValueError, match="rise is 0"):
         one_cycle(0.1, steps=10, rise=0)
     with pytest.raises(ValueError, match="fall is 0"):
