@@ -56,7 +56,7 @@ def find_browser() -> str:
 
 
 def is_a_page(path: Path) -> bool:
-    """Whether a file is a page made by the theme; those that only lead on have none, but that at the root is opened."""
+    """Whether a file is a page as the theme makes them; of those that only lead on, that at the root is."""
     if "_static" in path.parts or path == BUILT / "404.html":
         return False
     with path.open(encoding="utf-8") as file:
