@@ -208,7 +208,7 @@ def markdown(block: Tag) -> str:
         place.append(NavigableString(f"\ue000{n}\ue001"))
     if block.name in HEADINGS:
         return f"{'#' * int(block.name[1])} {Converter().convert(block.decode_contents()).strip()}"
-    text = re.sub(r"\n{3,}", "\n\n", Converter().convert(str(block))).strip()
+    text = re.sub(r"\n{3,}", "\n\n", Converter().convert_soup(block)).strip()
     for n, written in enumerate(formulas):
         text = text.replace(f"\ue000{n}\ue001", written)
     return text
