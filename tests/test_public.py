@@ -90,7 +90,7 @@ def test_old_addresses_lead_on(tmp_path: Path) -> None:
     assert '<a href="../two.html#there">' in old
     assert "<script" not in old
     one = (out / "one.html").read_text(encoding="utf-8")
-    assert '<span id="before"></span><section id="here"' in one
+    assert '<section id="here"><span id="before"></span>' in one
     assert re.search(r'<p class="moved" id="gone">[^<]*<a href="two.html#there">', one)
     assert '<span id="top"></span>' in one
 

@@ -55,17 +55,19 @@ def find_browser() -> str:
     return finding.found
 
 
-def leads_on(path: Path) -> bool:
-    """Whether a page only leads to where another has gone; the one at the root is opened all the same."""
+def is_a_page(path: Path) -> bool:
+    """Whether a file is a page as the theme makes them; of those that only lead on, that at the root is."""
+    if "_static" in path.parts or path == BUILT / "404.html":
+        return False
     with path.open(encoding="utf-8") as file:
-        return path != BUILT / "index.html" and 'http-equiv="refresh"' in file.read(900)
+        return path == BUILT / "index.html" or 'http-equiv="refresh"' not in file.read(900)
 
 
 def pages() -> list[str]:
-    """Return every page of the built book that is one, by its path below _build/html, the largest first."""
+    """Return every page of the built book, by its path below _build/html, the largest first."""
     if not (BUILT / "index.html").is_file():
         pytest.exit("there is no built book to look at: run `make book` first.", returncode=1)
-    found = [path for path in BUILT.rglob("*.html") if "_static" not in path.parts and not leads_on(path)]
+    found = [path for path in BUILT.rglob("*.html") if is_a_page(path)]
     found.sort(key=lambda path: (-path.stat().st_size, path))
     return [path.relative_to(BUILT).as_posix() for path in found]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from browser import everyone
+from browser import checks, everyone
 from browser.conftest import BUILT, Tab
 from browser.test_checks import open_small
 
@@ -29,6 +30,14 @@ def test_pages_can_be_read_before_their_scripts_have_run(tab: Tab) -> None:
     assert faults == []
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_for_what_is_not_there_is_for_everyone(tab: Tab, theme: Literal["light", "dark"]) -> None:
+    tab.open((BUILT / "404.html").as_uri())
+    tab.page.emulate_media(color_scheme=theme)
+    tab.page.set_viewport_size({"width": 360, "height": 740})
+    assert [*checks.accessible(tab.page), *checks.narrow(tab.page), *tab.errors] == []
+
+
 def test_nothing_moves_for_those_who_asked_for_it(tab: Tab) -> None:
     context = tab.browser.new_context(reduced_motion="reduce")
     try:
@@ -43,7 +52,11 @@ def test_nothing_moves_for_those_who_asked_for_it(tab: Tab) -> None:
 
 
 def test_a_script_that_its_page_does_not_name_does_not_run_and_is_an_error(tab: Tab, tmp_path: Path) -> None:
-    open_small(tab, tmp_path, f"{POLICY}<script>document.title = 'run'</script>")
+    path = tmp_path / "strict.html"
+    path.write_text(
+        f"<head>{POLICY}<title>A page</title></head><script>document.title = 'run'</script>", encoding="utf-8"
+    )
+    tab.open(path.as_uri())
     assert tab.page.title() == "A page"
     assert any("Content Security Policy" in error for error in tab.errors), tab.errors
 
@@ -80,4 +93,6 @@ def test_a_formula_that_cannot_be_said_is_found(tab: Tab, tmp_path: Path) -> Non
 
 def test_a_page_that_is_empty_without_scripts_is_found(tab: Tab, tmp_path: Path) -> None:
     open_small(tab, tmp_path, "<p hidden>All of it.</p>")
-    assert len(list(everyone.bare(tab.page))) == 1
+    hidden, colors = everyone.bare(tab.page)
+    assert "1 pieces of text are hidden" in hidden
+    assert "its background rgb(255, 255, 255)" in colors

@@ -65,8 +65,8 @@ def link(page: str, target: str) -> str:
 def with_old_anchors(body: str, page: str, old: Mapping[str, str]) -> str:
     """Return the body of a page in which its old anchors lead on.
 
-    One whose target is on this page stands before it. For one that went to another page there is a line at the
-    top, which only those see who followed a link to it.
+    One whose target is on this page stands at its beginning. For one that went to another page there is a line at
+    the top, which only those see who followed a link to it.
 
     Raises:
         MovedError: an anchor is there all the same, or its target is not.
@@ -86,7 +86,7 @@ def with_old_anchors(body: str, page: str, old: Mapping[str, str]) -> str:
         elif not (place := re.search(f'<[a-z0-9]+ [^>]*?id="{re.escape(anchor)}"[^>]*>', body)):
             raise MovedError(f"book/moved.toml: {page}#{name} leads to #{anchor}, which is not on the page.")
         else:
-            body = f'{body[: place.start()]}<span id="{name}"></span>{body[place.start() :]}'
+            body = f'{body[: place.end()]}<span id="{name}"></span>{body[place.end() :]}'
     return "".join(lines) + body
 
 
