@@ -18,7 +18,7 @@ language = "en"
 repository_url = ""
 repository_branch = "main"
 site_url = ""
-# The branch to which the notebooks were pushed, for Colab and Binder (CONTRIBUTING, "Copies that readers take along").
+# The branch to which the notebooks were pushed, for Colab and Binder (CONTRIBUTING says how).
 notebooks_branch = ""
 
 extensions = [

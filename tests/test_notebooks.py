@@ -68,7 +68,9 @@ def test_a_bare_notebook_has_no_outputs_and_no_answers(parts: list[Piece]) -> No
 def test_an_answer_stays_where_a_later_cell_needs_it_and_exercises_get_a_cell(parts: list[Piece]) -> None:
     task = f"{stub('f')}\n\nex.f.check(f)"
     assert codes(made(parts, bare=True)) == ["start = 1", "start + 1", "needed = 3", "print(needed)", task]
-    assert "(Cells below need this piece of the answer.)" in words(made(parts, bare=True))
+    assert "(Cells below need this piece of the answer; its code is hidden.)" in words(made(parts, bare=True))
+    hidden = [cell.source for cell in made(parts, bare=True).cells if cell.metadata.get("jupyter")]
+    assert hidden == ["needed = 3"]
 
 
 def test_text_formulas_tables_and_listings_are_readable(parts: list[Piece]) -> None:
@@ -107,6 +109,15 @@ def test_what_an_answer_binds_is_needed_only_if_it_is_read_before_it_is_bound_ag
     assert needed([("for i in y: pass", True), ("for i in range(2): print(i)", False)]) == [False, True]
     assert needed([("x = 1", True), ("def f(): return x", False)]) == [True, True]
     assert needed([("a = 1", True), ("b = a", True), ("%timeit b\nprint(b)", False)]) == [True, True, True]
+    keeps = ("kept = {}\ndef keep(n):\n    kept[n] = 1", False)
+    assert needed([keeps, ("keep('a')", True), ("print(2)", True), ("kept['a']", False)]) == [
+        True,
+        True,
+        False,
+        True,
+    ]
+    assert needed([("rows = []", False), ("rows.append(1)", True), ("rows", False)]) == [True, True, True]
+    assert needed([("rows = []", False), ("print(rows)", True), ("rows", False)]) == [True, False, True]
     assert needed([("import math", True), ("lambda: math.pi", False)]) == [True, True]
 
 

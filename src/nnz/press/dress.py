@@ -25,7 +25,9 @@ def math_font() -> bytes:
     """Return STIX Two Math with the characters that formulas need. It comes with ziamath, under the OFL."""
     font = TTFont(packaged("ziamath", FONT), recalcTimestamp=False)
     logging.getLogger("fontTools.subset").setLevel(logging.WARNING)
-    options = subset.Options(layout_features=["*"], notdef_outline=True, recalc_timestamp=False)
+    options = subset.Options(
+        layout_features=["*"], name_IDs=["*"], notdef_outline=True, recalc_timestamp=False
+    )
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=subset.parse_unicodes(GLYPHS.replace("U+", "")))
     cutter.subset(font)

@@ -4,27 +4,78 @@ from __future__ import annotations
 
 import ast
 import symtable
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+# Methods that change what they are called on, where they stand as a statement.
+CHANGING = {
+    "add",
+    "append",
+    "backward",
+    "clear",
+    "extend",
+    "fit",
+    "insert",
+    "load_state_dict",
+    "pop",
+    "remove",
+}
+CHANGING |= {"setdefault", "sort", "step", "train", "eval", "update", "zero_grad"}
 
 
 def needed(cells: Sequence[tuple[str, bool]]) -> list[bool]:
-    """Return which cells stay: those that are no answers, and answers that bind what a cell below needs.
+    """Return which cells stay: those that are no answers, and answers that make what a cell below needs.
 
     Args:
         cells: the source of each, and whether it is part of an answer.
 
     >>> needed([("a = 1", True), ("b = 2", True), ("print(a)", False)])
     [True, False, True]
+    >>> needed([("kept = {}", False), ("kept['a'] = 1", True), ("kept['a']", False)])
+    [True, True, True]
     """
+    effects: dict[str, set[str]] = {}
+    facts = []
+    for source, answer in cells:
+        effects |= {
+            f.name: changed(f, effects) for f in parsed(source).body if isinstance(f, ast.FunctionDef)
+        }
+        facts.append((*names(source), changed(parsed(source), effects), answer))
     wanted = set[str]()
     kept = []
-    for source, answer in reversed(cells):
-        bound, read = names(source)
-        keep = not answer or bool(bound & wanted)
+    for bound, read, touched, answer in reversed(facts):
+        keep = not answer or bool((bound | touched) & wanted)
         if keep:
             wanted = (wanted - bound) | read
         kept.append(keep)
     return kept[::-1]
+
+
+def parsed(source: str) -> ast.Module:
+    """Parse a cell without its lines for IPython."""
+    lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines()]
+    return ast.parse("\n".join(lines))
+
+
+def changed(top: ast.AST, effects: Mapping[str, set[str]]) -> set[str]:
+    """Return the names of what code changes without binding it, by itself or by a function with such effects."""
+    found = set[str]()
+    for node in ast.walk(top):
+        if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+            found.add(root(node))
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            called = node.value.func
+            if isinstance(called, ast.Attribute) and (called.attr in CHANGING or called.attr.endswith("_")):
+                found.add(root(called))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            found |= effects.get(node.func.id, set())
+    return found - {""}
+
+
+def root(node: ast.expr) -> str:
+    """Return the name that an attribute or an item belongs to, or nothing."""
+    while isinstance(node, (ast.Subscript, ast.Attribute)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def names(source: str) -> tuple[set[str], set[str]]:
@@ -33,9 +84,8 @@ def names(source: str) -> tuple[set[str], set[str]]:
     >>> names("x = f(y)") == ({"x"}, {"f", "y"}), names("x += 1") == ({"x"}, {"x"})
     (True, True)
     """
-    plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
     bound, read = set[str](), set[str]()
-    for statement in ast.parse(plain).body:
+    for statement in parsed(source).body:
         here, there = of_statement(statement)
         read |= there - bound
         bound |= here

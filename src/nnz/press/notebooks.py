@@ -208,7 +208,7 @@ def markdown(block: Tag) -> str:
         place.append(NavigableString(f"\ue000{n}\ue001"))
     if block.name in HEADINGS:
         return f"{'#' * int(block.name[1])} {Converter().convert(block.decode_contents()).strip()}"
-    text = re.sub(r"\n{3,}", "\n\n", Converter().convert(str(block))).strip()
+    text = re.sub(r"\n{3,}", "\n\n", Converter().convert_soup(block)).strip()
     for n, written in enumerate(formulas):
         text = text.replace(f"\ue000{n}\ue001", written)
     return text
@@ -255,6 +255,8 @@ def notebook(
             made.cells.append(new_markdown_cell(piece.text, id=f"cell-{n}"))
             continue
         cell = new_code_cell(piece.text, id=f"cell-{n}")
+        if piece.folded and bare:
+            cell.metadata["jupyter"] = {"source_hidden": True}
         if piece.cell is not None and not bare:
             count += 1
             fill(cell, piece.cell["outputs"], count)
@@ -273,7 +275,7 @@ def chosen(parts: Sequence[Piece], bare: bool) -> Iterator[Piece]:
     for piece in parts:
         wanted = next(keep) if piece.cell is not None else not piece.folded
         if wanted and piece.folded:
-            yield Piece("*(Cells below need this piece of the answer.)*")
+            yield Piece("*(Cells below need this piece of the answer; its code is hidden.)*")
         if wanted:
             yield piece
 
