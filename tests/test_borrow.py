@@ -56,6 +56,7 @@ def test_a_figure_is_borrowed_with_its_description_and_has_a_caption_of_its_own_
     assert "<em>square</em>" in figure
     assert 'href="home.html"' in figure
     assert "Fig." not in figure
+    assert "borrowed" in figure.partition(">")[0]  # by which the style knows it
     assert (tmp_path / "html" / "_images" / "picture.svg").is_file()
 
 
