@@ -57,7 +57,7 @@
       problem = `A name has at most ${play.MOST} letters here; this one has ${letters.length}.`;
     }
     if (one("#play-odd").textContent !== problem) one("#play-odd").textContent = problem;
-    field.toggleAttribute("aria-invalid", Boolean(problem));
+    field.setAttribute("aria-invalid", String(Boolean(problem)));
     return problem ? null : known.map(char => chars.indexOf(char));
   }
 
