@@ -66,6 +66,18 @@ def test_all_that_the_package_runs_on_states_its_license(root: Path) -> None:
     assert [package for package in found if package.license == licenses.UNKNOWN] == []
 
 
+def test_a_table_of_named_packages_has_no_others(tmp_path: Path, root: Path) -> None:
+    conf = f"import sys\nsys.path.append({str(root / 'book/_ext')!r})\nextensions = ['nnz_licenses']\n"
+    (tmp_path / "conf.py").write_text(conf, encoding="utf-8")
+    (tmp_path / "index.rst").write_text("One\n===\n\n.. licenses:: brython filelock\n", encoding="utf-8")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(tmp_path), str(tmp_path / "out")]
+    subprocess.run(command, check=True)
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert page.count("<tr") == 3
+    assert "<p>brython</p>" in page
+    assert "BSD" in page
+
+
 def test_the_page_shows_them_in_a_table(tmp_path: Path, root: Path) -> None:
     conf = f"import sys\nsys.path.append({str(root / 'book/_ext')!r})\nextensions = ['nnz_licenses']\n"
     (tmp_path / "conf.py").write_text(conf, encoding="utf-8")

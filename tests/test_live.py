@@ -16,6 +16,7 @@ from nnz import exercises as ex
 from nnz.engine import Value
 from nnz.exercises.contents import CONTENTS
 from nnz.press.live import bundle, session
+from rendered import built_page
 
 pytestmark = pytest.mark.support
 
@@ -244,7 +245,7 @@ def test_what_is_printed_is_handed_on_up_to_a_limit() -> None:
     state, told, printed = asked("check", "maximum", "def maximum(x, y):\n    print(x.data)\n    return x")
     assert state == "wrong"
     assert printed.startswith("1.0\n")
-    assert "handed back" in told
+    assert "the result is the argument x itself" in told
 
 
 def test_an_expression_is_drawn_with_names_and_steps() -> None:
@@ -288,3 +289,44 @@ def test_a_line_that_cannot_be_computed_is_named(lines: str, message: str) -> No
     state, told, _ = asked("draw", "", lines)
     assert state == "error"
     assert message in told
+
+
+CONF = """
+extensions = ["myst_parser", "nnz_exercises", "nnz_live"]
+exercise_style = "solution_follow_exercise"
+myst_enable_extensions = ["dollarmath"]
+"""
+PLACES = """# Networks
+
+It is {live-weight}`now`, with {live-library}`these`.
+
+```{live} second_derivative
+```
+
+```{live} run
+print("<b>")
+```
+"""
+
+
+def test_a_place_shows_its_code_and_task_and_brings_what_it_needs(tmp_path: Path, root: Path) -> None:
+    page, warned = built_page(tmp_path, CONF, PLACES)
+    unknown = [line for line in warned.splitlines() if "engine" not in line]  # there is no such page here
+    assert unknown == []
+    assert f'It is <span class="given">{bundle.megabytes(root)}</span>, with' in page
+    assert '<span class="pre">random</span></code> and' in page
+    assert '<h3 id="live-second-derivative">The slope of the slope<a' in page
+    assert "The second derivative is the derivative of the derivative." in page
+    place = page[page.index('data-name="second_derivative"') :]
+    assert 'data-kind="check"' in page
+    assert f'data-limit="{bundle.LIMIT}"' in place
+    assert "&lt;b&gt;" in place
+    assert page.count("nnz-live.js") == 1
+    [script] = tmp_path.rglob("live/python.js")
+    assert script.read_text(encoding="utf-8") == bundle.script(root)
+    assert "Pierre Quentel" in (script.parent / "LICENSE.txt").read_text(encoding="utf-8")
+
+
+def test_a_place_for_what_cannot_be_judged_there_is_refused(tmp_path: Path) -> None:
+    _, warned = built_page(tmp_path, CONF, "# Networks\n\n```{live} column_sums\n```\n")
+    assert "live: 'column_sums' is no exercise whose checker runs in the page" in warned

@@ -40,6 +40,8 @@ LEFT_OUT = (
     "tests/test_exercise_pages.py",
     "tests/test_house.py",
     "tests/test_licenses.py",
+    "tests/test_live.py",
+    "tests/test_live_library.py",
     "tests/test_mutants.py",
     "tests/test_pages.py",
     "tests/test_questions.py",

@@ -1,4 +1,7 @@
-"""`{licenses}`: a table of what the package runs on, with the versions and licenses of this build."""
+"""`{licenses}`: a table of what the package runs on, with the versions and licenses of this build.
+
+`{licenses} brython` is one of the packages that are named, without what they need in turn.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,15 @@ ROOT = Path(__file__).resolve().parents[2]
 class Licenses(SphinxDirective):
     """Writes the table; a package that does not state its license stops the build."""
 
+    optional_arguments = 1
+    final_argument_whitespace = True
+
     def run(self) -> list[nodes.Node]:
         self.env.note_dependency(str(ROOT / "pyproject.toml"))
-        packages = installed(runtime(ROOT))
+        named = self.arguments[0].split() if self.arguments else []
+        packages = installed(named or runtime(ROOT))
+        if named:
+            packages = [package for package in packages if package.package in named]
         if unstated := [package.package for package in packages if package.license == UNKNOWN]:
             raise ExtensionError(f"these packages do not state their license: {', '.join(unstated)}")
         return [table(dict.fromkeys(("package", "version", "license"), 30), (row(*p) for p in packages))]

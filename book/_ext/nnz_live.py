@@ -154,13 +154,13 @@ def skip(self: Any, node: nodes.Node) -> None:
 
 def bring_script(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
     """Add the script to the pages that have a place to write."""
-    if app.env.metadata[page].get("nnz_live"):
+    if app.builder.name == "html" and app.env.metadata.get(page, {}).get("nnz_live"):
         app.add_js_file(SCRIPT)
 
 
 def put_python(app: Sphinx, problem: Exception | None) -> None:
     """Put the Python of the page beside the pages, with its license."""
-    if problem or app.builder.format != "html":
+    if problem or app.builder.name != "html":
         return
     folder = Path(app.outdir) / "_static" / "live"
     folder.mkdir(parents=True, exist_ok=True)

@@ -60,25 +60,26 @@
     ready: null,
     asking: null,
     start() {
-      this.ready ??= loaded(script).then(() => new Promise((done, fail) => {
-        const { brython, modules, session } = globalThis.nnzPython;
-        const text = new Blob([BEFORE, brython, `\n;(${inWorker})();`], { type: "text/javascript" });
-        const address = URL.createObjectURL(text);
-        this.worker = new Worker(address);
-        this.worker.onerror = event => {
-          event.preventDefault();
-          const error = new Error(`Python could not begin in this browser: ${event.message || "it allows no worker"}.`);
-          fail(error);
-          this.end(error);
-        };
-        this.worker.onmessage = ({ data }) => {
-          if (data.ready) done();
-          else if (!this.asking) fail(new Error(`Python could not begin in this browser: ${data.failed}`));
-          else this.hear(data);
-        };
-        this.worker.postMessage({ modules, session });
-      })).catch(error => { this.ready = null; throw error; });
+      this.ready ??= new Promise((done, fail) => {
+        this.giveUp = fail;
+        loaded(script).then(() => { if (this.giveUp === fail) this.begin(done, fail); }).catch(fail);
+      }).catch(error => { this.ready = null; throw error; });
       return this.ready;
+    },
+    begin(done, fail) {
+      const { brython, modules, session } = globalThis.nnzPython;
+      const text = new Blob([BEFORE, brython, `\n;(${inWorker})();`], { type: "text/javascript" });
+      this.worker = new Worker(URL.createObjectURL(text));
+      this.worker.onerror = event => {
+        event.preventDefault();
+        this.end(new Error(`Python ended in this browser: ${event.message || "it allows no worker"}.`));
+      };
+      this.worker.onmessage = ({ data }) => {
+        if (data.ready) done();
+        else if (this.asking) this.hear(data);
+        else fail(new Error(`Python could not begin in this browser: ${data.failed}`));
+      };
+      this.worker.postMessage({ modules, session });
     },
     hear(data) {
       if (data.id !== this.asking.id) return;
@@ -99,8 +100,9 @@
       });
     },
     end(error) {
-      this.worker.terminate();
-      this.ready = null;
+      this.worker?.terminate();
+      this.worker = this.ready = null;
+      this.giveUp(error);
       if (!this.asking) return;
       clearTimeout(this.asking.timer);
       this.asking.fail(error);

@@ -259,13 +259,13 @@ FAILING = (
 
 
 def test_a_reader_can_write_fail_stop_leave_and_come_back(tab: Tab, live: Page) -> None:
+    yields_to_stop_and_to_the_limit(live)
     for (_, state, words), found in zip(
         FAILING, hand_in(live, "run", *(c for c, *_ in FAILING)), strict=True
     ):
         assert found[0] == state
         assert words in found[1]
     assert found[2] == "[('b', 2)]\n"
-    yields_to_stop_and_to_the_limit(live)
     can_be_written_with_keys_alone(live)
     for width, theme in (("phone", "dark"), ("wide", "light")):
         tab.show(width, theme)
@@ -279,6 +279,12 @@ def yields_to_stop_and_to_the_limit(page: Page) -> None:
     """Endless code is stopped by its button and by itself, and the page judges again."""
     place = page.locator('[data-name="maximum"]')
     place.locator("textarea").fill("print('begun')\nwhile True:\n    pass\n")
+    for loading in (True, False):
+        place.locator("button.main").click()
+        if not loading:
+            place.locator(".printed", has_text="begun").wait_for()
+        place.locator("button.stop").click()
+        assert place.locator(".said").inner_text() == "stopped"
     place.locator("button.main").click()
     place.locator(".printed", has_text="begun").wait_for()
     others = page.locator('[data-name="xor"] button.main')
