@@ -114,7 +114,7 @@ def small_models(monkeypatch: pytest.MonkeyPatch) -> None:
         parts = {}
         if isinstance(spec, MixtureSpec):
             parts["of"] = tuple(MODELS[part.name] for part in spec.of)
-            settings = {part.name: [0.5, part.settings] for part in parts["of"]}
+            settings = {s.name: [spec.settings[s.name][0], s.settings] for s in parts["of"]}
         recipe = spec.recipe
         if recipe:
             few = {k: max(4, n // 100) for k in ("steps", "epochs") if (n := getattr(recipe, k))}

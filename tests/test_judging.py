@@ -9,8 +9,11 @@ from nnz import evaluate
 from nnz.contract import LanguageModel
 from nnz.experiments import judging
 from nnz.gated import GatedWaveNet
+from nnz.gpt import GPT
+from nnz.lookup import AttentionNet
 from nnz.mixture import Mixture
 from nnz.ngram import KneserNey
+from nnz.recurrent import Recurrent
 from nnz.sample import seeded
 
 NAMES = ["emma", "ava", "olivia", "al", "zoe", "maximiliana", "eve", "av"]
@@ -27,10 +30,13 @@ def network() -> GatedWaveNet:
 def test_surprises_from_whole_names_are_those_from_contexts(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "AT_ONCE", at_once)
+    for name in ("AT_ONCE", "ROWS_AT_ONCE"):
+        monkeypatch.setattr(judging, name, at_once)
     table = KneserNey(order=4, discount=0.7).fit(["emma", "ava", "ann"])
     models: list[LanguageModel] = [network(), table]
-    models.append(Mixture(models[:2], [0.3, 0.7]))
+    models += [Recurrent(3, 5, 2, dropout=0.5, generator=seeded()), AttentionNet(4, 2, generator=seeded())]
+    models += [GPT(4, 2, 2, dropout=0.5, generator=seeded()), GPT(4, 2, 1, 9, generator=seeded())]
+    models.append(Mixture(models[:3], [0.3, 0.5, 0.2]))
     for model in models:
         wanted = evaluate.surprisals(model, NAMES)
         torch.testing.assert_close(judging.surprisals(model, NAMES), wanted, rtol=0, atol=1e-5)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 
 from nnz.bigram import BigramCounts, Uniform
 from nnz.data import Vocabulary, windows
+from nnz.gpt import GPT
 from nnz.mixture import Mixture
 from nnz.ngram import KneserNey
+from nnz.recurrent import Recurrent
+from nnz.sample import sample_names, seeded
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "zoe", "mia", "eve"]
 
@@ -52,3 +56,30 @@ def test_models_of_two_alphabets_are_not_mixed() -> None:
         Mixture([Uniform(), Uniform(Vocabulary(["ab"]))], [0.5, 0.5])
     with pytest.raises(ValueError, match="got 0 models"):
         Mixture([], [])
+
+
+@pytest.mark.parametrize("prompt", ["", "em"])
+def test_it_writes_with_the_memories_of_its_parts_what_it_writes_with_whole_contexts(
+    prompt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = {"block_size": 110}  # for the longest name that is drawn
+    networks = [Recurrent(3, 5, generator=seeded(1), **room), GPT(4, 2, generator=seeded(2), **room)]
+    for network in networks:
+        for i, weights in enumerate(network.parameters()):
+            weights.data += torch.randn(weights.shape, generator=seeded(i))
+    mixture = Mixture([*networks, KneserNey(4, 0.8).fit(NAMES)], [0.4, 0.4, 0.2])
+    with_memories = sample_names(mixture, 50, generator=seeded(3), prompt=prompt)
+    asked = [0, 0]
+    for i, network in enumerate(networks):
+
+        def counted(contexts: torch.Tensor, i: int = i, plain: Any = network.log_probs) -> torch.Tensor:
+            asked[i] += 1
+            found: torch.Tensor = plain(contexts)
+            return found
+
+        monkeypatch.setattr(network, "log_probs", counted)
+    assert sample_names(mixture, 50, generator=seeded(3), prompt=prompt) == with_memories
+    assert asked == [0, 0]  # states, keys and values are enough
+    monkeypatch.delattr(Mixture, "writer")
+    assert sample_names(mixture, 50, generator=seeded(3), prompt=prompt) == with_memories
+    assert min(asked) > 3

@@ -264,7 +264,9 @@ def test_the_key_changes_with_the_code_and_with_torch(
 
 def test_the_key_of_a_model_changes_with_its_own_code_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     about = {"names": 1}
-    places = {name: kept._place(MODELS[name], about, LETTERS) for name in MODELS if name != "mixture"}
+    places = {
+        name: kept._place(MODELS[name], about, LETTERS) for name in MODELS if not name.startswith("mixture")
+    }
     whole = kept.code_behind
 
     def changed(module: str, name: str) -> list[str]:
@@ -360,6 +362,55 @@ def test_a_mixture_takes_its_parts_from_the_store(folder: Path) -> None:
     assert same(first.model, alone)
     assert first.seconds > part.seconds
     assert first.path is None
+
+
+def test_parts_of_one_kind_have_seeds_that_follow_one_another(folder: Path) -> None:
+    four = trained("mixture-4", NAMES, seed=3, effort=0.01)
+    one, other, network, table = four.model.models  # type: ignore[attr-defined]
+    assert len(files(folder)) == 4
+    for model, name, seed in (
+        (one, "gru", 3),
+        (other, "gru", 4),
+        (network, "gated", 3),
+        (table, "kneser-ney", 3),
+    ):
+        alone = trained(name, NAMES, seed=seed, effort=0.01)
+        assert alone.from_store
+        assert same(alone.model, model)
+    assert not same(one, other)
+    assert four.model.shares == [0.3, 0.3, 0.2, 0.2]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_mixture_goes_on_in_the_part_in_which_it_was_stopped(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    """Also where the store has lost what was done before it, and nothing of the checkpoint is written over."""
+    whole = trained("mixture-4", NAMES, effort=0.1).model
+    for path in folder.iterdir():
+        path.unlink()
+    plain, file, stop = kept.fit_in_parts, tmp_path / "run", [True]
+    calls: list[tuple[int, bool, bool]] = []
+
+    def noted(spec: ModelSpec, *args: Any, **how: Any) -> Any:
+        found = plain(spec, *args, **how)
+        calls.append((how["seed"], how["file"] is not None, how.get("resume", False)))
+        if len(calls) == 2 and stop.pop():
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(kept, "fit_in_parts", noted)
+    with pytest.raises(KeyboardInterrupt):
+        trained("mixture-4", NAMES, effort=0.1, file=file)
+    assert calls == [(1, True, False), (2, True, False)]
+    stop.append(False)
+    if lost:
+        for path in folder.iterdir():
+            path.unlink()
+    calls.clear()
+    again = trained("mixture-4", NAMES, effort=0.1, file=file, resume=True).model
+    assert calls == [(1, False, False)] * lost + [(2, True, True), (1, True, False)]
+    assert same(again, whole)
 
 
 TWICE = """

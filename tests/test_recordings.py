@@ -187,9 +187,15 @@ def test_changed_code_is_found_and_renewed_if_a_seed_comes_out_the_same(package:
     assert stale() == {}
 
 
-def test_too_few_seeds_and_a_recording_of_nothing_are_found(package: Path, tmp_path: Path) -> None:
+def test_too_few_seeds_and_a_recording_of_nothing_are_found(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     record("small.toss", seeds=range(3), one=once)
     assert "has 3 seeds, not 10" in stale()["small.toss"]
+    monkeypatch.setitem(recordings.FEWER, "small.toss", 4)  # where each takes minutes
+    assert "has 3 seeds, not 4" in stale()["small.toss"]
+    monkeypatch.setitem(recordings.FEWER, "small.toss", 3)
+    assert "small.toss" not in stale()
     shutil.copy(tmp_path / "recorded" / "small.toss.json", tmp_path / "recorded" / "small.gone.json")
     assert "belongs to no experiment" in stale()["small.gone"]
 

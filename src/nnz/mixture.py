@@ -6,7 +6,8 @@ Chapter: leaderboard.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from nnz.contract import LanguageModel, check_contexts
 from nnz.plumbing.tensors import numbered, parts_of
+from nnz.sample import writer
 
 
 class Mixture:
@@ -55,11 +57,26 @@ class Mixture:
     def log_probs(self, contexts: Tensor) -> Tensor:
         """Return the logarithm of the mean probability; see `nnz.contract.LanguageModel`."""
         check_contexts(self, contexts)
+        return self.mean([model.log_probs for model in self.models], contexts)
+
+    def mean(
+        self, answers: Sequence[Callable[[Tensor], Tensor]], text: Tensor
+    ) -> Tensor:
+        """Return the mean of what is answered for each model, given as much of a text as it would have alone."""
         parts = []
-        for model, share in zip(self.models, self.shares, strict=True):
-            last = contexts[:, self.block_size - model.block_size :]
-            parts.append(model.log_probs(last).double() + math.log(share))
+        for model, share, answer in zip(
+            self.models, self.shares, answers, strict=True
+        ):
+            last = text[:, self.block_size - model.block_size :]
+            parts.append(answer(last).double() + math.log(share))
         return torch.stack(parts).logsumexp(dim=0)
+
+    @contextmanager
+    def writer(self, n: int) -> Iterator[Callable[[Tensor], Tensor]]:
+        """Yield a function that answers `nnz.sample.sample_names`, and asks each model in its own way."""
+        with ExitStack() as opened:
+            answers = [opened.enter_context(writer(m, n)) for m in self.models]
+            yield lambda text: self.mean(answers, text)
 
 
 def _check_shares(models: Sequence[LanguageModel], shares: Sequence[float]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -29,6 +29,8 @@ class ModelSpec:
         build: makes one from its settings and a vocabulary; a network from a generator, too.
         settings: what a file must hold beside the numbers, in words and numbers that JSON has.
         recipe: how it is trained; None for models that count.
+        whole: whether it is trained on whole names, so that contexts need room for the longest: a setting
+            `block_size` is the least that it has.
     """
 
     name: str
@@ -36,6 +38,14 @@ class ModelSpec:
     build: Callable[..., LanguageModel]
     settings: Mapping[str, Any]
     recipe: Recipe | None = None
+    whole: bool = False
+
+    def for_names(self, names: Sequence[str]) -> Self:
+        """Return the spec with contexts that have room for a dot and the longest of these names."""
+        room = 1 + max(map(len, names), default=0)
+        if not self.whole or room <= self.settings["block_size"]:
+            return self
+        return replace(self, settings={**self.settings, "block_size": room})
 
     def make(
         self, vocabulary: Vocabulary, generator: torch.Generator
@@ -64,9 +74,10 @@ class ModelSpec:
         if not 0 < effort < math.inf:
             raise ValueError(f"effort is {effort}; it must be above 0, and finite.")
         how: dict[str, Any] = {"generator": generator, "effort": effort}
+        spec = self.for_names(names)
         with unmoved(generator):
-            model = self.make(vocabulary, generator)
-            self.learn(model, names, show=show, **how)
+            model = spec.make(vocabulary, generator)
+            spec.learn(model, names, show=show, **how)
         return model
 
 
@@ -75,7 +86,7 @@ class MixtureSpec(ModelSpec):
     """A mixture: its settings have for each part, by its name, a share and the settings of that.
 
     Attributes:
-        of: the specs of the parts.
+        of: the specs of the parts; those that are the same divide their share.
     """
 
     of: tuple[ModelSpec, ...] = ()
@@ -86,7 +97,14 @@ class MixtureSpec(ModelSpec):
 
     def shares(self) -> list[float]:
         """Return the share of each part."""
-        return [self.settings[spec.name][0] for spec in self.of]
+        names = [spec.name for spec in self.of]
+        return [self.settings[name][0] / names.count(name) for name in names]
+
+    def for_names(self, names: Sequence[str]) -> Self:
+        """Return the spec with parts whose contexts have room for these names."""
+        parts = [part.for_names(names) for part in self.parts()]
+        settings = {s.name: [self.settings[s.name][0], s.settings] for s in parts}
+        return replace(self, settings=settings)
 
     def make(
         self, vocabulary: Vocabulary, generator: torch.Generator

@@ -51,7 +51,8 @@ def levels(batch: Packed) -> Levels:
         >>> found.sizes, LETTERS.decode(batch.tokens[found.order])
         ([1, 2, 2, 2], '.eavlea')
     """
-    row, depth = torch.arange(len(batch.parents)), torch.zeros_like(batch.parents)
+    every = torch.arange(len(batch.parents), device=batch.parents.device)
+    row, depth = every, torch.zeros_like(batch.parents)
     while row.any():  # up to the empty beginning, which is row 0
         depth += row != 0
         row = batch.parents[row]
@@ -59,7 +60,7 @@ def levels(batch: Packed) -> Levels:
     sizes = depth.bincount()
     place = torch.empty_like(order)  # of each row within its level
     first = (sizes.cumsum(0) - sizes)[depth[order]]
-    place[order] = torch.arange(len(order)) - first
+    place[order] = every - first
     return Levels(order, place[batch.parents[order]], sizes.tolist())
 
 

@@ -30,13 +30,14 @@ def begins(tokens: Tensor) -> Tensor:
         >>> begins(torch.tensor([0, 0, 5, 22, 0, 1])).tolist()
         [0, 1, 1, 1, 4, 4]
     """
-    t = torch.arange(tokens.shape[-1])
+    t = torch.arange(tokens.shape[-1], device=tokens.device)
     return torch.where(tokens == 0, t, 0).cummax(dim=-1).values
 
 
 def places(tokens: Tensor) -> Tensor:
     """Return how many letters each place is from the dot with which its name begins, int64 of shape (..., T)."""
-    return torch.arange(tokens.shape[-1]) - begins(tokens)
+    t = torch.arange(tokens.shape[-1], device=tokens.device)
+    return t - begins(tokens)
 
 
 def visible(tokens: Tensor, since: int = 0) -> Tensor:
@@ -52,7 +53,7 @@ def visible(tokens: Tensor, since: int = 0) -> Tensor:
     Returns:
         bool of shape (..., T - since, T).
     """
-    s = torch.arange(tokens.shape[-1])
+    s = torch.arange(tokens.shape[-1], device=tokens.device)
     first = begins(tokens)[..., since:, None]  # (..., T - since, 1)
     return (first <= s) & (s <= s[since:, None])
 

@@ -21,7 +21,8 @@ from nnz.app.trained import Trained, trained
 from nnz.bigram import Uniform
 from nnz.contract import LanguageModel
 from nnz.data import Vocabulary
-from nnz.evaluate import bootstrap, nll, surprisals, unseen
+from nnz.evaluate import resample, unseen
+from nnz.experiments.judging import surprisals
 from nnz.model_spec import ModelSpec
 from nnz.models import MODELS, size_of, spec_of
 from nnz.plumbing.progress import Bar, watched
@@ -33,6 +34,7 @@ FIRST = 20  # names drawn side by side; then twice as many, and so on
 AT_ONCE = 1000  # up to so many
 MANY = 30_000  # names judged at once
 JUDGED = 1000  # names drawn to see how many are new
+LISTS = 1000  # drawn from the dev names, for the error of their loss
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -232,6 +234,7 @@ def _train(
     listed = names_to_use(data, column)
     listed.tell()
     parts = listed.parts()
+    spec = spec.for_names(parts[0])
     try:
         result = _fit(spec, parts[0], listed.vocabulary, seed, effort, **in_parts)
     except KeyboardInterrupt:
@@ -329,9 +332,9 @@ def _report(result: Trained, parts: Sequence[Sequence[str]], seed: int) -> None:
 
 
 def _loss(model: LanguageModel, names: Sequence[str]) -> float:
-    """Return `nll`; of a long list part by part, with progress, and in the memory that a part takes."""
+    """Return the mean loss; of a long list part by part, with progress, and in the memory that a part takes."""
     if len(names) <= MANY:
-        return nll(model, names)
+        return surprisals(model, names).mean().item()
     total, characters = 0.0, 0
     with Bar(0, math.ceil(len(names) / MANY)) as bar:
         for start in range(0, len(names), MANY):
@@ -344,8 +347,11 @@ def _loss(model: LanguageModel, names: Sequence[str]) -> float:
 def _dev_loss(model: LanguageModel, dev: Sequence[str], g: torch.Generator) -> str:
     """Return the loss with its standard error, if there are names enough for one."""
     if len(dev) < 2:
-        return f"{nll(model, dev):.4f} (one name: no standard error)"
-    estimate = bootstrap(model, dev, generator=g)
+        return f"{_loss(model, dev):.4f} (one name: no standard error)"
+    lengths = torch.tensor([len(name) + 1 for name in dev])
+    owner = torch.arange(len(dev)).repeat_interleave(lengths)  # of each character
+    totals = owner.bincount(weights=surprisals(model, dev))
+    estimate = resample(totals, lengths, g, LISTS)
     return f"{estimate.value:.4f} {shown('±', '+/-')} {estimate.standard_error:.4f}"
 
 

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from nnz.checkpoint import Checkpoint, CheckpointError
 from nnz.model_spec import ModelSpec
-from nnz.packed import Packed
 from nnz.sample import seeded
 from nnz.train import Batch, History, train
 
@@ -227,8 +226,8 @@ def _tensors_of(model: Any) -> list[Tensor]:
 
 
 def to_device(batch: Any, device: str) -> Any:
-    """Return a batch with its tensors on a device; packed names stay packed."""
+    """Return a batch with its tensors on a device; packed names stay packed, and rows stay rows."""
     if isinstance(batch, Tensor):
         return batch.to(device)
     parts = [to_device(part, device) for part in batch]
-    return Packed(*parts) if isinstance(batch, Packed) else tuple(parts)
+    return type(batch)(*parts) if hasattr(batch, "_fields") else tuple(parts)

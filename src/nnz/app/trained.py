@@ -11,7 +11,7 @@ from typing import Any
 
 from nnz.app import store
 from nnz.app.files import ModelFileError, load_with_facts, save_model
-from nnz.app.resumable import fit_in_parts
+from nnz.app.resumable import facts_in, fit_in_parts
 from nnz.contract import LanguageModel
 from nnz.data import LETTERS, Vocabulary
 from nnz.mixture import Mixture
@@ -51,11 +51,13 @@ def trained(
 ) -> Trained:
     """Return a trained model from the store, or train it and store it. A mixture is made of stored parts.
 
+    Parts of a mixture that are of one kind have seeds that follow one another.
+
     The store is the folder that `NNZ_MODELS` names, or one in the package's cache. What was trained otherwise, on
     other names, or by another version of the code is not taken. Of two processes that want the same, one waits.
 
     Args:
-        spec: which model; see `nnz.models.spec_of`.
+        spec: which model; see `nnz.models.spec_of`. Its contexts get room for the longest name.
         names: what to learn from.
         vocabulary: the alphabet; a to z by default.
         seed: of the generator that trains it.
@@ -68,21 +70,20 @@ def trained(
             cannot be written to, is no error but gives a notice.
     """
     how: dict[str, Any] = {"vocabulary": vocabulary, "effort": effort, "show": show}
+    spec = spec.for_names(names)
     if isinstance(spec, MixtureSpec):
-        if parts:
-            parts["asked"] = spec.name
-        made = [trained(part, names, seed=seed, **how, **parts) for part in spec.parts()]
+        each = _each(spec, names, seed, how, parts)
+        made = [trained(part, names, **how, **own) for part, own in each]
         return _mixed(made, spec.shares())
-    about = _about(names, seed, effort)
-    if spec.recipe and parts.get("device", "cpu") != "cpu":
-        about["device"] = parts["device"]  # which rounds otherwise
+    about = _about(spec, names, seed, effort, parts.get("device", "cpu"))
     path = _place(spec, about, vocabulary)
     with store.alone(path) as writable:
         if found := _find(path):
             return found
         start, before = time.process_time(), 0.0
         if spec.recipe and parts:
-            facts = {"model": parts.pop("asked", spec.name), "device": "cpu", **about, "key": path.stem}
+            facts = {"model": spec.name, "device": "cpu", **about, "key": path.stem}
+            facts |= parts.pop("asked", {})
             model, before = fit_in_parts(spec, names, facts, seed=seed, **how, **parts)
         else:
             model = spec.fit(names, generator=seeded(seed), **how)
@@ -105,10 +106,43 @@ def _place(spec: ModelSpec, about: Mapping[str, Any], vocabulary: Vocabulary) ->
     return store.folder() / f"{spec.name}-{key}.safetensors"
 
 
-def _about(names: Sequence[str], seed: int, effort: float) -> dict[str, Any]:
+def _about(spec: ModelSpec, names: Sequence[str], seed: int, effort: float, device: str) -> dict[str, Any]:
     """Return what a model was trained on and how."""
     data = hashlib.sha256("\n".join(names).encode()).hexdigest()
-    return {"data": data, "names": len(names), "seed": seed, "effort": effort}
+    about = {"data": data, "names": len(names), "seed": seed, "effort": effort}
+    if spec.recipe and device != "cpu":
+        about["device"] = device  # which rounds otherwise
+    return about
+
+
+def _each(
+    spec: MixtureSpec, names: Sequence[str], seed: int, how: Mapping[str, Any], given: Mapping[str, Any]
+) -> list[tuple[ModelSpec, dict[str, Any]]]:
+    """Return the parts of a mixture, and for each its seed and how it is trained in parts.
+
+    The first of its kind has the seed that is asked for, the second the next one. All write to one checkpoint
+    file, one after another. Who goes on from there takes those before it from the store, if they are in it, and
+    lets those after it begin.
+    """
+    found: list[tuple[ModelSpec, dict[str, Any]]] = []
+    for part in spec.parts():
+        own = {"seed": seed + [before.name for before, _ in found].count(part.name), **given}
+        if given:
+            own["asked"] = {"model": spec.name, "seed": seed}
+        found.append((part, own))
+    if given.get("resume"):
+        begun = facts_in(given["file"]).get("key")
+        keys = [_key(part, own, names, how) for part, own in found]
+        for i, (_, own) in enumerate(found):
+            if begun in keys and i != keys.index(begun):
+                own |= {"resume": False, "file": given["file"] if i > keys.index(begun) else None}
+    return found
+
+
+def _key(part: ModelSpec, own: Mapping[str, Any], names: Sequence[str], how: Mapping[str, Any]) -> str:
+    """Return the key of a part of a mixture, which is in its checkpoints."""
+    about = _about(part, names, own["seed"], how["effort"], own.get("device", "cpu"))
+    return _place(part, about, how["vocabulary"]).stem
 
 
 def _find(path: Path) -> Trained | None:

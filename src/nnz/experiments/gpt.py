@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from nnz import evaluate
 from nnz.contract import LanguageModel
 from nnz.data import LETTERS, load_names, split_names
 from nnz.experiments import scaled
-from nnz.experiments.judging import losses, mixed
+from nnz.experiments.judging import judged, learned, losses, mixed, surprisals
 from nnz.gpt import GPT, of_values
-from nnz.layers import evaluating
 from nnz.lookup import AttentionNet, LookupModel
 from nnz.microgpt import SPREAD, MicroGPT
 from nnz.ngram import KneserNey
@@ -25,7 +22,6 @@ from nnz.returns import WITH_HYPHEN, in_last_part, return_lines
 from nnz.rows import in_rows, whole_rows
 from nnz.sample import seeded
 
-AT_ONCE = 2_000  # names
 PLACES = 64  # for the return list
 KINDS: dict[str, tuple[Callable[..., LookupModel], int]] = {
     "one layer": (AttentionNet, 1),
@@ -33,21 +29,6 @@ KINDS: dict[str, tuple[Callable[..., LookupModel], int]] = {
     "one block": (GPT, 1),
     "two blocks": (GPT, 2),
 }
-# The size of makemore's transformer.
-LARGE: dict[str, Any] = {"n_embd": 64, "n_head": 4, "n_layer": 4, "dropout": 0.1}
-
-
-@torch.no_grad()
-def surprisals(model: LookupModel, names: Sequence[str]) -> Tensor:
-    """Return what `nnz.evaluate.surprisals` does, from whole names, float64."""
-    found = []
-    with evaluating(model):
-        for i in range(0, len(names), AT_ONCE):
-            batch, targets = in_rows(names[i : i + AT_ONCE], model.vocabulary)
-            found.append(
-                F.cross_entropy(model.logits(batch), targets, reduction="none")
-            )
-    return torch.cat(found).double()
 
 
 def descend(
@@ -102,12 +83,6 @@ def thousand(seed: int) -> dict[str, float]:
         "all": sum(printed) / len(printed),
         **losses(surprisals(model, dev), surprisals(model, test)),
     }
-
-
-def judged(model: LookupModel) -> dict[str, float]:
-    """Return the losses of a model that reads whole names."""
-    _, dev, test = split_names(load_names())
-    return losses(surprisals(model, dev), surprisals(model, test))
 
 
 def same_numbers(seed: int) -> dict[str, float]:
@@ -169,18 +144,13 @@ def returns(seed: int) -> dict[str, float]:
     }
 
 
-def train_large(seed: int) -> GPT:
-    """Return a GPT of the size of makemore's transformer, trained at the price of the gated WaveNet."""
-    names, g = split_names(load_names())[0], seeded(seed)
-    model = GPT(**LARGE, generator=g)
-    recipe = Recipe(0.003, 0.1, epochs=15, batch_size=64, source=whole_rows)
-    return recipe.fit(model, names, generator=g, effort=scaled(1000, names) / 1000)
-
-
 def larger(seed: int) -> dict[str, float]:
-    """Losses of a GPT of makemore's size, of Kneser–Ney's counts, and of half of each."""
+    """Losses of the model `gpt`, of makemore's size, of Kneser–Ney's counts, and of half of each."""
     names, dev, test = split_names(load_names())
-    model, table = train_large(seed), KneserNey(order=6, discount=0.85).fit(names)
+    model, table = (
+        learned("gpt", seed),
+        KneserNey(order=6, discount=0.85).fit(names),
+    )
     ours = [surprisals(model, part) for part in (dev, test)]
     counts = [evaluate.surprisals(table, part) for part in (dev, test)]
     halves = [mixed(pair, [0.5, 0.5]) for pair in zip(ours, counts, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -15,11 +15,15 @@ from nnz.data import load_names, split_names
 from nnz.dilated import CausalStack
 from nnz.experiments import scaled
 from nnz.layers import evaluating
+from nnz.lookup import LookupModel
 from nnz.mixture import Mixture
 from nnz.models import fit
 from nnz.packed import pack
+from nnz.recurrent import Recurrent
+from nnz.rows import in_rows
 
 AT_ONCE = 4_000  # names
+ROWS_AT_ONCE = 2_000  # of them, where each has a row of a table
 
 
 def learned(name: str, seed: int) -> LanguageModel:
@@ -35,16 +39,36 @@ def surprisals(model: LanguageModel, names: Sequence[str]) -> Tensor:
         return mixed(
             [surprisals(part, names) for part in model.models], model.shares
         )
-    if isinstance(model, CausalStack):
-        parts = [names[i : i + AT_ONCE] for i in range(0, len(names), AT_ONCE)]
-        return torch.cat([along(model, part) for part in parts])
+    room = model.block_size > max(map(len, names), default=0)
+    if isinstance(model, CausalStack) or (isinstance(model, Recurrent) and room):
+        return in_parts(lambda part: along(model, part), names, AT_ONCE)
+    if isinstance(model, LookupModel) and room:
+        return in_parts(lambda part: in_table(model, part), names, ROWS_AT_ONCE)
     return evaluate.surprisals(model, names)
 
 
+def in_parts(
+    costs: Callable[[Sequence[str]], Tensor], names: Sequence[str], size: int
+) -> Tensor:
+    """Return the surprisals of names, so many at once."""
+    starts = range(0, len(names), size)
+    return torch.cat([costs(names[i : i + size]) for i in starts])
+
+
 @torch.no_grad()
-def along(model: CausalStack, names: Sequence[str]) -> Tensor:
-    """Return the surprisals of a stack at each character of packed names, float64."""
+def along(model: CausalStack | Recurrent, names: Sequence[str]) -> Tensor:
+    """Return the surprisals of a network at each character of packed names, float64."""
     batch, targets = pack(names, model.vocabulary)
+    with evaluating(model):
+        return F.cross_entropy(
+            model.logits(batch), targets, reduction="none"
+        ).double()
+
+
+@torch.no_grad()
+def in_table(model: LookupModel, names: Sequence[str]) -> Tensor:
+    """Return the surprisals of a network at each character of names in rows, float64."""
+    batch, targets = in_rows(names, model.vocabulary)
     with evaluating(model):
         return F.cross_entropy(
             model.logits(batch), targets, reduction="none"

@@ -14,6 +14,7 @@ from torch import Tensor
 from nnz.data import LETTERS, Vocabulary, load_names, split_names
 from nnz.dilated import CausalStack
 from nnz.experiments import scaled
+from nnz.experiments.judging import learned, losses, surprisals
 from nnz.gated import GatedWaveNet
 from nnz.layers import evaluating
 from nnz.packed import pack, packed_batches
@@ -122,3 +123,11 @@ def returns(seed: int) -> dict[str, float]:
         found[f"{kind} end"] = costs[end].mean().item()
         found[f"{kind} before"] = costs[~last].mean().item()
     return found
+
+
+def large(seed: int) -> dict[str, float]:
+    """Losses of the model `gru`: two layers of GRU cells with 192 numbers each, after a long training."""
+    names, dev, test = split_names(load_names())
+    model = learned("gru", seed)
+    found = losses(surprisals(model, dev), surprisals(model, test))
+    return {"train": surprisals(model, names).mean().item(), **found}
