@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -126,25 +126,33 @@ def made(kind: str, generator: torch.Generator) -> tuple[list[Tensor], Costs]:
     return model.parameters(), costs
 
 
-def run(kind: str, seed: int, at: Sequence[int] = AT) -> dict[int, float]:
-    """Train a network as makemore does, and return its loss on the thousand after so many steps.
+def learn(kind: str, names: Sequence[str], g: torch.Generator) -> Iterator[Costs]:
+    """Train a network as makemore does, without end, and yield after each step what gives its surprisals.
 
     32 names in each step, drawn with replacement; AdamW with a rate of 0.0005 and a decay of 0.01.
     """
-    (names, thousand), g = lists(), seeded(seed)
     weights, costs = made(kind, g)
     adam = torch.optim.AdamW(
         weights, lr=5e-4, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
-    found, at = {}, [scaled(step, names) for step in at]
-    for step in range(1, max(at) + 1):
+    while True:
         drawn = torch.randint(len(names), (32,), generator=g).tolist()
         adam.zero_grad()
         costs([names[i] for i in drawn]).mean().backward()
         adam.step()
-        if step in at:
+        yield costs
+
+
+def run(kind: str, seed: int, at: Sequence[int] = AT) -> list[float]:
+    """Return the losses of a network on the thousand after so many steps of its training."""
+    names, thousand = lists()
+    asked, found = [scaled(step, names) for step in at], []
+    for step, costs in zip(
+        range(1, max(asked) + 1), learn(kind, names, seeded(seed)), strict=False
+    ):
+        if step in asked:
             with torch.no_grad():
-                found[step] = costs(thousand).mean().item()
+                found.append(costs(thousand).mean().item())
     return found
 
 
@@ -153,33 +161,33 @@ def logs(seed: int) -> dict[str, float]:
     return {
         f"{kind} {step}": loss
         for kind in KINDS
-        for step, loss in zip(AT, run(kind, seed).values(), strict=True)
+        for step, loss in zip(AT, run(kind, seed), strict=True)
     }
 
 
-def at_length(seed: int) -> dict[str, float]:
-    """Losses on makemore's thousand of a GPT of its transformer's size, by this book's recipe, and of counts.
-
-    The error is that of their difference, over names.
-    """
-    (names, thousand), g = lists(), seeded(seed)
+def train_at_length(names: Sequence[str], seed: int) -> GPT:
+    """Return a GPT of the size of makemore's transformer, trained by this book's recipe."""
+    g, effort = seeded(seed), scaled(1000, names) / 1000
     recipe = Recipe(0.003, 0.1, epochs=15, batch_size=64, source=whole_rows)
-    model = recipe.fit(
-        GPT(**gpt.LARGE, generator=g),
-        names,
-        generator=g,
-        effort=scaled(1000, names) / 1000,
+    return recipe.fit(
+        GPT(**gpt.LARGE, generator=g), names, generator=g, effort=effort
     )
+
+
+def at_length(seed: int) -> dict[str, float]:
+    """Losses of such a GPT and of counts on makemore's thousand, and the error of their difference, over names."""
+    names, thousand = lists()
     counts = evaluate.surprisals(
         KneserNey(order=6, discount=0.85).fit(names), thousand
     )
-    costs = gpt.surprisals(model, thousand)
+    costs = gpt.surprisals(train_at_length(names, seed), thousand)
     lengths = torch.tensor([len(name) + 1 for name in thousand])
     ahead = torch.stack(
         [part.sum() for part in (costs - counts).split(lengths.tolist())]
     )
+    error = evaluate.resample(ahead, lengths, seeded(1), 1000).standard_error
     return {
         "gpt": costs.mean().item(),
         "counts": counts.mean().item(),
-        "error": evaluate.resample(ahead, lengths, seeded(1), 1000).standard_error,
+        "error": error,
     }
