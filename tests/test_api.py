@@ -40,3 +40,19 @@ def test_every_taught_module_has_tests_to_which_its_listings_lead(
     taught = [module for chapter in chapters(root).values() for module in chapter["modules"]]
     assert [module for module in taught if not listing.test_file(f"nnz.{module}").is_file()] == []
     assert not listing.test_file("nnz.nothing").is_file()
+
+
+def test_a_page_of_code_under_another_name_allows_the_script_that_has_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(root / "book" / "_ext")
+    listing = import_module("nnz_listing")
+
+    def page(name: str) -> str:
+        script = f"OPTIONS.pagename = '_code/nnz/{name}';"
+        policy = f"<meta content='script-src sha256-{listing.digest(script)}'>"
+        return f"{policy}<script>{script}</script><a href='one_more'>_code/nnz/one_more</a>"
+
+    assert listing.renamed(page("one"), "_code/nnz/one", "_code/nnz/two") == page("two")
+    # As `printf abc | openssl dgst -sha256 -binary | base64` says.
+    assert listing.digest("abc") == "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="

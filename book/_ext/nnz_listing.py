@@ -8,6 +8,8 @@ listings defined.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import posixpath
 import re
@@ -32,8 +34,7 @@ from nnz.press.listing import Excerpt, ListingError, find, find_all, is_public, 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 TESTS = ROOT / "tests"
-# What stands in the page of a folder for what the page of each of its files has in its place.
-NAME, TITLE, BODY = "name-of-a-file", "title-of-a-file", "<p>body-of-a-file</p>"
+TITLE, BODY = "title-of-a-file", "<p>body-of-a-file</p>"  # what stands for them in the page of a folder
 EXPERIMENTS = "nnz.experiments."
 EXERCISES = "nnz.exercises."  # their answers are shown, folded, and are no part of a chapter's outline
 
@@ -221,23 +222,36 @@ def code_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
             continue
         first = files[0]
         yield (code_page(first), {"title": TITLE, "body": BODY, "parents": [], "meta": {}}, "page.html")
-        shell = pages[first].read_text(encoding="utf-8").replace(f"'{code_page(first)}'", f"'{NAME}'")
+        shell = pages[first].read_text(encoding="utf-8")
         there = {path: pages[path] for path in dict.fromkeys([first, *changed])}
         for some in make_chunks([*there], app.parallel):
-            tasks.add_task(partial(fill_in, shell), {path: there[path] for path in some})
+            tasks.add_task(partial(fill_in, shell, first), {path: there[path] for path in some})
     tasks.join()
 
 
-def fill_in(shell: str, pages: dict[Path, Path]) -> None:
-    """Write pages of files of code, from the one of their folder that says where name, title and code stand."""
+def fill_in(shell: str, first: Path, pages: dict[Path, Path]) -> None:
+    """Write pages of files of code, from that of the first of their folder without its title and code."""
     formatter = HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True, wrapcode=True)
     for path, page in pages.items():
         title = html.escape(path.relative_to(ROOT).as_posix())
         code = highlight(path.read_text(encoding="utf-8"), PythonLexer(), formatter)
         code = code.replace("<pre>", '<pre tabindex="0">', 1)
         body = f'<h1><code>{title}</code></h1>\n<div class="highlight-python whole-file">{code}</div>'
-        text = shell.replace(NAME, code_page(path)).replace(TITLE, title).replace(BODY, body)
-        page.write_text(text, encoding="utf-8")
+        text = renamed(shell, code_page(first), code_page(path))
+        page.write_text(text.replace(TITLE, title).replace(BODY, body), encoding="utf-8")
+
+
+def renamed(page: str, old: str, new: str) -> str:
+    """Return a page under another name; a policy then has the digest of the script with that name."""
+    name = re.compile(rf"{re.escape(old)}(?![\w-])")
+    for script in re.findall(r"<script[^>]*>([^<]+)</script>", page):
+        page = page.replace(digest(script), digest(name.sub(new, script)))
+    return name.sub(new, page)
+
+
+def digest(script: str) -> str:
+    """Return what a Content-Security-Policy calls an inline script by."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def is_newer(source: Path, page: Path) -> bool:
