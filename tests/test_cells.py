@@ -31,6 +31,15 @@ def test_cells_are_those_of_torch(n: int) -> None:
         close(cell.step(cell.inputs(x), h), same(x, h))
 
 
+@pytest.mark.parametrize("kind", CELLS)
+def test_first_weights_share_the_variance_between_what_is_read_and_what_is_carried(kind: str) -> None:
+    cell, same = (CELLS[kind](400, 300, generator=seeded(1)) for _ in range(2))
+    for mine, theirs in zip(cell.parameters(), same.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert cell.inputs.weight.std().item() == pytest.approx((0.5 / 400) ** 0.5, rel=0.02)
+    assert cell.carried.weight.std().item() == pytest.approx((0.5 / 300) ** 0.5, rel=0.02)
+
+
 def test_an_update_gate_of_one_keeps_the_state_and_one_of_zero_replaces_it() -> None:
     cell, x, h = oddly(GRUCell(4, 3, generator=seeded())), numbers(2, 4), numbers(2, 3, seed=3)
     with torch.no_grad():

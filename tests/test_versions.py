@@ -137,6 +137,24 @@ def test_a_torch_that_brings_cuda_is_seen_before_it_is_installed(
     assert {"--dry-run", "--no-deps", "torch==2.4"} <= set(asked)
 
 
+def test_a_warning_of_an_old_library_is_left_out_and_one_of_ours_is_an_error(
+    versions: ModuleType, tmp_path: Path
+) -> None:
+    lines = ["import warnings, pytest", "", "def test_both():"]
+    for module, indent in (("matplotlib._old", "    "), ("nnz.figures", "        ")):
+        if module.startswith("nnz"):
+            lines.append("    with pytest.raises(DeprecationWarning):")
+        lines.append(
+            f"{indent}warnings.warn_explicit('old', DeprecationWarning, 'a.py', 1, module='{module}')"
+        )
+    (tmp_path / "test_a.py").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += ["-o", f"filterwarnings={versions.WARNINGS}", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout
+
+
 def test_what_is_left_out_is_there(root: Path, versions: ModuleType) -> None:
     """A file that was renamed would be tried unnoticed."""
     assert [path for path in versions.LEFT_OUT if not (root / path).is_file()] == []
