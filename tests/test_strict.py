@@ -90,6 +90,12 @@ def test_what_weighs_much_and_is_not_needed_is_gone(out: Path) -> None:
     assert "--pst-header-height" in style
 
 
+def test_a_translation_evaluates_no_text(tmp_path: Path) -> None:
+    page = read(built_by_sphinx(tmp_path, f"{CONF}language = 'de'\n", PAGES)[0], "search")
+    assert '<html lang="de"' in page
+    assert "translations.js" not in page
+
+
 def test_code_has_no_marks_for_what_has_no_color_of_its_own(out: Path) -> None:
     page = read(out, "one")
     assert "f(x)  # why" in re.sub("<[^>]*>", "", page)

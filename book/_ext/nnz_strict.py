@@ -42,6 +42,8 @@ CHARSET = '<meta charset="utf-8" />'
 OF_SEARCH = r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
 MENDED = {
     r"\s*<!-- So that users can add custom icons -->\s*<script [^>]*fontawesome\.js[^>]*></script>": "",
+    # In a translation: Sphinx's few words for search results, which it makes by evaluating a text.
+    r'\s*<script src="[^"]*translations\.js[^"]*"></script>': "",
     r'onclick="window\.print\(\)"': "data-print",
     # Light or dark before the theme's own script comes; and light for those who let no script run.
     r'(<html [^>]*)data-theme="auto"': r'\1data-theme="light"',
