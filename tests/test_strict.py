@@ -90,6 +90,20 @@ def test_what_weighs_much_and_is_not_needed_is_gone(out: Path) -> None:
     assert "--pst-header-height" in style
 
 
+def test_the_policy_does_not_depend_on_the_name_of_a_page(out: Path) -> None:
+    """So a page that is made from another, with another name and title, keeps to it."""
+    pages = [read(out, name) for name in ("index", "one")]
+    assert len({policy(page)["script-src"][-1] for page in pages}) == 1
+    assert policy(pages[0]) == policy(pages[1])
+    assert "<!-- pagename = 'one' -->" in pages[1]
+
+
+def test_a_translation_evaluates_no_text(tmp_path: Path) -> None:
+    page = read(built_by_sphinx(tmp_path, f"{CONF}language = 'de'\n", PAGES)[0], "search")
+    assert '<html lang="de"' in page
+    assert "translations.js" not in page
+
+
 def test_code_has_no_marks_for_what_has_no_color_of_its_own(out: Path) -> None:
     page = read(out, "one")
     assert "f(x)  # why" in re.sub("<[^>]*>", "", page)

@@ -46,12 +46,9 @@ def edition() -> str:
 
 
 def source_of(app: Sphinx, page: str) -> str:
-    """Return the file that a page is made from, by its path below the root; "" for an index."""
+    """Return the file that a page is made from, below the root; "" for an index, or code that is shown whole."""
     if page in app.env.found_docs:
         return Path(app.env.doc2path(page)).relative_to(app.srcdir).as_posix()
-    if page.startswith("_code/"):
-        name = page.removeprefix("_code/") + ".py"
-        return name if name.startswith("tests/") else f"src/{name}"
     return ""
 
 
@@ -60,6 +57,8 @@ def follow_up(
 ) -> None:
     """Put below a page where a fault of it is reported and where its source is."""
     path = source_of(app, page)
+    if not path:
+        context.pop("pageurl", None)  # pages of code are made alike, whatever their names
     if not (path and app.config.repository_url):
         return
     there, title = of(app), plain(context.get("title") or page)

@@ -42,6 +42,10 @@ CHARSET = '<meta charset="utf-8" />'
 OF_SEARCH = r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
 MENDED = {
     r"\s*<!-- So that users can add custom icons -->\s*<script [^>]*fontawesome\.js[^>]*></script>": "",
+    # In a translation: Sphinx's few words for search results, which it makes by evaluating a text.
+    r'\s*<script src="[^"]*translations\.js[^"]*"></script>': "",
+    # The name of the page, which only a choice of versions would ask for; so pages of a kind have one policy.
+    r"<script>DOCUMENTATION_OPTIONS\.(pagename = '[^']*');</script>": r"<!-- \1 -->",
     r'onclick="window\.print\(\)"': "data-print",
     # Light or dark before the theme's own script comes; and light for those who let no script run.
     r'(<html [^>]*)data-theme="auto"': r'\1data-theme="light"',
@@ -50,11 +54,11 @@ MENDED = {
     ),
     # What stands above the table of contents, such as the name of the book, is in a landmark, too.
     r'<div id="pst-primary-sidebar" ': '<div id="pst-primary-sidebar" role="navigation" aria-label="Book" ',
-    # Names, spaces and brackets of code have the color of all text: nothing has to say so for each.
-    r'<span class="(?:n|nn|p|w)">([^<]*)</span>': r"\1",
     # The same settings of the same buttons, twice.
     r"(<script>var togglebuttonSelector = [^<]*</script>)(?=.*\1)": "",
 }
+# Names, spaces and brackets of code have the color of all text: nothing has to say so for each.
+PLAIN = re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>')
 # What the theme brings and no page asks for.
 UNUSED = (
     "scripts/fontawesome.*",
@@ -99,6 +103,7 @@ def mended(page: str, name: str, asked: str = "") -> str:
     """
     for pattern, replacement in MENDED.items():
         page = re.sub(pattern, replacement, page, flags=re.DOTALL)
+    page = PLAIN.sub(r"\1", page)
     if name != "search":
         page = re.sub(OF_SEARCH, "", page)
     said = f'<meta http-equiv="Content-Security-Policy" content="{escape(policy(page, asked))}" />'
@@ -149,6 +154,12 @@ def clear(app: Sphinx, problem: Exception | None) -> None:
     for pattern in UNUSED:
         for path in list(static.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in Path(app.outdir, "_code").rglob(
+        "*.html"
+    ):  # whose code may come into them after they are made
+        text = path.read_text(encoding="utf-8")
+        if (plain := PLAIN.sub(r"\1", text)) != text:
+            path.write_text(plain, encoding="utf-8")
     style = static / "styles" / "pydata-sphinx-theme.css"
     if style.is_file():
         style.write_text(without_icons(style.read_text(encoding="utf-8")), encoding="utf-8")

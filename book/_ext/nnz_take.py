@@ -90,5 +90,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("notebooks_branch", "", "html", str)
     app.add_directive("downloads", Downloads)
     app.connect("html-page-context", offer, priority=900)
-    app.connect("build-finished", write, priority=900)
+    app.connect(
+        "build-finished", write, priority=950
+    )  # the last: files are newer than the pages they come from
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from browser import checks, everyone
-from browser.conftest import BUILT, Tab
+from browser.conftest import BUILT, FOLLOWED, Tab
 from browser.test_checks import open_small
 
 # Pages of each kind; that of a chapter is the one with most formulas.
@@ -28,6 +28,17 @@ def test_pages_can_be_read_before_their_scripts_have_run(tab: Tab) -> None:
     finally:
         context.close()
     assert faults == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["book/index.html", "book/evaluation.html"])
+def test_a_page_is_sound_on_a_tablet(tab: Tab, name: str, theme: Literal["light", "dark"]) -> None:
+    """Between the two widths at which every page is looked at: the same template, tried on two pages."""
+    tab.open((BUILT / name).as_uri())
+    tab.show("phone", theme)
+    tab.page.set_viewport_size({"width": 768, "height": 1024})
+    tab.page.evaluate(FOLLOWED)
+    assert [*checks.accessible(tab.page), *checks.narrow(tab.page)] == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

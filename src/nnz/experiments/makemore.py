@@ -11,14 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nnz import evaluate
+from nnz.contract import LanguageModel
 from nnz.data import LETTERS, load_names
-from nnz.experiments import gpt, scaled
-from nnz.gpt import GPT
+from nnz.experiments import scaled
+from nnz.experiments.judging import surprisals
+from nnz.models import fit
 from nnz.ngram import KneserNey
 from nnz.packed import pack
-from nnz.recipe import Recipe
 from nnz.recurrent import Recurrent
-from nnz.rows import in_rows, whole_rows
+from nnz.rows import in_rows
 from nnz.sample import seeded
 
 KINDS = ("transformer", "rnn", "gru")
@@ -165,12 +166,10 @@ def logs(seed: int) -> dict[str, float]:
     }
 
 
-def train_at_length(names: Sequence[str], seed: int) -> GPT:
+def train_at_length(names: Sequence[str], seed: int) -> LanguageModel:
     """Return a GPT of the size of makemore's transformer, trained by this book's recipe."""
-    g, effort = seeded(seed), scaled(1000, names) / 1000
-    recipe = Recipe(0.003, 0.1, epochs=15, batch_size=64, source=whole_rows)
-    return recipe.fit(
-        GPT(**gpt.LARGE, generator=g), names, generator=g, effort=effort
+    return fit(
+        "gpt", names, generator=seeded(seed), effort=scaled(1000, names) / 1000
     )
 
 
@@ -180,7 +179,7 @@ def at_length(seed: int) -> dict[str, float]:
     counts = evaluate.surprisals(
         KneserNey(order=6, discount=0.85).fit(names), thousand
     )
-    costs = gpt.surprisals(train_at_length(names, seed), thousand)
+    costs = surprisals(train_at_length(names, seed), thousand)
     lengths = torch.tensor([len(name) + 1 for name in thousand])
     ahead = torch.stack(
         [part.sum() for part in (costs - counts).split(lengths.tolist())]

@@ -21,7 +21,8 @@ from nnz.plumbing.files import replaced
 from nnz.press import dress
 from nnz.press.epub import About, sections
 from nnz.press.formulas import browser_page
-from nnz.press.volume import Leaf, VolumeError, classify, new, packaged
+from nnz.press.still import classify
+from nnz.press.volume import Leaf, VolumeError, new, packaged
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -30,6 +30,11 @@ def still(body: Tag) -> None:
             box.attrs.pop(name, None)
 
 
+def classify(tag: Tag, *more: str) -> None:
+    """Give an element more classes."""
+    tag["class"] = " ".join([*(str(kind) for kind in tag.get_attribute_list("class") if kind), *more])
+
+
 def chosen(n: int) -> list[int]:
     """Return which of n positions are shown.
 
@@ -63,12 +68,13 @@ def frame(picture: Tag, n: int, name: str) -> Tag:
         tag.decompose()
     for tag in one.select(".at"):
         if f"at-{n}" in tag["class"]:
-            tag["class"] = [kind for kind in tag["class"] if not kind.startswith("at")]
+            kinds = [kind for kind in tag.get_attribute_list("class") if kind and not kind.startswith("at")]
+            tag["class"] = " ".join(kinds)
         else:
             tag.decompose()
     for tag in one.select(f".lit-{n}"):
-        tag["class"] = [*tag["class"], "lit"]
-    one["class"] = [*one["class"], "frame"]
+        classify(tag, "lit")
+    classify(one, "frame")
     label = BeautifulSoup('<p class="frame-name"></p>', "html.parser").p
     assert label is not None
     label.string = name
@@ -78,8 +84,8 @@ def frame(picture: Tag, n: int, name: str) -> Tag:
 
 def graph_style() -> str:
     """Return the style of drawn graphs on light paper, without variables, which not all devices know."""
-    values = dict(re.findall(r"(--nnz-\w+): (#\w+);", STYLE.partition("html[")[0]))
-    rules = re.sub(r"var\((--nnz-\w+)\)", lambda match: values[match[1]], STYLE)
+    values: dict[str, str] = dict(re.findall(r"(--nnz-\w+): (#\w+);", STYLE.partition("html[")[0]))
+    rules = re.sub(r"var\((--nnz-\w+)\)", lambda match: values[str(match[1])], STYLE)
     kept = "\n".join(rule for rule in _rules(rules))
     return kept + "\n.nnz-graph .lit { stroke: " + values["--nnz-lit"] + "; stroke-width: 2.6; }\n"
 

@@ -19,7 +19,7 @@ import yaml
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 
-from nnz.press.still import still
+from nnz.press.still import classify, still
 
 # What only a screen has a use for.
 DROPPED = (
@@ -146,11 +146,6 @@ def new(name: str, text: str = "", **attributes: str) -> Tag:
     if text:
         tag.string = text
     return tag
-
-
-def classify(tag: Tag, *more: str) -> None:
-    """Give an element more classes."""
-    tag["class"] = " ".join([*(str(kind) for kind in tag.get_attribute_list("class") if kind), *more]).strip()
 
 
 def open_folds(body: Tag) -> None:
