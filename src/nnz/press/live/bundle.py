@@ -26,7 +26,16 @@ TAKEN = (
 )
 # What a reader's own code may import, of the library.
 OFFERED = ("bisect", "collections", "copy", "functools", "itertools", "math", "operator", "random", "re")
-# What Brython's library lacks.
+# What is wrong in Brython's library: module, text, what stands in its place, and why.
+MENDED = (
+    (
+        "_random",
+        "var int32_1 = 2n ** 32n - 1n",
+        "var int32_1 = 2n ** 32n",
+        "a seed of more than 32 bits, such as a text, is cut into words of 32 bits",
+    ),
+)
+# What it lacks.
 ADDED = {
     "itertools": """
 
@@ -137,12 +146,12 @@ def book_modules(src: Path) -> Modules:
 
 
 def changed(name: str, text: str) -> str:
-    """Return the text of a module with the changes that Brython needs.
+    """Return the text of a module with the changes that it needs in the page.
 
     Raises:
         ValueError: the text that is to be changed does not stand there exactly once.
     """
-    for module, old, new, _ in CHANGES:
+    for module, old, new, _ in CHANGES + MENDED:
         if module == name:
             if text.count(old) != 1:
                 raise ValueError(f"{name}: {old!r} stands there {text.count(old)} times, not once")
@@ -154,8 +163,8 @@ def library_modules(root: Path) -> Modules:
     """Return the modules of Python's library that the page is given."""
     whole = brython_library()
     modules: Modules = {name: list(whole[name]) for name in TAKEN}
-    for name, more in ADDED.items():
-        modules[name][1] = f"{modules[name][1]}{more}"
+    for name in TAKEN:
+        modules[name][1] = changed(name, str(modules[name][1])) + ADDED.get(name, "")
     for path in sorted((root / STAND_INS).rglob("*.py")):
         parts = path.relative_to(root / STAND_INS).with_suffix("").parts
         is_package = parts[-1] == "__init__"
