@@ -89,7 +89,7 @@ def test_first_weights_are_the_generator_s_and_the_state_is_the_weights() -> Non
     assert {name: tensor.data_ptr() for name, tensor in one.state_dict().items()} == {"W": one.W.data_ptr()}
 
 
-def test_a_loss_that_is_no_number_undoes_a_fit_whose_weights_are_numbers() -> None:
+def test_a_fit_from_weights_too_far_apart_for_a_float_is_undone() -> None:
     net = BigramNet(generator=seeded())
     with torch.no_grad():
         net.W[:, ::2] = 3e38

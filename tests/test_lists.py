@@ -289,7 +289,7 @@ def test_a_list_that_looks_like_something_else_is_read_with_a_notice(
         [f"#{name}" for name in NAMES],
         STOPS,
         ["[emma]", *NAMES],
-        ["-ann", "o'", "'t hart", "-", "x < y", '"ann" b', *NAMES],
+        ["-ann", "o'", "'t veld", "-", "x < y", '"ann" b', *NAMES],
     ],
 )
 def test_of_a_plain_list_nothing_is_said(
