@@ -35,14 +35,14 @@ def language(name: str) -> Locale:
         raise
 
 
-def sphinx(*options: str) -> int:
-    """Run Sphinx on the book."""
+def sphinx(*options: str, executed: bool = False) -> int:
+    """Run Sphinx on the book, with what its pages gave when they were executed, or without."""
     path = [str(ROOT / "src"), str(ROOT / "book" / "_ext"), os.environ.get("PYTHONPATH", "")]
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "NNZ_PAGES"},
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
-        "NNZ_PAGES": str(BUILD / "pages"),
         "PYTHONUTF8": "1",
+        **({"NNZ_PAGES": str(BUILD / "pages")} if executed else {}),
     }
     command = [sys.executable, "-m", "sphinx", *options]
     return subprocess.run(command, cwd=ROOT, env=environment).returncode
@@ -112,7 +112,7 @@ def translation(to: str) -> int:
         stop("the pages have not been executed yet. Run `make book` first (or `make quick`).")
     out = BUILD / to
     options = ("-q", "-b", "html", "-D", f"language={to}", "-d", str(out / ".doctrees"))
-    if result := sphinx(*options, str(ROOT), str(out / "html")):
+    if result := sphinx(*options, str(ROOT), str(out / "html"), executed=True):
         return result
     print(f"The translation is at {out / 'html' / 'index.html'}")
     return 0
