@@ -82,7 +82,7 @@ def _small(small_models: None) -> None:
     """Small models by the book's names."""
 
 
-@pytest.mark.parametrize("name", [n for n in MODELS if n != "mixture"])
+@pytest.mark.parametrize("name", [n for n in MODELS if not n.startswith("mixture")])
 @pytest.mark.parametrize("training", [True, False])
 def test_contexts_that_are_refused_have_changed_no_model(name: str, training: bool) -> None:
     model = made(name)
