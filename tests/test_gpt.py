@@ -18,6 +18,7 @@ from nnz.contract import check_contexts
 from nnz.data import LETTERS, Vocabulary, split_names, windows
 from nnz.evaluate import nll
 from nnz.experiments import gpt as experiments
+from nnz.experiments import judging
 from nnz.gpt import GPT, Block, as_tensors, in_order, of_values, rms_norm
 from nnz.layers import TensorModule
 from nnz.microgpt import MicroGPT, descend
@@ -151,7 +152,7 @@ def test_contexts_have_the_logits_of_whole_names(
 def test_dev_names_cost_the_same_by_contexts_and_whole(sample: list[str]) -> None:
     dev = split_names(sample)[1][:300]
     model = GPT(16, 4, generator=seeded(1))
-    apart = experiments.surprisals(model, dev).mean() - nll(model, dev)
+    apart = judging.surprisals(model, dev).mean() - nll(model, dev)
     assert abs(apart.item()) < 1e-5
 
 
@@ -220,9 +221,9 @@ def test_a_letter_that_was_read_is_not_read_again() -> None:
 def test_it_trains_by_a_recipe_and_a_checkpoint_would_hold_all_of_it() -> None:
     names = ["emma", "olivia", "ava"] * 4
     model = GPT(8, 2, 1, dropout=0.1, generator=seeded(1))
-    before = experiments.surprisals(model, names).mean()
+    before = judging.surprisals(model, names).mean()
     Recipe(0.02, 0.0, epochs=30, batch_size=6, source=whole_rows).fit(model, names, generator=seeded(2))
-    assert experiments.surprisals(model, names).mean() < 0.5 * before
+    assert judging.surprisals(model, names).mean() < 0.5 * before
     twin = GPT(8, 2, 1, generator=seeded(9))
     twin.load_state_dict(model.state_dict())
     model.eval()
