@@ -50,7 +50,9 @@ class BorrowedFigure(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         page, name = self.arguments
         depend(self.env, page)
-        figure = borrowed_figure(ids=[nodes.make_id(f"borrowed-{name}")], align="default", classes=["borrowed"])
+        figure = borrowed_figure(
+            ids=[nodes.make_id(f"borrowed-{name}")], align="default", classes=["borrowed"]
+        )
         place = borrowed_image(docname=beside(self.env.docname, page), figure=name)
         self.set_source_info(place)
         figure += place
