@@ -18,9 +18,6 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
-from nnz import exercises as ex
-from nnz.exercises.contents import CONTENTS
-from nnz.press.live import bundle
 from nnz_exercises import CHECK, lines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +61,9 @@ class Live(SphinxDirective):
         if name in ("run", "draw"):
             title = {"run": "Any code", "draw": "An expression"}[name]
             return [_place(name, "", title, "\n".join(self.content))]
+        from nnz import exercises as ex
+        from nnz.press.live import bundle
+
         if name not in {known for names in bundle.offered(ROOT / "src").values() for known in names}:
             raise self.error(f"live: {name!r} is no exercise whose checker runs in the page")
         exercise = getattr(ex, name)
@@ -93,6 +93,9 @@ class Offered(SphinxDirective):
     """`{live-offered}`: the exercises whose checkers run in the page, and what of the rest."""
 
     def run(self) -> list[nodes.Node]:
+        from nnz.exercises.contents import CONTENTS
+        from nnz.press.live import bundle
+
         source, _ = self.get_source_info()
         found = bundle.offered(ROOT / "src")
         rows = [
@@ -109,6 +112,8 @@ def weight(
     name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None
 ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
     """Say what the browser has to load."""
+    from nnz.press.live import bundle
+
     return [nodes.inline(rawtext, bundle.megabytes(ROOT), classes=["given"])], []
 
 
@@ -116,6 +121,8 @@ def library(
     name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None
 ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
     """Say which modules of Python's library code may import."""
+    from nnz.press.live import bundle
+
     found: list[nodes.Node] = []
     for i, module in enumerate(bundle.OFFERED):
         before = "" if not i else " and " if i == len(bundle.OFFERED) - 1 else ", "
@@ -125,6 +132,8 @@ def library(
 
 def open_place(self: HTML5Translator, node: place) -> None:
     """Open what a script makes a place to write of."""
+    from nnz.press.live import bundle
+
     title, name, weight = self.attval(node["title"]), self.attval(node["named"]), bundle.megabytes(ROOT)
     self.body.append(
         f'<div class="nnz-live" data-kind="{node["kind"]}" data-name="{name}" data-title="{title}" '
@@ -159,9 +168,12 @@ def bring_script(app: Sphinx, page: str, template: str, context: dict[str, Any],
 
 
 def put_python(app: Sphinx, problem: Exception | None) -> None:
-    """Put the Python of the page beside the pages, with its license."""
-    if problem or app.builder.name != "html":
+    """Put the Python of the page beside the pages, with its license, if there is such a page."""
+    used = any(facts.get("nnz_live") for facts in app.env.metadata.values())
+    if problem or app.builder.name != "html" or not used:
         return
+    from nnz.press.live import bundle
+
     folder = Path(app.outdir) / "_static" / "live"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "python.js").write_text(bundle.script(ROOT), encoding="utf-8")

@@ -14,8 +14,6 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from nnz.press import playground
-
 SCRIPTS = ("nnz-play-models.js", "nnz-play-draw.js", "nnz-play.js")
 STYLE = "nnz-play.css"
 # All that the scripts fill. As long as none has run, only the first paragraph is seen.
@@ -105,6 +103,8 @@ def write_models(app: Sphinx, problem: Exception | None) -> None:
     used = any(facts.get("nnz_play") for facts in app.env.metadata.values())
     if problem or app.builder.name != "html" or not used:
         return
+    from nnz.press import playground
+
     about = playground.write(Path(app.outdir, "_static", "play"), playground.models(only_stored=True))
     if not about["models"]:
         logging.getLogger(__name__).info("The playground has no models: this build has trained none.")
