@@ -284,8 +284,8 @@ def write(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         given: trained models, by the names of `nnz.models.MODELS`.
 
     Returns:
-        The list: chars; of each of the models name, summary, how many numbers it has, and its files; of each of
-        the files bytes and version.
+        What is in that list, which is chars, the alphabet; name, summary, how many numbers it has and the files of
+        each of the models; and bytes and version of each of the files.
     """
     scripts: dict[str, str] = {}
     listed = [
