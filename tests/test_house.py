@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from nnz.press import house, pages
 
@@ -818,12 +817,6 @@ def test_every_marker_of_a_chapter_selects_its_tests(root: Path, request: pytest
     assert all(f"{name}: the tests of the chapter" in known for name in chapters)
 
 
-def numbered(root: Path) -> list[str]:
-    """Return the chapters that have a number, in their order; a page such as `live` has none."""
-    parts = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))["parts"]
-    return [Path(page["file"]).name for part in parts if part.get("numbered") for page in part["chapters"]]
-
-
 def test_the_page_of_a_part_says_of_each_of_its_chapters_what_it_is_about(root: Path) -> None:
     """And the cover leads to each part."""
     cover = (root / "book" / "index.md").read_text(encoding="utf-8")
@@ -834,7 +827,7 @@ def test_the_page_of_a_part_says_of_each_of_its_chapters_what_it_is_about(root: 
             assert f"\n[]({path.name})\n: " in cover
         elif f"\n[]({path.name})\n: " in part:
             told.append(path.stem)
-    assert told == numbered(root)
+    assert told == pages.numbered(root)
 
 
 def test_the_exercises_that_teachers_are_told_to_set_are_there(root: Path) -> None:
@@ -857,4 +850,4 @@ def test_the_exercises_that_teachers_are_told_to_set_are_there(root: Path) -> No
             assert exercises
             assert all(any(name in CONTENTS[chapter] for chapter in chapters) for name in exercises), week
             named |= chapters
-        assert named == {*numbered(root)}
+        assert named == {*pages.numbered(root)}

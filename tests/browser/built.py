@@ -19,7 +19,7 @@ HEAVIEST = 1.5e6
 LARGEST_SITE = 40e6
 TEXT = {".html", ".css", ".js", ".svg", ".json"}
 MODELS = re.compile(
-    r"(^|/)(models?|take)/|\.safetensors"
+    r"(^|/)(models?|take|_static/play)/|\.safetensors"
 )  # models and downloads: loaded when a reader asks for them, with their size said
 LOADED = {("script", "src"), ("img", "src"), ("source", "src"), ("video", "poster"), ("object", "data")}
 LED = {"href", "src", "action", "poster", "data", "srcset"}

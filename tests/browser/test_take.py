@@ -10,14 +10,14 @@ import nbformat
 
 from browser.conftest import BUILT, ROOT
 from nnz.press import copies, take
-from nnz.press.pages import chapters
+from nnz.press.pages import numbered
 
 LIGHT = "backprop-network"  # the chapter that takes the least to run
 
 
 def test_every_chapter_has_two_notebooks_that_are_valid_and_all_are_in_the_zip() -> None:
     folder = BUILT / copies.FOLDER
-    wanted = {f"{kind}{name}.ipynb" for name in chapters(ROOT) for kind in ("", f"{copies.BARE}/")}
+    wanted = {f"{kind}{name}.ipynb" for name in numbered(ROOT) for kind in ("", f"{copies.BARE}/")}
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.ipynb")}
     assert {*found} == wanted
     with zipfile.ZipFile(BUILT / take.FOLDER / f"{take.NAME}-notebooks.zip") as archive:

@@ -274,6 +274,12 @@ def chapters(root: Path) -> dict[str, dict[str, Any]]:
     )
 
 
+def numbered(root: Path) -> list[str]:
+    """Return the chapters that have a number, in their order; a page with exercises such as `live` has none."""
+    parts = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    return [Path(page["file"]).name for part in parts if part.get("numbered") for page in part["chapters"]]
+
+
 def module_files(root: Path) -> dict[str, Path]:
     """Return the files of taught modules by module name: all but those that Python itself looks for."""
     files = [path for path in sorted((root / "src" / "nnz").glob("*.py")) if not path.stem.startswith("__")]
