@@ -1,12 +1,18 @@
-// What the theme leaves open: a button that prints, and formulas that the keyboard reaches where they scroll.
+// What the theme leaves open: a button that prints, and what the keyboard has to reach because it scrolls. The theme
+// looks at code once, when the page is there; what is folded then, or gets its width later, is seen here.
 document.addEventListener("DOMContentLoaded", () => {
   for (const button of document.querySelectorAll("button[data-print]"))
     button.addEventListener("click", () => window.print());
-  const sizes = new ResizeObserver(entries => {
-    for (const { target } of entries)
-      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-      else target.removeAttribute("tabindex");
-  });
+  const reach = box => {
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  };
+  const sizes = new ResizeObserver(entries => entries.forEach(({ target }) => reach(target)));
+  const code = document.querySelectorAll(".bd-article pre");
+  const all = () => code.forEach(reach);
+  code.forEach(box => sizes.observe(box));
+  window.addEventListener("load", () => requestAnimationFrame(all));
+  document.fonts?.ready.then(all);
   window.MathJax?.startup?.promise.then(() =>
     document.querySelectorAll("div.math mjx-container").forEach(box => sizes.observe(box)));
 });
