@@ -140,7 +140,9 @@ class Tab:
         """
         if self.crashed:
             self.page = self._new_page()
-        self.page.goto("about:blank")  # so that what the page before has still to report is not taken for this one's
+        self.page.goto(
+            "about:blank"
+        )  # so that what the page before has still to report is not taken for this one's
         w, h = WIDTHS[width]
         self.page.set_viewport_size({"width": w, "height": h})
         self.page.emulate_media(media="screen", color_scheme="light")
