@@ -841,9 +841,8 @@ def test_the_exercises_that_teachers_are_told_to_set_are_there(root: Path) -> No
         named = set[str]()
         for week in table:
             chapters = set(re.findall(r"\((\S+)\.md\)", week))
-            assert re.search(r"\{minutes\}`([^`]+)`", week)[1].split() == [  # type: ignore[index]
-                name for name in pages.chapters(root) if name in chapters
-            ]
+            (minutes,) = re.findall(r"\{minutes\}`([^`]+)`", week)
+            assert minutes.split() == [name for name in pages.chapters(root) if name in chapters]
             exercises = re.findall(
                 r"`(\w+)`", week.partition("{minutes}")[2].partition("`")[2].partition("`")[2]
             )

@@ -47,7 +47,8 @@ Answer = tuple[str, str, str]
 def hand_in(page: Page, name: str, *codes: str) -> list[Answer]:
     """Return what the page says of codes that are written at the place of an exercise, or at that for any code."""
     selector = f'.nnz-live[data-kind="{name}"]' if name in ("run", "draw") else f'[data-name="{name}"]'
-    return [tuple(answer) for answer in page.evaluate(HAND_IN, [selector, list(codes)])]  # type: ignore[misc]
+    answers: list[list[str]] = page.evaluate(HAND_IN, [selector, list(codes)])
+    return [(state, said, printed) for state, said, printed in answers]
 
 
 def python_says(name: str, code: str) -> Answer:

@@ -64,7 +64,7 @@ def _init(self, *args, **named):
     names = [name for name in fields if fields[name].init]
     if len(args) > len(names):
         raise TypeError(f"{owner}.__init__() takes {len(names)} arguments but {len(args)} were given")
-    values = dict(zip(names, args))  # noqa: B905
+    values = dict(zip(names, args, strict=False))  # the fields that are left have defaults or names
     for name, value in named.items():
         if name not in names or name in values:
             raise TypeError(f"{owner}.__init__() got an unexpected keyword argument {name!r}")

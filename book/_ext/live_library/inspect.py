@@ -52,7 +52,7 @@ def signature(function):
     n, more = code.co_argcount, code.co_kwonlyargcount
     names, defaults = code.co_varnames, function.__defaults__ or ()
     missing = [Parameter.empty] * (n - len(defaults))
-    found = [Parameter(*pair) for pair in zip(names[:n], [*missing, *defaults])]  # noqa: B905
+    found = [Parameter(*pair) for pair in zip(names[:n], [*missing, *defaults], strict=True)]
     rest = list(names[n + more :])
     if code.co_flags & _STAR:
         found.append(Parameter(rest.pop(0), stars="*"))

@@ -29,4 +29,5 @@ class PatternError(Exception):
 
 error = PatternError
 
+# The module itself, whole, and last: what stands above is to be there when it is imported.
 from python_re import *  # noqa: E402, F403

@@ -206,8 +206,12 @@ def _greedy(how: dict[str, Any]) -> dict[str, Any]:
 
 def _rehearse(vocabulary: Vocabulary, n: int, **how: Any) -> None:
     """Draw from a model that knows nothing, so that bad options are found before anything is trained."""
-    if how["temperature"] == 0:
-        how["temperature"] = 1.0
+    if how["temperature"] < 0:
+        raise ValueError(
+            f"temperature is {how['temperature']}; it must be 0, for the likeliest letter each time, or above."
+        )
+    # Not `_greedy`, which would hide a number of kept letters that there cannot be.
+    how["temperature"] = how["temperature"] or 1.0
     sample_names(Uniform(vocabulary), min(n, 1), generator=seeded(0), **how)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -44,13 +45,13 @@ class Transformer(nn.Module):
     def __init__(self, generator: torch.Generator, C: int = 64) -> None:
         super().__init__()
         gelu = partial(F.gelu, approximate="tanh")
-        how = {
+        how: dict[str, Any] = {
             "dropout": 0.0,
             "activation": gelu,
             "batch_first": True,
             "norm_first": True,
         }
-        block = nn.TransformerEncoderLayer(C, 4, 4 * C, **how)  # type: ignore[arg-type]
+        block = nn.TransformerEncoderLayer(C, 4, 4 * C, **how)
         self.wte, self.wpe = nn.Embedding(len(LETTERS), C), nn.Embedding(PLACES, C)
         self.blocks = nn.TransformerEncoder(
             block, 4, nn.LayerNorm(C), enable_nested_tensor=False

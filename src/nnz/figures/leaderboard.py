@@ -25,12 +25,15 @@ CALLED = {
     "wavenet": "the tree, trained on whole names",
     "gated": "WaveNet, with gates",
     "mixture": "counts of sixes and WaveNet with gates, half of each",
+    "gru": "a recurrent network with gates",
+    "gpt": "a GPT of four blocks",
+    "mixture-4": "two recurrent networks with gates, WaveNet, and counts",
 }
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model in the picture of all: what it is, its kind (one of `KINDS`), its loss, and a name that it wrote."""
+    """A model in the picture of all: what it is, its kind (of `KINDS`), its loss, and a name that it wrote, if any."""
 
     what: str
     kind: str

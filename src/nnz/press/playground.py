@@ -272,7 +272,7 @@ def _take(spec: ModelSpec, names: Sequence[str], **how: Any) -> LanguageModel | 
 def _summary(name: str) -> str:
     """Return what a model is, in a line, and how much of its training it has had if that is not all."""
     share = SHARES.get(name, 1.0)
-    trained_for = f"; here after {100 * share:.0f} percent of its training" if share < 1 else ""
+    trained_for = f"; here after {100 * share:.2g} percent of its training" if share < 1 else ""
     return MODELS[name].summary + trained_for
 
 

@@ -195,7 +195,8 @@ def answered(body: Tag, number: str, page: str, back: str) -> Iterator[Tag]:
     for n, asked in enumerate(body.select("div.question"), 1):
         which = f"{number}.{n}" if number else str(n)
         asked["id"] = f"{page}--question-{n}"
-        asked.select_one(".question-title").string = f"Question {which}"  # type: ignore[union-attr]
+        for title in asked.select(".question-title"):
+            title.string = f"Question {which}"
         below = asked.find_next_sibling()
         folds = [*asked.select("details.answer"), *([below] if isinstance(below, Tag) else [])]
         folds = [fold for fold in folds if fold.name == "details" and "answer" in fold["class"]]
