@@ -33,7 +33,7 @@ CALLED = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A model in the picture of all: what it is, its kind (of `KINDS`), its loss, and a name that it wrote, if any."""
+    """A model in the picture of all: what it is, its kind (of `KINDS`), its loss, and a name it wrote, if any."""
 
     what: str
     kind: str
