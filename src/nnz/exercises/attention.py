@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nnz.exercises.checker.drawn import Draw
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, tensors
 from nnz.exercises.checker.observe import RESULT, Parts
 
@@ -83,34 +83,20 @@ _CAUSAL = Exercise(
         tensors([[0.0, 3.0, 1.0], [2.0, 1.0, -1.0], [0.5, 1.5, 1.0]]),
     ),
     more=_square,
-    slips=(
-        Slip(
-            "a place does not see itself, so the first one sees nothing, and that is no number; the diagonal is "
-            "seen",
-            edit(".tril()", ".tril(-1)"),
+    slips={
+        "a place does not see itself, so the first one sees nothing, and that is no number; the diagonal is "
+        "seen": edit(".tril()", ".tril(-1)"),
+        "the table is the wrong way round: each place sees what comes after it": edit(".tril()", ".triu()"),
+        "the later places are made 0 after the softmax, so a row no longer sums to 1": edit(
+            "scores.masked_fill(~seen, -math.inf).softmax(dim=1)", "scores.softmax(dim=1) * seen"
         ),
-        Slip(
-            "the table is the wrong way round: each place sees what comes after it",
-            edit(".tril()", ".triu()"),
+        "there is no mask": edit(".masked_fill(~seen, -math.inf)", ""),
+        "the columns sum to 1; it is each row that is shared out": edit("dim=1", "dim=0"),
+        "the later scores are 0, and the exponential of 0 is 1; they must not count at all": edit(
+            "-math.inf", "0.0"
         ),
-        Slip(
-            "the later places are made 0 after the softmax, so a row no longer sums to 1",
-            edit("scores.masked_fill(~seen, -math.inf).softmax(dim=1)", "scores.softmax(dim=1) * seen"),
-        ),
-        Slip("there is no mask", edit(".masked_fill(~seen, -math.inf)", "")),
-        Slip(
-            "the columns sum to 1; it is each row that is shared out",
-            edit("dim=1", "dim=0"),
-        ),
-        Slip(
-            "the later scores are 0, and the exponential of 0 is 1; they must not count at all",
-            edit("-math.inf", "0.0"),
-        ),
-        Slip(
-            "one later place is seen, the next one: the one that is to be predicted",
-            edit(".tril()", ".tril(1)"),
-        ),
-    ),
+        "one later place is seen, the next one: the one that is to be predicted": edit(".tril()", ".tril(1)"),
+    },
     properties=(_rows_sum_to_one,),
     tolerance=1e-5,
 )
@@ -143,33 +129,27 @@ _BACKWARD = Exercise(
         tensors([[1.0, -1.0], [0.5, 2.0]], [[0.2, 0.8], [0.5, 0.5]], [[1.0, 0.0], [3.0, 1.0]]),
     ),
     more=_drawn_backward,
-    slips=(
-        Slip(
-            "that is the gradient with respect to the weights; the softmax is still to come",
-            edit("weights * (dweights - mean)", "dweights"),
+    slips={
+        "that is the gradient with respect to the weights; the softmax is still to come": edit(
+            "weights * (dweights - mean)", "dweights"
         ),
-        Slip(
-            "nothing was subtracted: a score that rises takes from the other weights of its row",
-            edit(" - mean", ""),
+        "nothing was subtracted: a score that rises takes from the other weights of its row": edit(
+            " - mean", ""
         ),
-        Slip(
-            "the plain mean was subtracted; it is the one in the shares of the weights",
-            edit("(weights * dweights).sum(dim=1, keepdim=True)", "dweights.mean(dim=1, keepdim=True)"),
+        "the plain mean was subtracted; it is the one in the shares of the weights": edit(
+            "(weights * dweights).sum(dim=1, keepdim=True)", "dweights.mean(dim=1, keepdim=True)"
         ),
-        Slip(
-            "the factor in front is missing: the weight of the place",
-            edit("return weights * (dweights - mean)", "return dweights - mean"),
+        "the factor in front is missing: the weight of the place": edit(
+            "return weights * (dweights - mean)", "return dweights - mean"
         ),
-        Slip(
-            "that is the derivative of each weight with respect to its own score alone, p (1 - p)",
-            edit("weights * (dweights - mean)", "weights * (1 - weights) * dweights"),
+        "that is the derivative of each weight with respect to its own score alone, p (1 - p)": edit(
+            "weights * (dweights - mean)", "weights * (1 - weights) * dweights"
         ),
-        Slip(
-            "the mean is taken over the places that ask; each of them has a softmax of its own",
-            edit("sum(dim=1", "sum(dim=0"),
+        "the mean is taken over the places that ask; each of them has a softmax of its own": edit(
+            "sum(dim=1", "sum(dim=0"
         ),
-        Slip("the mean was added", edit("dweights - mean", "dweights + mean")),
-    ),
+        "the mean was added": edit("dweights - mean", "dweights + mean"),
+    },
     tolerance=1e-5,
 )
 
@@ -198,30 +178,21 @@ _MERGE = Exercise(
         tensors([[[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[7.0, 8.0], [9.0, 10.0], [11.0, 12.0]]]]),
     ),
     more=_drawn_heads,
-    slips=(
-        Slip(
-            "the shape is right, but the axes were not turned first: a row has numbers of several places, later "
-            "ones among them",
-            edit("x.transpose(1, 2).flatten(2)", "x.reshape(x.shape[0], x.shape[2], -1)"),
+    slips={
+        "the shape is right, but the axes were not turned first: a row has numbers of several places, later "
+        "ones among them": edit("x.transpose(1, 2).flatten(2)", "x.reshape(x.shape[0], x.shape[2], -1)"),
+        "the heads are interleaved, feature by feature; each head's features stay together": edit(
+            "x.transpose(1, 2)", "x.permute(0, 2, 3, 1)"
         ),
-        Slip(
-            "the heads are interleaved, feature by feature; each head's features stay together",
-            edit("x.transpose(1, 2)", "x.permute(0, 2, 3, 1)"),
+        "the heads were added up; they stand side by side": edit(
+            "x.transpose(1, 2).flatten(2)", "x.sum(dim=1)"
         ),
-        Slip(
-            "the heads were added up; they stand side by side",
-            edit("x.transpose(1, 2).flatten(2)", "x.sum(dim=1)"),
+        "the heads stand in one axis after another, but not in one; make one of the last two": edit(
+            ".flatten(2)", ""
         ),
-        Slip(
-            "the heads stand in one axis after another, but not in one; make one of the last two",
-            edit(".flatten(2)", ""),
-        ),
-        Slip("the last head comes first", edit("x.transpose", "x.flip(1).transpose")),
-        Slip(
-            "the places were put side by side, a row for each head",
-            edit(".transpose(1, 2)", ""),
-        ),
-    ),
+        "the last head comes first": edit("x.transpose", "x.flip(1).transpose"),
+        "the places were put side by side, a row for each head": edit(".transpose(1, 2)", ""),
+    },
 )
 
 
@@ -252,31 +223,24 @@ _ROTARY = Exercise(
         tensors([[1.0, 2.0, 0.5, -1.0], [0.5, 1.0, 2.0, 3.0]], [1, 3]),
     ),
     more=_drawn_rotary,
-    slips=(
-        Slip(
-            "all pairs turn at one rate; each later pair turns more slowly",
-            edit("10_000.0 ** (-torch.arange(half) / half)", "torch.ones(half)"),
+    slips={
+        "all pairs turn at one rate; each later pair turns more slowly": edit(
+            "10_000.0 ** (-torch.arange(half) / half)", "torch.ones(half)"
         ),
-        Slip("the pairs turn the wrong way round", edit("places[:, None]", "-places[:, None]")),
-        Slip(
-            "the neighbors 2i and 2i + 1 were turned together; here the partner stands half a row further",
-            edit("x[:, :half], x[:, half:]", "x[:, 0::2], x[:, 1::2]"),
+        "the pairs turn the wrong way round": edit("places[:, None]", "-places[:, None]"),
+        "the neighbors 2i and 2i + 1 were turned together; here the partner stands half a row further": edit(
+            "x[:, :half], x[:, half:]", "x[:, 0::2], x[:, 1::2]"
         ),
-        Slip(
-            "one of the two signs is wrong, so points are not turned but mirrored",
-            edit("a * angle.cos() - b * angle.sin()", "a * angle.cos() + b * angle.sin()"),
+        "one of the two signs is wrong, so points are not turned but mirrored": edit(
+            "a * angle.cos() - b * angle.sin()", "a * angle.cos() + b * angle.sin()"
         ),
-        Slip("the exponent has the wrong sign: later pairs turn faster", edit("(-torch", "(torch")),
-        Slip(
-            "the exponent has i / d where there should be 2 i / d",
-            edit("/ half)", "/ x.shape[1])"),
+        "the exponent has the wrong sign: later pairs turn faster": edit("(-torch", "(torch"),
+        "the exponent has i / d where there should be 2 i / d": edit("/ half)", "/ x.shape[1])"),
+        "the rows turn by their number in the table; they turn by their place": edit(
+            "places[:, None]", "torch.arange(len(x))[:, None]"
         ),
-        Slip(
-            "the rows turn by their number in the table; they turn by their place",
-            edit("places[:, None]", "torch.arange(len(x))[:, None]"),
-        ),
-        Slip("places are counted from 1; place 0 is not turned", edit("places[", "(places + 1)[")),
-    ),
+        "places are counted from 1; place 0 is not turned": edit("places[", "(places + 1)["),
+    },
     tolerance=1e-4,
 )
 
@@ -307,31 +271,21 @@ _SAFE = Exercise(
         tensors([[0.5, -1.0, 2.0], [1.0, 1.0, 3.0]], [[True, False, True], [False, False, False]]),
     ),
     more=_drawn_seen,
-    slips=(
-        Slip(
-            "a row in which nothing is seen is not a number; a product with 0 would leave it so",
-            edit("weights.masked_fill(~seen, 0.0)", "weights"),
+    slips={
+        "a row in which nothing is seen is not a number; a product with 0 would leave it so": edit(
+            "weights.masked_fill(~seen, 0.0)", "weights"
         ),
-        Slip(
-            "with a very small score in the place of minus infinity, a row that sees nothing has the same weight "
-            "everywhere",
-            edit("-math.inf", "-1e9"),
-            edit("weights.masked_fill(~seen, 0.0)", "weights"),
+        "with a very small score in the place of minus infinity, a row that sees nothing has the same weight "
+        "everywhere": (edit("-math.inf", "-1e9"), edit("weights.masked_fill(~seen, 0.0)", "weights")),
+        "what is not seen was made 0 after the softmax alone, so a row does not sum to 1": edit(
+            "scores.masked_fill(~seen, -math.inf)", "scores"
         ),
-        Slip(
-            "what is not seen was made 0 after the softmax alone, so a row does not sum to 1",
-            edit("scores.masked_fill(~seen, -math.inf)", "scores"),
-        ),
-        Slip(
-            "the booleans were taken the other way round: true says that a place is seen",
+        "the booleans were taken the other way round: true says that a place is seen": (
             edit("masked_fill(~seen, -math.inf)", "masked_fill(seen, -math.inf)"),
             edit("masked_fill(~seen, 0.0)", "masked_fill(seen, 0.0)"),
         ),
-        Slip(
-            "the columns were shared out; it is each row",
-            edit("dim=1", "dim=0"),
-        ),
-    ),
+        "the columns were shared out; it is each row": edit("dim=1", "dim=0"),
+    },
     tolerance=1e-5,
 )
 

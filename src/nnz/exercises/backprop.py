@@ -12,7 +12,7 @@ from torch import Tensor
 from nnz.backprop import EPS, Values, backward, first_params, forward
 from nnz.exercises.backprop_lines import LINES, LineByLine, line_by_line, one_line
 from nnz.exercises.checker.drawn import Draw, shaped
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.named import changed_in, name_by_name, told
 from nnz.exercises.checker.observe import RESULT, Answer, Parts, Property, in_a_tuple
@@ -146,23 +146,17 @@ _EVERY = LineByLine(
         _values_case(3, 32, torch.float32),
     ),
     more=lambda draw: _values_case(draw.seed(), draw.size(5, 9), torch.float64),
-    slips=(
-        Slip(
-            "the keys begin with a d; here each is the name of the tensor that the gradient belongs to",
-            edit(
-                "return backward(values, X, Y)",
-                'return {f"d{name}": gradient for name, gradient in backward(values, X, Y).items()}',
-            ),
+    slips={
+        "the keys begin with a d; here each is the name of the tensor that the gradient belongs to": edit(
+            "return backward(values, X, Y)",
+            'return {f"d{name}": gradient for name, gradient in backward(values, X, Y).items()}',
         ),
-        Slip(
-            "a tensor of values is changed in place; the lines that come later may need it as it was",
-            edit(
-                "return backward(values, X, Y)",
-                'right = backward(values, X, Y)\n    values["probs"].copy_(right["logits"])\n    return right',
-            ),
+        "a tensor of values is changed in place; the lines that come later may need it as it was": edit(
+            "return backward(values, X, Y)",
+            'right = backward(values, X, Y)\n    values["probs"].copy_(right["logits"])\n    return right',
         ),
-        *(Slip(f"{name}: {slips[0][0]}", one_line(name, slips[0][1])) for name, slips in LINES.items()),
-    ),
+        **{f"{name}: {slips[0][0]}": one_line(name, slips[0][1]) for name, slips in LINES.items()},
+    },
     drive=line_by_line,
     properties=(name_by_name,),
     changes=("values",),  # the drive looks after it
@@ -204,64 +198,45 @@ _DLOGITS = Exercise(
         call(torch.tensor([[1000.0, 998.5, 3.0], [-1000.0, -999.0, -998.0]]), torch.tensor([1, 0])),
     ),
     more=shaped("B V, B<V"),
-    slips=(
-        Slip(
-            "that is the gradient of the sum over the examples; the loss is their mean", edit(" / len(Y)", "")
+    slips={
+        "that is the gradient of the sum over the examples; the loss is their mean": edit(" / len(Y)", ""),
+        "all logits are pushed and none is pulled: the target plays no part": edit(
+            "    grads[range(len(Y)), Y] -= 1\n", ""
         ),
-        Slip(
-            "all logits are pushed and none is pulled: the target plays no part",
-            edit("    grads[range(len(Y)), Y] -= 1\n", ""),
+        "the softmax goes down the columns; each row is a distribution of its own": edit("dim=1", "dim=0"),
+        "the sign is wrong: the loss falls where the target's logit rises": edit(
+            "grads / len", "-grads / len"
         ),
-        Slip(
-            "the softmax goes down the columns; each row is a distribution of its own", edit("dim=1", "dim=0")
+        "only the targets have a gradient; the other logits are pushed as well": edit(
+            "grads / len", "grads * (grads < 0) / len"
         ),
-        Slip(
-            "the sign is wrong: the loss falls where the target's logit rises",
-            edit("grads / len", "-grads / len"),
+        "the pull comes after the division by the batch size, and is too strong; it has its share like the "
+        "rest": edit("-= 1", "-= len(Y)"),
+        "the pull is at the targets of all examples in every row; each row has its own": edit(
+            "[range(len(Y)), Y]", "[:, Y]"
         ),
-        Slip(
-            "only the targets have a gradient; the other logits are pushed as well",
-            edit("grads / len", "grads * (grads < 0) / len"),
+        "it is divided by the number of all logits; the mean is one over examples": edit(
+            "/ len(Y)", "/ logits.numel()"
         ),
-        Slip(
-            "the pull comes after the division by the batch size, and is too strong; it has its share like the "
-            "rest",
-            edit("-= 1", "-= len(Y)"),
+        "logarithms of the probabilities stand where the probabilities belong": edit(
+            "torch.softmax", "torch.log_softmax"
         ),
-        Slip(
-            "the pull is at the targets of all examples in every row; each row has its own",
-            edit("[range(len(Y)), Y]", "[:, Y]"),
+        "the logits themselves stand where their probabilities belong": edit(
+            "torch.softmax(logits, dim=1)", "logits.clone()"
         ),
-        Slip(
-            "it is divided by the number of all logits; the mean is one over examples",
-            edit("/ len(Y)", "/ logits.numel()"),
+        "the exponential of 1000 is infinite, and all those of a row near -1000 are 0; a shift of the row "
+        "first changes no probability": edit(
+            "torch.softmax(logits, dim=1)", "logits.exp() / logits.exp().sum(1, keepdim=True)"
         ),
-        Slip(
-            "logarithms of the probabilities stand where the probabilities belong",
-            edit("torch.softmax", "torch.log_softmax"),
+        "the largest logit of all is subtracted from every row, and a row far below it has exponentials "
+        "of 0": edit(
+            "torch.softmax(logits, dim=1)",
+            "(logits - logits.max()).exp()\n    grads /= grads.sum(1, keepdim=True)",
         ),
-        Slip(
-            "the logits themselves stand where their probabilities belong",
-            edit("torch.softmax(logits, dim=1)", "logits.clone()"),
+        "the logits are shifted in place; whoever they belong to may need them as they were": edit(
+            "grads = torch", "logits -= logits.max(1, keepdim=True).values\n    grads = torch"
         ),
-        Slip(
-            "the exponential of 1000 is infinite, and all those of a row near -1000 are 0; a shift of the row "
-            "first changes no probability",
-            edit("torch.softmax(logits, dim=1)", "logits.exp() / logits.exp().sum(1, keepdim=True)"),
-        ),
-        Slip(
-            "the largest logit of all is subtracted from every row, and a row far below it has exponentials "
-            "of 0",
-            edit(
-                "torch.softmax(logits, dim=1)",
-                "(logits - logits.max()).exp()\n    grads /= grads.sum(1, keepdim=True)",
-            ),
-        ),
-        Slip(
-            "the logits are shifted in place; whoever they belong to may need them as they were",
-            edit("grads = torch", "logits -= logits.max(1, keepdim=True).values\n    grads = torch"),
-        ),
-    ),
+    },
     properties=(_balances("row", 1, "what pushes the other logits down pulls one up"),),
     tolerance=1e-6,
 )
@@ -309,55 +284,41 @@ _DHPREBN = Exercise(
         _drawn_norm_case(2, 32, 4),
     ),
     more=lambda draw: _drawn_norm_case(draw.seed(), *draw.sizes(2)),
-    slips=(
-        Slip(
-            "the variance is taken for one that divides by n; here it divides by n - 1, which leaves a factor in "
-            "the term with bnraw",
-            edit("n / (n - 1) * ", ""),
+    slips={
+        "the variance is taken for one that divides by n; here it divides by n - 1, which leaves a factor in "
+        "the term with bnraw": edit("n / (n - 1) * ", ""),
+        "the correction for n - 1 is upside down": edit("n / (n - 1)", "(n - 1) / n"),
+        "the way through the variance is left out": edit(
+            " + n / (n - 1) * bnraw * (dhpreact * bnraw).sum(0)", ""
         ),
-        Slip("the correction for n - 1 is upside down", edit("n / (n - 1)", "(n - 1) / n")),
-        Slip(
-            "the way through the variance is left out",
-            edit(" + n / (n - 1) * bnraw * (dhpreact * bnraw).sum(0)", ""),
-        ),
-        Slip("the way through the mean is left out", edit("dhpreact.sum(0) + ", "")),
-        Slip("mean and variance are taken for constants; both change with each input", edit(" - pull", "")),
-        Slip(
-            "the sums go along the rows; they are over the batch",
+        "the way through the mean is left out": edit("dhpreact.sum(0) + ", ""),
+        "mean and variance are taken for constants; both change with each input": edit(" - pull", ""),
+        "the sums go along the rows; they are over the batch": (
             edit("dhpreact.sum(0)", "dhpreact.sum(1, keepdim=True)"),
             edit("bnraw).sum(0)", "bnraw).sum(1, keepdim=True)"),
         ),
-        Slip(
-            "the sums go along the rows and line up with the columns, by chance or with an error; they are over "
-            "the batch",
-            edit("dhpreact.sum(0)", "dhpreact.sum(1)"),
-            edit("bnraw).sum(0)", "bnraw).sum(1)"),
-        ),
-        Slip(
-            "the sums are over everything; each column has sums of its own",
+        "the sums go along the rows and line up with the columns, by chance or with an error; they are over "
+        "the batch": (edit("dhpreact.sum(0)", "dhpreact.sum(1)"), edit("bnraw).sum(0)", "bnraw).sum(1)")),
+        "the sums are over everything; each column has sums of its own": (
             edit("dhpreact.sum(0)", "dhpreact.sum()"),
             edit("bnraw).sum(0)", "bnraw).sum()"),
         ),
-        Slip(
-            "the gain is left out, so that is the gradient for a gain of 1",
-            edit("bngain * bnvar_inv", "bnvar_inv"),
+        "the gain is left out, so that is the gradient for a gain of 1": edit(
+            "bngain * bnvar_inv", "bnvar_inv"
         ),
-        Slip(
-            "the division by the standard deviation, bnvar_inv, is left out",
-            edit("bngain * bnvar_inv", "bngain"),
+        "the division by the standard deviation, bnvar_inv, is left out": edit(
+            "bngain * bnvar_inv", "bngain"
         ),
-        Slip("bnvar_inv is there twice", edit("bngain * bnvar_inv", "bngain * bnvar_inv**2")),
-        Slip(
-            "it is n times too large; one n stands in the brackets and one below",
-            edit("bnvar_inv / n", "bnvar_inv"),
+        "bnvar_inv is there twice": edit("bngain * bnvar_inv", "bngain * bnvar_inv**2"),
+        "it is n times too large; one n stands in the brackets and one below": edit(
+            "bnvar_inv / n", "bnvar_inv"
         ),
-        Slip(
-            "the whole is divided by n - 1; only the way through the variance has anything of that",
-            edit("bnvar_inv / n", "bnvar_inv / (n - 1)"),
+        "the whole is divided by n - 1; only the way through the variance has anything of that": edit(
+            "bnvar_inv / n", "bnvar_inv / (n - 1)"
         ),
-        Slip("the way through the variance has the wrong sign", edit("+ n / (n - 1)", "- n / (n - 1)")),
-        Slip("the way through the mean has the wrong sign", edit("= dhpreact.sum(0)", "= -dhpreact.sum(0)")),
-    ),
+        "the way through the variance has the wrong sign": edit("+ n / (n - 1)", "- n / (n - 1)"),
+        "the way through the mean has the wrong sign": edit("= dhpreact.sum(0)", "= -dhpreact.sum(0)"),
+    },
     properties=(_balances("column", 0, "what is added to all examples alike, the norm removes"),),
 )
 
@@ -406,59 +367,40 @@ _STEP = Exercise(
         _step_case(7, 32, 4.0, torch.float32),
     ),
     more=lambda draw: _step_case(draw.seed(), draw.size(4, 9), draw.positive(), torch.float64),
-    slips=(
-        Slip(
-            "the step goes along the gradient; the loss should fall, so it goes against it",
-            edit("p - rate", "p + rate"),
+    slips={
+        "the step goes along the gradient; the loss should fall, so it goes against it": edit(
+            "p - rate", "p + rate"
         ),
-        Slip("the rate plays no part in the step", edit("rate * d[name]", "d[name]")),
-        Slip(
-            "where a character comes more than once, only its last use has moved its row of C; all uses count",
-            edit(
-                ".index_add(0, X.flatten(), demb)",
-                '\n    for x, row in zip(X.flatten().tolist(), demb):\n        d["C"][x] = row',
-            ),
+        "the rate plays no part in the step": edit("rate * d[name]", "d[name]"),
+        "where a character comes more than once, only its last use has moved its row of C; "
+        "all uses count": edit(
+            ".index_add(0, X.flatten(), demb)",
+            '\n    for x, row in zip(X.flatten().tolist(), demb):\n        d["C"][x] = row',
         ),
-        Slip(
-            "the given parameters are changed in place; the new ones go into new tensors",
-            edit("p - rate * d[name]", "p.sub_(rate * d[name])"),
+        "the given parameters are changed in place; the new ones go into new tensors": edit(
+            "p - rate * d[name]", "p.sub_(rate * d[name])"
         ),
-        Slip(
-            "those are the gradients; the new parameters are asked for", edit("p - rate * d[name]", "d[name]")
+        "those are the gradients; the new parameters are asked for": edit("p - rate * d[name]", "d[name]"),
+        "those are the steps alone; add them to what the parameters were": edit("p - rate", "-rate"),
+        "the gradients are those of the sum over the batch; the loss is a mean": edit(
+            "cross_entropy_backward(v.logits, Y)", "len(Y) * cross_entropy_backward(v.logits, Y)"
         ),
-        Slip("those are the steps alone; add them to what the parameters were", edit("p - rate", "-rate")),
-        Slip(
-            "the gradients are those of the sum over the batch; the loss is a mean",
-            edit("cross_entropy_backward(v.logits, Y)", "len(Y) * cross_entropy_backward(v.logits, Y)"),
+        "the slope of tanh is left out on the way back from h": edit(" * (1 - v.h**2)", ""),
+        "on the way through the norm its mean and variance are taken for constants": edit(
+            '    d["W1"]', '    dhprebn = dhpreact * v.bngain * v.bnvar_inv\n    d["W1"]'
         ),
-        Slip("the slope of tanh is left out on the way back from h", edit(" * (1 - v.h**2)", "")),
-        Slip(
-            "on the way through the norm its mean and variance are taken for constants",
-            edit('    d["W1"]', '    dhprebn = dhpreact * v.bngain * v.bnvar_inv\n    d["W1"]'),
+        "on the way through the norm the variance is taken for one that divides by n; in forward it divides "
+        "by n - 1": edit("v.bngain,", "v.bngain,\n        correction=0,"),
+        "the gain of the norm stays as it was; it is a parameter as well": edit(
+            "rate * d[name]", '(name != "bngain") * rate * d[name]'
         ),
-        Slip(
-            "on the way through the norm the variance is taken for one that divides by n; in forward it divides "
-            "by n - 1",
-            edit("v.bngain,", "v.bngain,\n        correction=0,"),
+        "the table C stays as it was; it is a parameter as well": edit(
+            "rate * d[name]", '(name != "C") * rate * d[name]'
         ),
-        Slip(
-            "the gain of the norm stays as it was; it is a parameter as well",
-            edit("rate * d[name]", '(name != "bngain") * rate * d[name]'),
-        ),
-        Slip(
-            "the table C stays as it was; it is a parameter as well",
-            edit("rate * d[name]", '(name != "C") * rate * d[name]'),
-        ),
-        Slip(
-            "b1 is left out; no step moves it, since the norm takes it off again, but it belongs to the "
-            "parameters",
-            edit("in params.items()", 'in params.items() if name != "b1"'),
-        ),
-        Slip(
-            "those are the parameters as they were; no step was taken",
-            edit("p - rate * d[name]", "p.clone()"),
-        ),
-    ),
+        "b1 is left out; no step moves it, since the norm takes it off again, but it belongs to the "
+        "parameters": edit("in params.items()", 'in params.items() if name != "b1"'),
+        "those are the parameters as they were; no step was taken": edit("p - rate * d[name]", "p.clone()"),
+    },
     drive=_new_params,
     properties=(name_by_name,),
     changes=("params",),  # the drive looks after it
@@ -493,78 +435,50 @@ _LAYER = Exercise(
         ),
     ),
     more=shaped("B C, B C, C, ~0.5", "B T C, B T C, C, ~0.5"),
-    slips=(
-        Slip(
-            "mean and variance are over the rows, as in batch norm; in layer norm each row has its own",
-            *(
-                edit(f"{what}.mean(-1,", f"{what}.mean(tuple(range(x.ndim - 1)),")
-                for what in ("x", "square()", "draw", "raw)")
-            ),
+    slips={
+        "mean and variance are over the rows, as in batch norm; in layer norm each row has its own": tuple(
+            edit(f"{what}.mean(-1,", f"{what}.mean(tuple(range(x.ndim - 1)),")
+            for what in ("x", "square()", "draw", "raw)")
         ),
-        Slip(
-            "the variance divides by C - 1, as var does unless it is told otherwise; here it divides by C",
-            edit("centered.square().mean(-1, keepdim=True)", "x.var(-1, keepdim=True)"),
+        "the variance divides by C - 1, as var does unless it is told otherwise; here it divides by C": edit(
+            "centered.square().mean(-1, keepdim=True)", "x.var(-1, keepdim=True)"
         ),
-        Slip(
-            "the way through the variance has a factor for C - 1, as in the chapter's batch norm; here it divides "
-            "by C",
-            edit("+ raw", "+ x.shape[-1] / (x.shape[-1] - 1) * raw"),
+        "the way through the variance has a factor for C - 1, as in the chapter's batch norm; here it divides "
+        "by C": edit("+ raw", "+ x.shape[-1] / (x.shape[-1] - 1) * raw"),
+        "with three axes the gradients of weight and bias are summed over the first alone; they are used in "
+        "every row": edit("tuple(range(x.ndim - 1))", "0"),
+        "the gradients of weight and bias are summed along the rows; they are used in every row, and have one "
+        "number for each column": edit("tuple(range(x.ndim - 1))", "-1"),
+        "dx is multiplied by the weight at the end, as by the gain in batch norm; here each number of a sum "
+        "has a weight of its own": (edit("dout * weight", "dout"), edit("return inv", "return weight * inv")),
+        "the weight plays no part in dx": edit("dout * weight", "dout"),
+        "dx is multiplied by the weight twice": edit("return inv", "return weight * inv"),
+        "in dx the way through the variance is left out": edit(
+            " + raw * (draw * raw).mean(-1, keepdim=True)", ""
         ),
-        Slip(
-            "with three axes the gradients of weight and bias are summed over the first alone; they are used in "
-            "every row",
-            edit("tuple(range(x.ndim - 1))", "0"),
+        "in dx the way through the mean is left out": edit("draw.mean(-1, keepdim=True) + ", ""),
+        "in dx mean and variance are taken for constants; both change with each number of the row": edit(
+            " - pull", ""
         ),
-        Slip(
-            "the gradients of weight and bias are summed along the rows; they are used in every row, and have one "
-            "number for each column",
-            edit("tuple(range(x.ndim - 1))", "-1"),
+        "in dweight the input stands where the standardized input belongs": edit("dout * raw", "dout * x"),
+        "in dweight the input is not divided by its standard deviation": edit(
+            "dout * raw", "dout * centered"
         ),
-        Slip(
-            "dx is multiplied by the weight at the end, as by the gain in batch norm; here each number of a sum "
-            "has a weight of its own",
-            edit("dout * weight", "dout"),
-            edit("return inv", "return weight * inv"),
+        "eps is left out": edit(" + eps", ""),
+        "eps is added to the root; it belongs to the variance, before the root is taken": edit(
+            "(centered.square().mean(-1, keepdim=True) + eps) ** -0.5",
+            "1 / (centered.square().mean(-1, keepdim=True).sqrt() + eps)",
         ),
-        Slip("the weight plays no part in dx", edit("dout * weight", "dout")),
-        Slip("dx is multiplied by the weight twice", edit("return inv", "return weight * inv")),
-        Slip(
-            "in dx the way through the variance is left out",
-            edit(" + raw * (draw * raw).mean(-1, keepdim=True)", ""),
+        "dweight and dbias are means over the rows; the gradients of several uses add up": edit(
+            "(dout * raw).sum(rows), dout.sum(rows)", "(dout * raw).mean(rows), dout.mean(rows)"
         ),
-        Slip("in dx the way through the mean is left out", edit("draw.mean(-1, keepdim=True) + ", "")),
-        Slip(
-            "in dx mean and variance are taken for constants; both change with each number of the row",
-            edit(" - pull", ""),
+        "dweight and dbias are exchanged": edit(
+            "(dout * raw).sum(rows), dout.sum(rows)", "dout.sum(rows), (dout * raw).sum(rows)"
         ),
-        Slip(
-            "in dweight the input stands where the standardized input belongs", edit("dout * raw", "dout * x")
+        "only dx is returned; dweight and dbias are asked for too": edit(
+            ", (dout * raw).sum(rows), dout.sum(rows)", ""
         ),
-        Slip(
-            "in dweight the input is not divided by its standard deviation",
-            edit("dout * raw", "dout * centered"),
-        ),
-        Slip("eps is left out", edit(" + eps", "")),
-        Slip(
-            "eps is added to the root; it belongs to the variance, before the root is taken",
-            edit(
-                "(centered.square().mean(-1, keepdim=True) + eps) ** -0.5",
-                "1 / (centered.square().mean(-1, keepdim=True).sqrt() + eps)",
-            ),
-        ),
-        Slip(
-            "dweight and dbias are means over the rows; the gradients of several uses add up",
-            edit("(dout * raw).sum(rows), dout.sum(rows)", "(dout * raw).mean(rows), dout.mean(rows)"),
-        ),
-        Slip(
-            "dweight and dbias are exchanged",
-            edit("(dout * raw).sum(rows), dout.sum(rows)", "dout.sum(rows), (dout * raw).sum(rows)"),
-        ),
-        Slip(
-            "only dx is returned; dweight and dbias are asked for too",
-            edit(", (dout * raw).sum(rows), dout.sum(rows)", ""),
-        ),
-    ),
+    },
     drive=in_a_tuple,
     properties=(which_are_off("dx", "dweight", "dbias", right=layer_norm_backward),),
     tolerance=1e-5,
@@ -593,46 +507,34 @@ _ROUND = Exercise(
         tensors([[1.5, -0.5]], [[2.0, 0.5]], [[0.5, -0.25], [-2.0, 1.5]]),
     ),
     more=shaped("B C, B C, C C"),
-    slips=(
-        Slip(
-            "the way around is left out of dx; x goes into the sum by itself as well", edit("dout + dz", "dz")
+    slips={
+        "the way around is left out of dx; x goes into the sum by itself as well": edit("dout + dz", "dz"),
+        "the way through the layer is left out of dx": edit("dout + dz @ W.T", "dout.clone()"),
+        "relu is taken for something that lets every gradient pass": edit(" * (x @ W > 0)", ""),
+        "relu is asked about x; its input is another": edit("x @ W > 0", "x > 0"),
+        "relu is asked about the output of the whole; its own input or output decides": edit(
+            "x @ W > 0", "x + (x @ W).relu() > 0"
         ),
-        Slip("the way through the layer is left out of dx", edit("dout + dz @ W.T", "dout.clone()")),
-        Slip("relu is taken for something that lets every gradient pass", edit(" * (x @ W > 0)", "")),
-        Slip("relu is asked about x; its input is another", edit("x @ W > 0", "x > 0")),
-        Slip(
-            "relu is asked about the output of the whole; its own input or output decides",
-            edit("x @ W > 0", "x + (x @ W).relu() > 0"),
+        "the gradient is multiplied by the output of relu; its slope is 1 or 0": edit(
+            "(x @ W > 0)", "(x @ W).relu()"
         ),
-        Slip(
-            "the gradient is multiplied by the output of relu; its slope is 1 or 0",
-            edit("(x @ W > 0)", "(x @ W).relu()"),
+        "relu lets the gradient pass where its input is below 0, and stops it above": edit("W > 0", "W < 0"),
+        "where the input of relu is exactly 0 the gradient passes; the slope there is taken to be 0": edit(
+            "W > 0", "W >= 0"
         ),
-        Slip(
-            "relu lets the gradient pass where its input is below 0, and stops it above",
-            edit("W > 0", "W < 0"),
+        "in dx the matrix is as in the forward pass; the way back goes through it in the "
+        "other direction": edit("W.T", "W"),
+        "dW is transposed": edit("x.T @ dz", "dz.T @ x"),
+        "in dW relu is left out, and in dx it is there": edit("x.T @ dz", "x.T @ dout"),
+        "relu is on the way around as well; it is only on the other one": edit("dout + dz", "dz + dz"),
+        "dW is divided by the batch size; if the loss is a mean, dout has that share in it already": edit(
+            "x.T @ dz", "x.T @ dz / len(x)"
         ),
-        Slip(
-            "where the input of relu is exactly 0 the gradient passes; the slope there is taken to be 0",
-            edit("W > 0", "W >= 0"),
+        "the two are in the wrong order: dx comes first": edit(
+            "dout + dz @ W.T, x.T @ dz", "x.T @ dz, dout + dz @ W.T"
         ),
-        Slip(
-            "in dx the matrix is as in the forward pass; the way back goes through it in the other direction",
-            edit("W.T", "W"),
-        ),
-        Slip("dW is transposed", edit("x.T @ dz", "dz.T @ x")),
-        Slip("in dW relu is left out, and in dx it is there", edit("x.T @ dz", "x.T @ dout")),
-        Slip("relu is on the way around as well; it is only on the other one", edit("dout + dz", "dz + dz")),
-        Slip(
-            "dW is divided by the batch size; if the loss is a mean, dout has that share in it already",
-            edit("x.T @ dz", "x.T @ dz / len(x)"),
-        ),
-        Slip(
-            "the two are in the wrong order: dx comes first",
-            edit("dout + dz @ W.T, x.T @ dz", "x.T @ dz, dout + dz @ W.T"),
-        ),
-        Slip("only dx is returned; dW is asked for too", edit(", x.T @ dz", "")),
-    ),
+        "only dx is returned; dW is asked for too": edit(", x.T @ dz", ""),
+    },
     drive=in_a_tuple,
     properties=(which_are_off("dx", "dW", right=residual_backward),),
     tolerance=1e-5,
@@ -676,80 +578,58 @@ _ADAM = Exercise(
         _adam_case([0.75], [[1e-3], [-2e-3], [1.5e-3], [5e-4], [-1e-3]], 0.03, (0.9, 0.999), 1e-6),
     ),
     more=_drawn_adam,
-    slips=(
-        Slip(
-            "the means are used as they are; they began at 0 and are too small at first",
-            edit("m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)", "m, v"),
+    slips={
+        "the means are used as they are; they began at 0 and are too small at first": edit(
+            "m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)", "m, v"
         ),
-        Slip("the correction counts steps from 0, and divides by 0 in the first", edit("start=1", "start=0")),
-        Slip(
-            "the correction is that of the first step in every step",
+        "the correction counts steps from 0, and divides by 0 in the first": edit("start=1", "start=0"),
+        "the correction is that of the first step in every step": (
             edit("betas[0] ** t", "betas[0]"),
             edit("betas[1] ** t", "betas[1]"),
         ),
-        Slip(
-            "the correction is that of the last step in every step",
+        "the correction is that of the last step in every step": (
             edit("betas[0] ** t", "betas[0] ** len(gradients)"),
             edit("betas[1] ** t", "betas[1] ** len(gradients)"),
         ),
-        Slip("the correction is one step ahead; the first step has t = 1", edit("start=1", "start=2")),
-        Slip(
-            "the means are multiplied by their correction; they are too small and have to grow",
+        "the correction is one step ahead; the first step has t = 1": edit("start=1", "start=2"),
+        "the means are multiplied by their correction; they are too small and have to grow": (
             edit("m / (", "m * ("),
             edit("v / (", "v * ("),
         ),
-        Slip(
-            "eps is added under the root; it is added to the root",
-            edit("square.sqrt() + eps", "(square + eps).sqrt()"),
+        "eps is added under the root; it is added to the root": edit(
+            "square.sqrt() + eps", "(square + eps).sqrt()"
         ),
-        Slip("eps is left out; where every gradient so far was 0, 0 is divided by 0", edit(" + eps", "")),
-        Slip(
-            "eps is added before the mean of the square is corrected, and grows with the correction",
-            edit("(square.sqrt() + eps)", "((v.sqrt() + eps) / (1 - betas[1] ** t) ** 0.5)"),
+        "eps is left out; where every gradient so far was 0, 0 is divided by 0": edit(" + eps", ""),
+        "eps is added before the mean of the square is corrected, and grows with the correction": edit(
+            "(square.sqrt() + eps)", "((v.sqrt() + eps) / (1 - betas[1] ** t) ** 0.5)"
         ),
-        Slip(
-            "the root is left out: it is divided by the mean of the square itself",
-            edit("square.sqrt()", "square"),
+        "the root is left out: it is divided by the mean of the square itself": edit(
+            "square.sqrt()", "square"
         ),
-        Slip(
-            "that is momentum alone; nothing is divided by the size of the gradients",
-            edit(" / (square.sqrt() + eps)", ""),
+        "that is momentum alone; nothing is divided by the size of the gradients": edit(
+            " / (square.sqrt() + eps)", ""
         ),
-        Slip(
-            "the gradient of the step itself is used, without its running mean",
-            edit("rate * mean", "rate * g"),
+        "the gradient of the step itself is used, without its running mean": edit("rate * mean", "rate * g"),
+        "the steps go along the gradient; the loss should fall, so they go against it": edit(
+            "weight - rate", "weight + rate"
         ),
-        Slip(
-            "the steps go along the gradient; the loss should fall, so they go against it",
-            edit("weight - rate", "weight + rate"),
+        "the betas are exchanged; the first is that of the gradient's mean": edit(
+            "    m, v = torch", "    betas = betas[::-1]\n    m, v = torch"
         ),
-        Slip(
-            "the betas are exchanged; the first is that of the gradient's mean",
-            edit("    m, v = torch", "    betas = betas[::-1]\n    m, v = torch"),
+        "the square is that of the running mean; it is a mean of the squares": edit("g**2", "m**2"),
+        "the mean of the gradient takes the whole of what is new; it takes what beta leaves": edit(
+            "(1 - betas[0]) * g", "g"
         ),
-        Slip("the square is that of the running mean; it is a mean of the squares", edit("g**2", "m**2")),
-        Slip(
-            "the mean of the gradient takes the whole of what is new; it takes what beta leaves",
-            edit("(1 - betas[0]) * g", "g"),
-        ),
-        Slip(
-            "both means begin at zero again in every step; they are carried on",
+        "both means begin at zero again in every step; they are carried on": (
             edit("betas[0] * m + ", ""),
             edit("betas[1] * v + ", ""),
         ),
-        Slip(
-            "only the last gradient is used; there is a step for each",
-            edit("(gradients,", "(gradients[-1:],"),
+        "only the last gradient is used; there is a step for each": edit("(gradients,", "(gradients[-1:],"),
+        "only the first gradient is used; there is a step for each": edit("(gradients,", "(gradients[:1],"),
+        "the given weight is changed in place; work on a new tensor": edit(
+            "weight = weight - ", "weight -= "
         ),
-        Slip(
-            "only the first gradient is used; there is a step for each",
-            edit("(gradients,", "(gradients[:1],"),
-        ),
-        Slip(
-            "the given weight is changed in place; work on a new tensor",
-            edit("weight = weight - ", "weight -= "),
-        ),
-    ),
+    },
 )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from nnz.backprop_network import Array
 from nnz.exercises.checker.compare import difference
 from nnz.exercises.checker.drawn import Draw
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Formula, Input, call
 from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_a_tuple
 
@@ -101,57 +101,40 @@ _LINEAR = Exercise(
         ),
     ),
     more=_drawn_layer,
-    slips=(
-        Slip(
-            "db is a mean over the examples; what all of them use has their sum as its gradient",
-            edit("dZ.sum", "dZ.mean"),
+    slips={
+        "db is a mean over the examples; what all of them use has their sum as its gradient": edit(
+            "dZ.sum", "dZ.mean"
         ),
-        Slip(
-            "db is summed over the outputs, one number for each example; there should be one for each output",
-            edit("axis=0", "axis=1"),
-        ),
-        Slip(
-            "db is one number for all outputs together; every output has a bias of its own",
-            edit("axis=0", ""),
-        ),
-        Slip(
-            "db still has a row for each example; they all use the same b, and their shares are to be added up",
-            edit("dZ.sum(axis=0)", "dZ.copy()"),
-        ),
-        Slip("db has kept an axis of size 1; b has one axis only", edit("axis=0", "axis=0, keepdims=True")),
-        Slip(
-            "dW and db are divided by B; where the loss is a mean, its 1/B is in dZ already",
+        "db is summed over the outputs, one number for each example; there should be one for "
+        "each output": edit("axis=0", "axis=1"),
+        "db is one number for all outputs together; every output has a bias of its own": edit("axis=0", ""),
+        "db still has a row for each example; they all use the same b, and their shares are "
+        "to be added up": edit("dZ.sum(axis=0)", "dZ.copy()"),
+        "db has kept an axis of size 1; b has one axis only": edit("axis=0", "axis=0, keepdims=True"),
+        "dW and db are divided by B; where the loss is a mean, its 1/B is in dZ already": (
             edit("X.T @ dZ", "X.T @ dZ / len(X)"),
             edit("dZ.sum", "dZ.mean"),
         ),
-        Slip(
-            "all three are divided by B; where the loss is a mean, its 1/B is in dZ already",
+        "all three are divided by B; where the loss is a mean, its 1/B is in dZ already": (
             edit("W.T", "W.T / len(X)"),
             edit("X.T @ dZ", "X.T @ dZ / len(X)"),
             edit("dZ.sum", "dZ.mean"),
         ),
-        Slip(
-            "in dX, W is used as it stands, as on the way forward; a square W lets that pass, but it mixes up "
-            "inputs and outputs",
-            edit("W.T", "W"),
+        "in dX, W is used as it stands, as on the way forward; a square W lets that pass, but it mixes up "
+        "inputs and outputs": edit("W.T", "W"),
+        "dW is transposed: a row of it should belong to an input, a column to an output": edit(
+            "X.T @ dZ", "dZ.T @ X"
         ),
-        Slip(
-            "dW is transposed: a row of it should belong to an input, a column to an output",
-            edit("X.T @ dZ", "dZ.T @ X"),
+        "in dW, X is used as it stands; the sum should go over the examples, which are its rows": edit(
+            "X.T", "X"
         ),
-        Slip(
-            "in dW, X is used as it stands; the sum should go over the examples, which are its rows",
-            edit("X.T", "X"),
+        "the order of the three: the gradient of X comes first, then that of W": edit(
+            "dZ @ W.T, X.T @ dZ", "X.T @ dZ, dZ @ W.T"
         ),
-        Slip(
-            "the order of the three: the gradient of X comes first, then that of W",
-            edit("dZ @ W.T, X.T @ dZ", "X.T @ dZ, dZ @ W.T"),
+        "the order of the three: the gradient of X comes first and that of b last": edit(
+            "dZ @ W.T, X.T @ dZ, dZ.sum(axis=0)", "X.T @ dZ, dZ.sum(axis=0), dZ @ W.T"
         ),
-        Slip(
-            "the order of the three: the gradient of X comes first and that of b last",
-            edit("dZ @ W.T, X.T @ dZ, dZ.sum(axis=0)", "X.T @ dZ, dZ.sum(axis=0), dZ @ W.T"),
-        ),
-    ),
+    },
     drive=in_a_tuple,
     properties=(_is_measured,),
 )
@@ -188,46 +171,32 @@ _EXAMPLES = Exercise(
         call(np.array([[0.5, -1.5, 3.0]]), np.array([[2.5, -0.25]])),
     ),
     more=lambda draw: call(*_drawn_layer(draw).args[::2]),
-    slips=(
-        Slip(
-            "inputs and outputs are swapped: after the examples comes an axis for the inputs, then one for the "
-            "outputs",
-            edit("X[:, :, None] * dZ[:, None, :]", "dZ[:, :, None] * X[:, None, :]"),
+    slips={
+        "inputs and outputs are swapped: after the examples comes an axis for the inputs, then one for the "
+        "outputs": edit("X[:, :, None] * dZ[:, None, :]", "dZ[:, :, None] * X[:, None, :]"),
+        "the examples are on the last axis; they should be on the first": edit(
+            "X[:, :, None] * dZ[:, None, :]", 'np.einsum("ij,ik->jki", X, dZ)'
         ),
-        Slip(
-            "the examples are on the last axis; they should be on the first",
-            edit("X[:, :, None] * dZ[:, None, :]", 'np.einsum("ij,ik->jki", X, dZ)'),
+        "that is the sum over the examples already; here each is to be kept apart": edit(
+            "X[:, :, None] * dZ[:, None, :]", "X.T @ dZ"
         ),
-        Slip(
-            "that is the sum over the examples already; here each is to be kept apart",
-            edit("X[:, :, None] * dZ[:, None, :]", "X.T @ dZ"),
+        "every example has the sum of all; here each should have only what comes from itself": edit(
+            "X[:, :, None] * dZ[:, None, :]", "np.stack([X.T @ dZ] * len(X))"
         ),
-        Slip(
-            "every example has the sum of all; here each should have only what comes from itself",
-            edit("X[:, :, None] * dZ[:, None, :]", "np.stack([X.T @ dZ] * len(X))"),
+        "it is divided by B; where the loss is a mean, its 1/B is in dZ already": edit(
+            "None, :]", "None, :] / len(X)"
         ),
-        Slip(
-            "it is divided by B; where the loss is a mean, its 1/B is in dZ already",
-            edit("None, :]", "None, :] / len(X)"),
+        "each table is laid out in one row; it should have the shape of W": edit(
+            "X[:, :, None] * dZ[:, None, :]", "(X[:, :, None] * dZ[:, None, :]).reshape(len(X), -1)"
         ),
-        Slip(
-            "each table is laid out in one row; it should have the shape of W",
-            edit("X[:, :, None] * dZ[:, None, :]", "(X[:, :, None] * dZ[:, None, :]).reshape(len(X), -1)"),
+        "np.outer takes both arrays as one long row, so examples meet that have nothing to do "
+        "with each other": edit("X[:, :, None] * dZ[:, None, :]", "np.outer(X, dZ)"),
+        "the tables are in a list; they should be one array": edit(
+            "X[:, :, None] * dZ[:, None, :]", "list(X[:, :, None] * dZ[:, None, :])"
         ),
-        Slip(
-            "np.outer takes both arrays as one long row, so examples meet that have nothing to do with each other",
-            edit("X[:, :, None] * dZ[:, None, :]", "np.outer(X, dZ)"),
-        ),
-        Slip(
-            "the tables are in a list; they should be one array",
-            edit("X[:, :, None] * dZ[:, None, :]", "list(X[:, :, None] * dZ[:, None, :])"),
-        ),
-        Slip(
-            "each input is multiplied with the one output that stands in the same place; it goes into every "
-            "output",
-            edit("X[:, :, None] * dZ[:, None, :]", "X * dZ"),
-        ),
-    ),
+        "each input is multiplied with the one output that stands in the same place; it goes into every "
+        "output": edit("X[:, :, None] * dZ[:, None, :]", "X * dZ"),
+    },
     properties=(_adds_up,),
 )
 
@@ -296,61 +265,41 @@ _NUMERICAL = Exercise(
         ),
     ),
     more=lambda draw: call(_drawn_formula(draw), _array(draw, *draw.sizes(2)), draw.positive(0.5, 2)),
-    slips=(
-        Slip(
-            "that is the forward difference, from a step to one side; look to both sides of x",
-            edit("(f(x + step) - f(x - step)) / (2 * h)", "(f(x + step) - f(x)) / h"),
+    slips={
+        "that is the forward difference, from a step to one side; look to both sides of x": edit(
+            "(f(x + step) - f(x - step)) / (2 * h)", "(f(x + step) - f(x)) / h"
         ),
-        Slip(
-            "the two places are further apart than h, so the slopes are twice too large", edit("(2 * h)", "h")
+        "the two places are further apart than h, so the slopes are twice too large": edit("(2 * h)", "h"),
+        "that is how much f grows between the two places; a slope is growth per unit of distance": edit(
+            " / (2 * h)", ""
         ),
-        Slip(
-            "that is how much f grows between the two places; a slope is growth per unit of distance",
-            edit(" / (2 * h)", ""),
+        "it is multiplied by h, and should be divided: a / 2 * h is (a / 2) * h": edit("(2 * h)", "2 * h"),
+        "the sign is wrong: the value behind is subtracted from the value ahead": edit(
+            "f(x + step) - f(x - step)", "f(x - step) - f(x + step)"
         ),
-        Slip(
-            "it is multiplied by h, and should be divided: a / 2 * h is (a / 2) * h", edit("(2 * h)", "2 * h")
-        ),
-        Slip(
-            "the sign is wrong: the value behind is subtracted from the value ahead",
-            edit("f(x + step) - f(x - step)", "f(x - step) - f(x + step)"),
-        ),
-        Slip("x itself is nudged and not put back", _NUDGED),
-        Slip(
-            "each entry keeps its nudge while the next ones are moved; move one at a time, from the same place",
+        "x itself is nudged and not put back": _NUDGED,
+        "each entry keeps its nudge while the next ones are moved; move one at a time, from the same place": (
             edit("gradient = np", "x = x.copy()\n    gradient = np"),
             _NUDGED,
         ),
-        Slip(
-            "both places are one and the same array under two names, so there is nothing between them; a second "
-            "name makes no copy",
+        "both places are one and the same array under two names, so there is nothing between them; a second "
+        "name makes no copy": (
             edit("step[i] = h", "above = below = x\n        above[i] += h\n        below[i] -= h"),
             edit("f(x + step) - f(x - step)", "f(above) - f(below)"),
         ),
-        Slip(
-            "all entries are nudged at once, as they are where a number is added to an array; each is to be "
-            "nudged alone",
-            edit("step[i]", "step[:]"),
+        "all entries are nudged at once, as they are where a number is added to an array; each is to be "
+        "nudged alone": edit("step[i]", "step[:]"),
+        "all entries of a row are nudged at once, since only the first axis is walked along; each is to be "
+        "nudged alone": edit("np.ndindex(x.shape)", "range(len(x))"),
+        "the slopes are all in one row; they should have the shape of x": edit(
+            "return gradient", "return gradient.ravel()"
         ),
-        Slip(
-            "all entries of a row are nudged at once, since only the first axis is walked along; each is to be "
-            "nudged alone",
-            edit("np.ndindex(x.shape)", "range(len(x))"),
+        "the slopes are put into an array of integers, which drops what comes after the point": edit(
+            "return gradient", "return gradient.astype(int)"
         ),
-        Slip(
-            "the slopes are all in one row; they should have the shape of x",
-            edit("return gradient", "return gradient.ravel()"),
-        ),
-        Slip(
-            "the slopes are put into an array of integers, which drops what comes after the point",
-            edit("return gradient", "return gradient.astype(int)"),
-        ),
-        Slip(
-            "ravel() and reshape(-1) show the entries of most arrays themselves, but copy those of a transposed "
-            "one; nudging the copy does not move x",
-            _ravelled,
-        ),
-    ),
+        "ravel() and reshape(-1) show the entries of most arrays themselves, but copy those of a transposed "
+        "one; nudging the copy does not move x": _ravelled,
+    },
 )
 
 
@@ -391,69 +340,50 @@ _DIRECTIONAL = Exercise(
     ),
     inputs=(call(_SQUARES, _THREE, np.array([3.0, -4.0, 1.5]), np.array([2.0, -3.0, 6.0]), 0.25),),
     more=lambda draw: call(_drawn_formula(draw), *(_array(draw, 3, 5) for _ in "xgd"), draw.positive(0.5, 2)),
-    slips=(
-        Slip(
-            "the direction is used as long as it is; it should be given the length 1 first",
-            edit(" / np.linalg.norm(direction)", ""),
+    slips={
+        "the direction is used as long as it is; it should be given the length 1 first": edit(
+            " / np.linalg.norm(direction)", ""
         ),
-        Slip(
-            "the step goes along the direction as long as it is, but the gradient is multiplied with one of "
-            "length 1; both should go along the same u",
-            edit("f(x + h * u) - f(x - h * u)", "f(x + h * direction) - f(x - h * direction)"),
+        "the step goes along the direction as long as it is, but the gradient is multiplied with one of "
+        "length 1; both should go along the same u": edit(
+            "f(x + h * u) - f(x - h * u)", "f(x + h * direction) - f(x - h * direction)"
         ),
-        Slip(
-            "the step goes along a direction of length 1, but the gradient is multiplied with the one that was "
-            "given; both should go along the same u",
-            edit("gradient * u", "gradient * direction"),
+        "the step goes along a direction of length 1, but the gradient is multiplied with the one that was "
+        "given; both should go along the same u": edit("gradient * u", "gradient * direction"),
+        "the step is h times as long as the direction that was given; its length should be h": edit(
+            "    measured", "    h = h * np.linalg.norm(direction)\n    measured"
         ),
-        Slip(
-            "the step is h times as long as the direction that was given; its length should be h",
-            edit("    measured", "    h = h * np.linalg.norm(direction)\n    measured"),
+        "the direction is divided by the sum of its squares; the length is the root of that": edit(
+            "np.linalg.norm(direction)", "np.sum(direction**2)"
         ),
-        Slip(
-            "the direction is divided by the sum of its squares; the length is the root of that",
-            edit("np.linalg.norm(direction)", "np.sum(direction**2)"),
+        "the direction is divided by the sum of its entries without their signs; the length comes from their "
+        "squares": edit("np.linalg.norm(direction)", "np.sum(np.abs(direction))"),
+        "each row is given the length 1 by itself; all entries together are one direction": edit(
+            "norm(direction)", "norm(direction, axis=-1, keepdims=True)"
         ),
-        Slip(
-            "the direction is divided by the sum of its entries without their signs; the length comes from their "
-            "squares",
-            edit("np.linalg.norm(direction)", "np.sum(np.abs(direction))"),
+        "that measures with one step, forward from x; look to both sides of it": edit(
+            "(f(x + h * u) - f(x - h * u)) / (2 * h)", "(f(x + h * u) - f(x)) / h"
         ),
-        Slip(
-            "each row is given the length 1 by itself; all entries together are one direction",
-            edit("norm(direction)", "norm(direction, axis=-1, keepdims=True)"),
+        "the measured slope is twice too large: the two places are further apart than h": edit(
+            "(2 * h)", "h"
         ),
-        Slip(
-            "that measures with one step, forward from x; look to both sides of it",
-            edit("(f(x + h * u) - f(x - h * u)) / (2 * h)", "(f(x + h * u) - f(x)) / h"),
+        "the growth of f is not divided by the distance between the two places": edit(" / (2 * h)", ""),
+        "a difference of two slopes may be below 0; how far apart they are has no sign": edit("abs(", "("),
+        "the error is a share of the slopes; here it is the plain distance": edit(
+            "gradient * u)", "gradient * u)) / (abs(measured) + abs(np.sum(gradient * u))"
         ),
-        Slip(
-            "the measured slope is twice too large: the two places are further apart than h",
-            edit("(2 * h)", "h"),
+        "the products of gradient and direction are averaged; a slope along a direction is their sum": edit(
+            "np.sum", "np.mean"
         ),
-        Slip("the growth of f is not divided by the distance between the two places", edit(" / (2 * h)", "")),
-        Slip(
-            "a difference of two slopes may be below 0; how far apart they are has no sign", edit("abs(", "(")
+        "@ is a matrix product as soon as there are two axes; here entries are multiplied with those in the "
+        "same place, and all of it is added up": edit(
+            "float(abs(measured - np.sum(gradient * u)))", "abs(measured - gradient @ u)"
         ),
-        Slip(
-            "the error is a share of the slopes; here it is the plain distance",
-            edit("gradient * u)", "gradient * u)) / (abs(measured) + abs(np.sum(gradient * u))"),
+        "each entry of x is nudged by itself, which costs two evaluations for each; one step along the "
+        "direction, forward and back, is enough": edit(
+            "(f(x + h * u) - f(x - h * u)) / (2 * h)", "np.sum(numerical_gradient(f, x, h) * u)"
         ),
-        Slip(
-            "the products of gradient and direction are averaged; a slope along a direction is their sum",
-            edit("np.sum", "np.mean"),
-        ),
-        Slip(
-            "@ is a matrix product as soon as there are two axes; here entries are multiplied with those in the "
-            "same place, and all of it is added up",
-            edit("float(abs(measured - np.sum(gradient * u)))", "abs(measured - gradient @ u)"),
-        ),
-        Slip(
-            "each entry of x is nudged by itself, which costs two evaluations for each; one step along the "
-            "direction, forward and back, is enough",
-            edit("(f(x + h * u) - f(x - h * u)) / (2 * h)", "np.sum(numerical_gradient(f, x, h) * u)"),
-        ),
-    ),
+    },
     drive=_counting_calls,
 )
 

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from nnz.exercises.checker.compare import is_tensor
 from nnz.exercises.checker.drawn import Draw, shaped
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call, spelled
 from nnz.exercises.checker.observe import RESULT, Parts, in_a_tuple, in_words
 from nnz.exercises.checker.properties import which_are_off
-from nnz.exercises.checker.slips import Edit
+from nnz.exercises.checker.slips import Edit, How
 from nnz.norms import LayerNorm
 
 LOOKS = "who looks at whom"
@@ -69,34 +69,27 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     return centered / torch.sqrt(var + eps) * weight + bias
 
 
-def _shared_slips(other_variance: Edit) -> tuple[Slip, ...]:
+def _shared_slips(other_variance: Edit) -> dict[str, How]:
     """Return what can go wrong in either norm once the axes are right."""
-    return (
-        Slip(
-            "the variance divides by one less than there are numbers, as var() does unless it is told otherwise; "
-            "here it divides by how many there are",
-            other_variance,
+    return {
+        "the variance divides by one less than there are numbers, as var() does unless it is told otherwise; "
+        "here it divides by how many there are": other_variance,
+        "eps is added to the standard deviation; it belongs to the variance, before the root is taken": edit(
+            "torch.sqrt(var + eps)", "(torch.sqrt(var) + eps)"
         ),
-        Slip(
-            "eps is added to the standard deviation; it belongs to the variance, before the root is taken",
-            edit("torch.sqrt(var + eps)", "(torch.sqrt(var) + eps)"),
+        "eps is left out, so what does not vary at all is 0 divided by 0": edit("var + eps", "var"),
+        "it is divided by the variance and eps; their root is missing": edit(
+            "torch.sqrt(var + eps)", "(var + eps)"
         ),
-        Slip("eps is left out, so what does not vary at all is 0 divided by 0", edit("var + eps", "var")),
-        Slip(
-            "it is divided by the variance and eps; their root is missing",
-            edit("torch.sqrt(var + eps)", "(var + eps)"),
+        "weight and bias are left out; the standardized numbers are still to be scaled and shifted": edit(
+            " * weight + bias", ""
         ),
-        Slip(
-            "weight and bias are left out; the standardized numbers are still to be scaled and shifted",
-            edit(" * weight + bias", ""),
-        ),
-        Slip("the bias is left out; it is added at the end", edit(" + bias", "")),
-        Slip(
-            "the bias is added first and scaled with the rest; first comes the weight, then the bias",
+        "the bias is left out; it is added at the end": edit(" + bias", ""),
+        "the bias is added first and scaled with the rest; first comes the weight, then the bias": (
             edit("return ", "return weight * ("),
             edit(" * weight + bias", " + bias)"),
         ),
-    )
+    }
 
 
 # Means that keep their axis line up with any axes.
@@ -139,37 +132,24 @@ _BATCH = Exercise(
     ),
     inputs=(call(torch.tensor([[1.0, 2.0], [3.0, 7.0], [8.0, 3.0]]), torch.ones(2), torch.zeros(2), 1e-5),),
     more=shaped("B C, C, C, ~0.9", "B T C, C, C, ~0.9"),
-    slips=(
-        Slip(
-            "with three axes each position has a mean and a variance of its own, since they are taken over the "
-            "first axis only, as in the lecture; the positions of one feature belong together",
-            edit("tuple(range(x.ndim - 1))", "0"),
+    slips={
+        "with three axes each position has a mean and a variance of its own, since they are taken over the "
+        "first axis only, as in the lecture; the positions of one feature "
+        "belong together": edit("tuple(range(x.ndim - 1))", "0"),
+        "with three axes each example has a mean and a variance of its own; a feature has one of each for the "
+        "whole batch": (edit("tuple(range(x.ndim - 1))", "-2"), *_KEPT),
+        "with three axes the second is taken for the features, as in torch.nn.BatchNorm1d; "
+        "here they are last": edit(
+            "centered / torch.sqrt(var + eps) * weight + bias",
+            "torch.nn.functional.batch_norm(x, None, None, weight, bias, training=True, eps=eps)",
         ),
-        Slip(
-            "with three axes each example has a mean and a variance of its own; a feature has one of each for the "
-            "whole batch",
-            edit("tuple(range(x.ndim - 1))", "-2"),
-            *_KEPT,
+        "each row is standardized over its features, which is layer norm; in batch norm each feature is, over "
+        "everything else": (edit("tuple(range(x.ndim - 1))", "-1"), *_KEPT),
+        "there is one mean and one variance for all numbers together; each feature has its own": edit(
+            "x.ndim - 1", "x.ndim"
         ),
-        Slip(
-            "with three axes the second is taken for the features, as in torch.nn.BatchNorm1d; here they are last",
-            edit(
-                "centered / torch.sqrt(var + eps) * weight + bias",
-                "torch.nn.functional.batch_norm(x, None, None, weight, bias, training=True, eps=eps)",
-            ),
-        ),
-        Slip(
-            "each row is standardized over its features, which is layer norm; in batch norm each feature is, over "
-            "everything else",
-            edit("tuple(range(x.ndim - 1))", "-1"),
-            *_KEPT,
-        ),
-        Slip(
-            "there is one mean and one variance for all numbers together; each feature has its own",
-            edit("x.ndim - 1", "x.ndim"),
-        ),
-        *_shared_slips(edit("centered.square().mean(axes)", "x.var(axes)")),
-    ),
+        **_shared_slips(edit("centered.square().mean(axes)", "x.var(axes)")),
+    },
     properties=(_mean_is_bias,),
     tolerance=1e-5,
 )
@@ -201,39 +181,30 @@ _RUNNING = Exercise(
         _batches_case([[1.0, -1.0], [4.0, 0.0]], [[2.0, 3.0], [0.0, 1.0], [7.0, 2.0]], momentum=0.1),
     ),
     more=lambda draw: _batches_case(*(draw.table(B, 4) for B in draw.sizes(3)), momentum=draw.positive(0.9)),
-    slips=(
-        Slip(
-            "momentum is taken for the share of the old; it is that of the batch",
-            edit("    for x", "    momentum = 1 - momentum\n    for x"),
+    slips={
+        "momentum is taken for the share of the old; it is that of the batch": edit(
+            "    for x", "    momentum = 1 - momentum\n    for x"
         ),
-        Slip(
-            "the batch's variance divides by B, as it does when the batch is standardized; what is remembered "
-            "divides by B - 1",
-            edit("x.var(dim=0)", "x.var(dim=0, correction=0)"),
+        "the batch's variance divides by B, as it does when the batch is standardized; what is remembered "
+        "divides by B - 1": edit("x.var(dim=0)", "x.var(dim=0, correction=0)"),
+        "the standard deviation is remembered; it should be the variance": edit("x.var", "x.std"),
+        "the running variance begins at 0; it begins at 1": edit("torch.ones(C)", "torch.zeros(C)"),
+        "the averages begin with those of the first batch; they begin at 0 and 1": edit(
+            "torch.zeros(C), torch.ones(C)", "batches[0].mean(dim=0), batches[0].var(dim=0)"
         ),
-        Slip("the standard deviation is remembered; it should be the variance", edit("x.var", "x.std")),
-        Slip("the running variance begins at 0; it begins at 1", edit("torch.ones(C)", "torch.zeros(C)")),
-        Slip(
-            "the averages begin with those of the first batch; they begin at 0 and 1",
-            edit("torch.zeros(C), torch.ones(C)", "batches[0].mean(dim=0), batches[0].var(dim=0)"),
+        "all batches count the same, and momentum and the start do not count; later batches "
+        "count for more": edit(
+            "for x in batches:", "for i, x in enumerate(batches, start=1):\n        momentum = 1 / i"
         ),
-        Slip(
-            "all batches count the same, and momentum and the start do not count; later batches count for more",
-            edit("for x in batches:", "for i, x in enumerate(batches, start=1):\n        momentum = 1 / i"),
+        "that is the mean and variance of all examples together; each batch has its own, "
+        "which are averaged": edit(
+            "return mean, var", "x = torch.cat(list(batches))\n    return x.mean(dim=0), x.var(dim=0)"
         ),
-        Slip(
-            "that is the mean and variance of all examples together; each batch has its own, which are averaged",
-            edit("return mean, var", "x = torch.cat(list(batches))\n    return x.mean(dim=0), x.var(dim=0)"),
+        "that is the last batch alone; a share of the old stays with each new batch": edit(
+            "    for x", "    momentum = 1\n    for x"
         ),
-        Slip(
-            "that is the last batch alone; a share of the old stays with each new batch",
-            edit("    for x", "    momentum = 1\n    for x"),
-        ),
-        Slip(
-            "the two are the wrong way round: the mean comes first",
-            edit("return mean, var", "return var, mean"),
-        ),
-    ),
+        "the two are the wrong way round: the mean comes first": edit("return mean, var", "return var, mean"),
+    },
     drive=in_a_tuple,
     properties=(which_are_off("the running mean", "the running variance", right=running_averages),),
     tolerance=1e-5,
@@ -282,67 +253,51 @@ _FOLD = Exercise(
         ),
     ),
     more=shaped("N C, C, C, C, C, +C, ~0.5", "N C, None, C, C, C, +C, ~0.5"),
-    slips=(
-        Slip(
-            "the rows of the weight are scaled, as fits torch's layout, (out, in); here an output has a column",
-            edit("weight * scale", "weight * scale[:, None]"),
+    slips={
+        "the rows of the weight are scaled, as fits torch's layout, (out, in); here an output "
+        "has a column": edit("weight * scale", "weight * scale[:, None]"),
+        "the weight is transposed, as torch keeps it; it should have the shape that it was given in": edit(
+            "weight * scale", "(weight * scale).T"
         ),
-        Slip(
-            "the weight is transposed, as torch keeps it; it should have the shape that it was given in",
-            edit("weight * scale", "(weight * scale).T"),
+        "the weight is as it was; batch norm's factor belongs to it too": edit(
+            "weight * scale", "weight.clone()"
         ),
-        Slip(
-            "the weight is as it was; batch norm's factor belongs to it too",
-            edit("weight * scale", "weight.clone()"),
+        "the bias of the linear layer is added as it is; batch norm scales it, like the rest "
+        "of what comes in": edit("center * scale", "center + mean - mean * scale"),
+        "neither bias nor mean is scaled, only the weight is": edit("center * scale", "center"),
+        "the mean is not taken off; batch norm does that before it scales": edit(
+            "-mean if bias is None else bias - mean", "0 if bias is None else bias"
         ),
-        Slip(
-            "the bias of the linear layer is added as it is; batch norm scales it, like the rest of what comes in",
-            edit("center * scale", "center + mean - mean * scale"),
-        ),
-        Slip("neither bias nor mean is scaled, only the weight is", edit("center * scale", "center")),
-        Slip(
-            "the mean is not taken off; batch norm does that before it scales",
-            edit("-mean if bias is None else bias - mean", "0 if bias is None else bias"),
-        ),
-        Slip(
-            "the mean is taken off after scaling; batch norm takes it off before, so it is scaled too",
+        "the mean is taken off after scaling; batch norm takes it off before, so it is scaled too": (
             edit("-mean if bias is None else bias - mean", "0 if bias is None else bias"),
             edit("+ beta", "- mean + beta"),
         ),
-        Slip(
-            "the mean is added; it is taken off",
+        "the mean is added; it is taken off": (
             edit("-mean if", "mean if"),
             edit("bias - mean", "bias + mean"),
         ),
-        Slip(
-            "beta is scaled with the rest; it is added last, as it is",
-            edit("center * scale + beta", "(center + beta) * scale"),
+        "beta is scaled with the rest; it is added last, as it is": edit(
+            "center * scale + beta", "(center + beta) * scale"
         ),
-        Slip("beta is left out", edit(" + beta", "")),
-        Slip(
-            "the bias of the linear layer is left out; in training batch norm takes it off again with the batch's "
-            "mean, but in evaluation the mean that is taken off is fixed",
-            edit("-mean if bias is None else bias - mean", "-mean"),
+        "beta is left out": edit(" + beta", ""),
+        "the bias of the linear layer is left out; in training batch norm takes it off again with the batch's "
+        "mean, but in evaluation the mean that is "
+        "taken off is fixed": edit("-mean if bias is None else bias - mean", "-mean"),
+        "gamma is left out of the factor": edit("gamma / torch", "1 / torch"),
+        "eps is left out, and a variance of 0 is divided by": edit("var + eps", "var"),
+        "eps is added to the standard deviation; it belongs to the variance, before the root is taken": edit(
+            "torch.sqrt(var + eps)", "(torch.sqrt(var) + eps)"
         ),
-        Slip("gamma is left out of the factor", edit("gamma / torch", "1 / torch")),
-        Slip("eps is left out, and a variance of 0 is divided by", edit("var + eps", "var")),
-        Slip(
-            "eps is added to the standard deviation; it belongs to the variance, before the root is taken",
-            edit("torch.sqrt(var + eps)", "(torch.sqrt(var) + eps)"),
+        "gamma is divided by the variance and eps; their root is missing": edit(
+            "torch.sqrt(var + eps)", "(var + eps)"
         ),
-        Slip(
-            "gamma is divided by the variance and eps; their root is missing",
-            edit("torch.sqrt(var + eps)", "(var + eps)"),
+        "the linear layer may have no bias; then None is no number to calculate with": edit(
+            "-mean if bias is None else bias - mean", "bias - mean"
         ),
-        Slip(
-            "the linear layer may have no bias; then None is no number to calculate with",
-            edit("-mean if bias is None else bias - mean", "bias - mean"),
+        "no bias came in and none goes out; but batch norm adds something of its own": edit(
+            "center * scale + beta", "None if bias is None else center * scale + beta"
         ),
-        Slip(
-            "no bias came in and none goes out; but batch norm adds something of its own",
-            edit("center * scale + beta", "None if bias is None else center * scale + beta"),
-        ),
-    ),
+    },
     drive=in_a_tuple,
     properties=(_does_the_same,),
     tolerance=1e-5,
@@ -408,54 +363,39 @@ _COUPLING = Exercise(
         spelled("LayerNorm(3), torch.tensor([[1.0, 2.0, 4.0], [0.5, -1.0, 3.0]])", LayerNorm=LayerNorm),
     ),
     more=_drawn_coupling,
-    slips=(
-        Slip(
-            "the table is transposed: a row is for the example whose output changes, a column for the one whose "
-            "input does",
-            edit("any(dim=1)", "any(dim=1).T"),
+    slips={
+        "the table is transposed: a row is for the example whose output changes, a column for the one whose "
+        "input does": edit("any(dim=1)", "any(dim=1).T"),
+        "the diagonal is left out; an example's outputs change with its own inputs too": edit(
+            "any(dim=1)", "any(dim=1).fill_diagonal_(False)"
         ),
-        Slip(
-            "the diagonal is left out; an example's outputs change with its own inputs too",
-            edit("any(dim=1)", "any(dim=1).fill_diagonal_(False)"),
+        "that says which outputs change with which inputs, over all examples; it should say "
+        "which examples do": edit("any(dim=3).any(dim=1)", "any(dim=2).any(dim=0)"),
+        "those are ones and zeros; the entries should be True or False": edit(
+            "any(dim=1)", "any(dim=1).float()"
         ),
-        Slip(
-            "that says which outputs change with which inputs, over all examples; it should say which examples do",
-            edit("any(dim=3).any(dim=1)", "any(dim=2).any(dim=0)"),
+        "those are the largest derivatives; say of each pair only whether there is one other than 0": edit(
+            "(derivatives != 0).any(dim=3).any(dim=1)", "derivatives.abs().amax(dim=(1, 3))"
         ),
-        Slip(
-            "those are ones and zeros; the entries should be True or False",
-            edit("any(dim=1)", "any(dim=1).float()"),
+        "that is all derivatives; two of the four axes, one of the outputs and one of the "
+        "inputs, are to go": edit(".any(dim=3).any(dim=1)", ""),
+        "the outputs of all examples are added up, and nobody can tell any more whose they were": edit(
+            "(derivatives != 0).any(dim=3).any(dim=1)", "derivatives.sum(dim=(0, 1)) != 0"
         ),
-        Slip(
-            "those are the largest derivatives; say of each pair only whether there is one other than 0",
-            edit("(derivatives != 0).any(dim=3).any(dim=1)", "derivatives.abs().amax(dim=(1, 3))"),
+        "the outputs of an example are added up before the derivatives are taken, and those may cancel": edit(
+            "(derivatives != 0).any(dim=3).any(dim=1)", "(derivatives.sum(dim=1) != 0).any(dim=2)"
         ),
-        Slip(
-            "that is all derivatives; two of the four axes, one of the outputs and one of the inputs, are to go",
-            edit(".any(dim=3).any(dim=1)", ""),
+        "the derivatives by the inputs of an example are added up, and they may cancel": edit(
+            "(derivatives != 0).any(dim=3)", "(derivatives.sum(dim=3) != 0)"
         ),
-        Slip(
-            "the outputs of all examples are added up, and nobody can tell any more whose they were",
-            edit("(derivatives != 0).any(dim=3).any(dim=1)", "derivatives.sum(dim=(0, 1)) != 0"),
+        "all derivatives of a pair of examples are added up, and they may cancel": edit(
+            "(derivatives != 0).any(dim=3).any(dim=1)", "derivatives.sum(dim=(1, 3)) != 0"
         ),
-        Slip(
-            "the outputs of an example are added up before the derivatives are taken, and those may cancel",
-            edit("(derivatives != 0).any(dim=3).any(dim=1)", "(derivatives.sum(dim=1) != 0).any(dim=2)"),
+        "only derivatives above 0 count; one below 0 is a change too": edit("!= 0", "> 0"),
+        "a pair counts only if all its derivatives are other than 0; one is enough": edit(
+            "any(dim=3).any(dim=1)", "all(dim=3).all(dim=1)"
         ),
-        Slip(
-            "the derivatives by the inputs of an example are added up, and they may cancel",
-            edit("(derivatives != 0).any(dim=3)", "(derivatives.sum(dim=3) != 0)"),
-        ),
-        Slip(
-            "all derivatives of a pair of examples are added up, and they may cancel",
-            edit("(derivatives != 0).any(dim=3).any(dim=1)", "derivatives.sum(dim=(1, 3)) != 0"),
-        ),
-        Slip("only derivatives above 0 count; one below 0 is a change too", edit("!= 0", "> 0")),
-        Slip(
-            "a pair counts only if all its derivatives are other than 0; one is enough",
-            edit("any(dim=3).any(dim=1)", "all(dim=3).all(dim=1)"),
-        ),
-    ),
+    },
     drive=in_words(LOOKS, _table),
     properties=(_evidence,),
 )
@@ -502,37 +442,26 @@ _LAYER = Exercise(
         spelled("torch.arange(6.0).view(2, 1, 3) ** 2 % 7, torch.arange(1.0, 4.0), torch.arange(3.0), 0.001"),
     ),
     more=shaped("C, C, C, ~0.9", "B C, C, C, ~0.9", "A B C, C, C, ~0.9"),
-    slips=(
-        Slip(
-            "mean and variance are taken over the first axis, the batch; they should be taken over the last",
-            *_over("0"),
+    slips={
+        "mean and variance are taken over the first axis, the batch; they should be taken "
+        "over the last": _over("0"),
+        "each feature is standardized over everything else, which is batch norm; here each row is, over its "
+        "features": _over("tuple(range(x.ndim - 1))"),
+        "mean and variance are taken over all axes but the first, so the rows of an example share them; "
+        "every row has its own": _over("tuple(range(1, x.ndim))"),
+        "there is one mean and one variance for all numbers together; every row has its own": _over(
+            "tuple(range(x.ndim))"
         ),
-        Slip(
-            "each feature is standardized over everything else, which is batch norm; here each row is, over its "
-            "features",
-            *_over("tuple(range(x.ndim - 1))"),
-        ),
-        Slip(
-            "mean and variance are taken over all axes but the first, so the rows of an example share them; "
-            "every row has its own",
-            *_over("tuple(range(1, x.ndim))"),
-        ),
-        Slip(
-            "there is one mean and one variance for all numbers together; every row has its own",
-            *_over("tuple(range(x.ndim))"),
-        ),
-        Slip(
-            "the means have lost their last axis, so they line up with the wrong one, or with none",
+        "the means have lost their last axis, so they line up with the wrong one, or with none": (
             edit("x.mean(dim=-1, keepdim=True)", "x.mean(dim=-1)"),
             edit("centered.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, correction=0)"),
         ),
-        Slip(
-            "axes of size 1 are gone, those of x too; squeeze() takes all of them unless it is told which",
+        "axes of size 1 are gone, those of x too; squeeze() takes all of them unless it is told which": (
             edit("return ", "return torch.squeeze("),
             edit("+ bias", "+ bias)"),
         ),
-        *_shared_slips(edit("centered.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)")),
-    ),
+        **_shared_slips(edit("centered.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)")),
+    },
     properties=(_rows_are_centered,),
     tolerance=1e-5,
 )

@@ -15,7 +15,7 @@ from nnz.bigram import BigramCounts
 from nnz.data import Vocabulary
 from nnz.evaluate import nll
 from nnz.exercises.checker.drawn import Draw
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
@@ -90,22 +90,17 @@ _COLUMNS = Exercise(
         call(BigramCounts(vocabulary=Vocabulary(["ab"])).fit(["ab", "ba", "aa"]).counts),
     ),
     more=lambda draw: tensors(draw.whole(n := draw.size(), n, low=1)),
-    slips=(
-        Slip("that is the ratio upside down", lambda counts: counts.sum(dim=1) / counts.sum(dim=0)),
-        Slip(
-            "that is 1 everywhere, which holds for counts of names, whose rows and columns have equal sums, "
-            "and not for every table",
-            lambda counts: torch.ones(len(counts)),
-        ),
-        Slip(
-            "those are the sums of the wrong table's rows; sum its columns",
-            lambda counts: (counts / counts.sum(dim=1)).sum(dim=1),
-        ),
-        Slip(
-            "those are the columns of the right table, whose rows were divided",
-            lambda counts: (counts / counts.sum(dim=1, keepdim=True)).sum(dim=0),
-        ),
-    ),
+    slips={
+        "that is the ratio upside down": lambda counts: counts.sum(dim=1) / counts.sum(dim=0),
+        "that is 1 everywhere, which holds for counts of names, whose rows and columns have equal sums, "
+        "and not for every table": lambda counts: torch.ones(len(counts)),
+        "those are the sums of the wrong table's rows; sum its columns": lambda counts: (
+            counts / counts.sum(dim=1)
+        ).sum(dim=1),
+        "those are the columns of the right table, whose rows were divided": lambda counts: (
+            counts / counts.sum(dim=1, keepdim=True)
+        ).sum(dim=0),
+    },
     tolerance=1e-5,
 )
 
@@ -141,24 +136,19 @@ _BACKWARDS = Exercise(
         _backwards_case("noa", "ona", "anno", "oona", "nona"),
     ),
     more=lambda draw: _backwards_case(*draw.names(4, "aben")),
-    slips=(
-        Slip(
-            "the model was fitted to the names as they are, and judged by the reversed ones",
-            edit("fit(backwards)", "fit(names)"),
+    slips={
+        "the model was fitted to the names as they are, and judged by the reversed ones": edit(
+            "fit(backwards)", "fit(names)"
         ),
-        Slip(
-            "the model was fitted to the reversed names, and judged by the names as they are",
-            edit("), backwards)", "), names)"),
+        "the model was fitted to the reversed names, and judged by the names as they are": edit(
+            "), backwards)", "), names)"
         ),
-        Slip(
-            "the names were not written backwards: the order of the list is no matter, that of the letters is",
-            edit("name[::-1] for name in names", "*names"),
+        "the names were not written backwards: the order of the list is no matter, that of "
+        "the letters is": edit("name[::-1] for name in names", "*names"),
+        "that is the sum over all characters; nll is the mean": edit(
+            "), backwards)", "), backwards) * sum(len(name) + 1 for name in names)"
         ),
-        Slip(
-            "that is the sum over all characters; nll is the mean",
-            edit("), backwards)", "), backwards) * sum(len(name) + 1 for name in names)"),
-        ),
-    ),
+    },
     drive=_fitted_and_judged,
     changes=("model",),
 )
@@ -226,24 +216,19 @@ _LIKELIEST = Exercise(
         _likeliest_case("anna nan an ann a hana", 6, k=0.5),
     ),
     more=_drawn_words,
-    slips=(
-        Slip(
-            "that is the greedy choice: the likeliest next character each time need not lead to the "
-            "likeliest name",
-            _greedy,
+    slips={
+        "that is the greedy choice: the likeliest next character each time need not lead to the "
+        "likeliest name": _greedy,
+        "the end is a character too: its probability after the last letter is a factor": edit(
+            "cost + more", 'cost + more * (char != ".")'
         ),
-        Slip(
-            "the end is a character too: its probability after the last letter is a factor",
-            edit("cost + more", 'cost + more * (char != ".")'),
-        ),
-        Slip("the empty name is among them; one letter is the least", edit(' and word + char != ".."', "")),
-        Slip("those are surprisals, not probabilities", edit("math.exp(-cost)", "cost")),
-        Slip(
-            "shorter names come first, whatever their probability",
+        "the empty name is among them; one letter is the least": edit(' and word + char != ".."', ""),
+        "those are surprisals, not probabilities": edit("math.exp(-cost)", "cost"),
+        "shorter names come first, whatever their probability": (
             edit("cost + more", "cost + more + 99"),
             edit("math.exp(-cost)", "math.exp(99 * (len(word) - 1) - cost)"),
         ),
-    ),
+    },
     properties=(_falling,),
 )
 
@@ -279,28 +264,21 @@ _DRAW = Exercise(
         call([*[0.1] * 10, 0.0], 0.9999999999999999),
     ),
     more=lambda draw: call(draw.chances(draw.size()), draw.whole(high=49) / 50),
-    slips=(
-        Slip(
-            "a dart exactly at an end belongs to the next outcome: u is smaller than what it draws reaches",
-            edit("u < end", "u <= end"),
+    slips={
+        "a dart exactly at an end belongs to the next outcome: u is smaller than what it draws reaches": edit(
+            "u < end", "u <= end"
         ),
-        Slip(
-            "the dart fell beyond the last sum, which rounding left below 1, and nothing was returned",
-            edit("\n    return max(index for index, probability in enumerate(row) if probability > 0)", ""),
+        "the dart fell beyond the last sum, which rounding left below 1, and nothing was returned": edit(
+            "\n    return max(index for index, probability in enumerate(row) if probability > 0)", ""
         ),
-        Slip(
-            "the dart fell beyond the last sum, and the last outcome was taken although it is impossible",
-            edit("max(index for index, probability in enumerate(row) if probability > 0)", "len(row) - 1"),
+        "the dart fell beyond the last sum, and the last outcome was taken although it is impossible": edit(
+            "max(index for index, probability in enumerate(row) if probability > 0)", "len(row) - 1"
         ),
-        Slip(
-            "u is compared with each probability alone; compare it with their sum so far",
-            edit("u < end", "u < probability"),
+        "u is compared with each probability alone; compare it with their sum so far": edit(
+            "u < end", "u < probability"
         ),
-        Slip(
-            "that is the likeliest outcome, wherever the dart lands",
-            edit("u < end", "probability == max(row)"),
-        ),
-    ),
+        "that is the likeliest outcome, wherever the dart lands": edit("u < end", "probability == max(row)"),
+    },
     properties=(_possible,),
 )
 
@@ -327,24 +305,21 @@ _RELATIVE = Exercise(
         call(["ätna", "säntis", "öræfajökull", "piz-buin"]),
     ),
     more=lambda draw: call(draw.names(4)),
-    slips=(
-        Slip(
-            "the alphabet is a to z; these names have their own",
+    slips={
+        "the alphabet is a to z; these names have their own": (
             edit("k=1, vocabulary=vocabulary", "k=1"),
             edit("len(vocabulary)", "27"),
         ),
-        Slip(
-            "the divisor belongs to a to z; the alphabet of these names has another size",
-            edit("len(vocabulary)", "27"),
+        "the divisor belongs to a to z; the alphabet of these names has another size": edit(
+            "len(vocabulary)", "27"
         ),
-        Slip("the logarithm is to base 2, and the loss is in nats", edit("math.log(", "math.log2(")),
-        Slip("that is the loss itself; it is not divided yet", edit(" / math.log(len(vocabulary))", "")),
-        Slip(
-            "the divisor leaves out the end token, which is a character of the vocabulary too",
-            edit("math.log(len(vocabulary))", "(math.log(len(vocabulary) - 1) or 1)"),
+        "the logarithm is to base 2, and the loss is in nats": edit("math.log(", "math.log2("),
+        "that is the loss itself; it is not divided yet": edit(" / math.log(len(vocabulary))", ""),
+        "the divisor leaves out the end token, which is a character of the vocabulary too": edit(
+            "math.log(len(vocabulary))", "(math.log(len(vocabulary) - 1) or 1)"
         ),
-        Slip("the counts are not smoothed: k is 1", edit("k=1", "k=0")),
-    ),
+        "the counts are not smoothed: k is 1": edit("k=1", "k=0"),
+    },
 )
 
 
@@ -375,16 +350,15 @@ _MONOTONE = Exercise(
         call(["emma", "ava", "eva", "mia"], [10, 0, 0.5, 100]),
     ),
     more=lambda draw: call(draw.names(4), [draw.positive(9), draw.positive(0.9, 2), draw.positive()]),
-    slips=(
-        Slip("k is 1 in every model", edit("k=k", "k=1")),
-        Slip("the models are not smoothed: k is 0 in every one", edit("k=k", "k=0")),
-        Slip(
-            "the losses are sorted; leave them in the order of ks",
+    slips={
+        "k is 1 in every model": edit("k=k", "k=1"),
+        "the models are not smoothed: k is 0 in every one": edit("k=k", "k=0"),
+        "the losses are sorted; leave them in the order of ks": (
             edit("return [", "return sorted(["),
             edit("in ks]", "in ks])"),
         ),
-        Slip("the losses are in the opposite order to ks", edit("in ks]", "in ks][::-1]")),
-    ),
+        "the losses are in the opposite order to ks": edit("in ks]", "in ks][::-1]"),
+    },
     properties=(_losses_rise,),
 )
 

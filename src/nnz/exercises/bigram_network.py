@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nnz.exercises.checker.drawn import shaped
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.softmax import log_softmax
@@ -83,46 +83,36 @@ _GRADIENT = Exercise(
         call(torch.tensor([[1000.0, 999.0], [-1000.0, -1000.0], [0.0, 1000.0]]), torch.tensor([1, 0, 1])),
     ),
     more=shaped("B V, B<V"),
-    slips=(
-        Slip(
-            "that is the gradient of the sum over the rows; the loss is their mean",
-            edit("gradients / len(Y)", "gradients"),
+    slips={
+        "that is the gradient of the sum over the rows; the loss is their mean": edit(
+            "gradients / len(Y)", "gradients"
         ),
-        Slip(
-            "the sign is turned around: a higher logit for the character that came lowers the loss",
-            edit("return gradients", "return -gradients"),
+        "the sign is turned around: a higher logit for the character that came lowers the loss": edit(
+            "return gradients", "return -gradients"
         ),
-        Slip(
-            "nothing is subtracted at the character that came; Y plays no part",
-            edit("    gradients[torch.arange(len(Y)), Y] -= 1\n", ""),
+        "nothing is subtracted at the character that came; Y plays no part": edit(
+            "    gradients[torch.arange(len(Y)), Y] -= 1\n", ""
         ),
-        Slip(
-            "it is divided by all B V entries; the loss is a mean over the B rows alone",
-            edit("gradients / len(Y)", "gradients / logits.numel()"),
+        "it is divided by all B V entries; the loss is a mean over the B rows alone": edit(
+            "gradients / len(Y)", "gradients / logits.numel()"
         ),
-        Slip(
-            "the softmax goes down the columns; each row is a distribution of its own",
-            edit("log_softmax(logits)", "logits.log_softmax(0)"),
+        "the softmax goes down the columns; each row is a distribution of its own": edit(
+            "log_softmax(logits)", "logits.log_softmax(0)"
         ),
-        Slip(
-            "those are log-probabilities where the probabilities belong", edit("(logits).exp()", "(logits)")
+        "those are log-probabilities where the probabilities belong": edit("(logits).exp()", "(logits)"),
+        "the 1 is subtracted in every row at all the characters of Y; each row has one of its own": edit(
+            "torch.arange(len(Y))", ":"
         ),
-        Slip(
-            "the 1 is subtracted in every row at all the characters of Y; each row has one of its own",
-            edit("torch.arange(len(Y))", ":"),
+        "the exponential of a large logit overflows, and that of a very negative one is 0": edit(
+            "log_softmax(logits).exp()", "logits.exp() / logits.exp().sum(1, keepdim=True)"
         ),
-        Slip(
-            "the exponential of a large logit overflows, and that of a very negative one is 0",
-            edit("log_softmax(logits).exp()", "logits.exp() / logits.exp().sum(1, keepdim=True)"),
-        ),
-        Slip(
-            "the largest logit of all is subtracted everywhere; a row far below it is left with zeros alone",
+        "the largest logit of all is subtracted everywhere; a row far below it is left with zeros alone": (
             edit("log_softmax(logits)", "(logits - logits.max())"),
             edit(
                 "    gradients[torch", "    gradients /= gradients.sum(1, keepdim=True)\n    gradients[torch"
             ),
         ),
-    ),
+    },
     properties=(_rows_sum_to_zero,),
     tolerance=1e-5,
 )
@@ -161,37 +151,28 @@ _ROWS = Exercise(
         call(torch.tensor([1, 1]), torch.tensor([[0.5], [2.0]]), 2),
     ),
     more=shaped("B<V, B C, #V"),
-    slips=(
-        Slip(
-            "where several examples took one row, only the last one counts: writing to rows by index, with = "
-            "or with +=, writes each row once",
-            edit(
-                "return nothing.index_add(0, X, gradients)",
-                "for x, gradient in zip(X, gradients):\n        nothing[x] = gradient\n    return nothing",
-            ),
+    slips={
+        "where several examples took one row, only the last one counts: writing to rows by index, with = "
+        "or with +=, writes each row once": edit(
+            "return nothing.index_add(0, X, gradients)",
+            "for x, gradient in zip(X, gradients):\n        nothing[x] = gradient\n    return nothing",
         ),
-        Slip(
-            "the gradients of the examples that took one row are averaged; they add up",
-            edit("(0, X, gradients)", "(0, X, gradients) / X.bincount(minlength=V).clamp(min=1)[:, None]"),
+        "the gradients of the examples that took one row are averaged; they add up": edit(
+            "(0, X, gradients)", "(0, X, gradients) / X.bincount(minlength=V).clamp(min=1)[:, None]"
         ),
-        Slip(
-            "it is divided by the number of examples; the gradients are already those of the whole loss",
-            edit("(0, X, gradients)", "(0, X, gradients) / len(X)"),
+        "it is divided by the number of examples; the gradients are already those of the whole loss": edit(
+            "(0, X, gradients)", "(0, X, gradients) / len(X)"
         ),
-        Slip(
-            "the result lies on its side: its rows are the rows of W",
-            edit("(0, X, gradients)", "(0, X, gradients).T"),
+        "the result lies on its side: its rows are the rows of W": edit(
+            "(0, X, gradients)", "(0, X, gradients).T"
         ),
-        Slip(
-            "the rows that nobody took are missing; they are rows of zeros",
-            edit("(0, X, gradients)", "(0, X, gradients)[X.unique()]"),
+        "the rows that nobody took are missing; they are rows of zeros": edit(
+            "(0, X, gradients)", "(0, X, gradients)[X.unique()]"
         ),
-        Slip(
-            "rows of gradients are taken at X, as rows of W were on the way forward; on the way back row i goes "
-            "to X[i], and a matrix of one-hot rows has to be transposed",
-            edit("nothing.index_add(0, X, gradients)", "torch.eye(V)[X] @ gradients"),
-        ),
-    ),
+        "rows of gradients are taken at X, as rows of W were on the way forward; on the way back row i goes "
+        "to X[i], and a matrix of one-hot rows has "
+        "to be transposed": edit("nothing.index_add(0, X, gradients)", "torch.eye(V)[X] @ gradients"),
+    },
     properties=(_no_gradient_is_lost,),
     tolerance=1e-5,
 )
@@ -230,42 +211,32 @@ _SAFE = Exercise(
         call([-1000.0, -1001.0, -1000.0], 1),
     ),
     more=lambda draw: call(draw.table(n := draw.size()), draw.whole(high=n - 1)),
-    slips=(
-        Slip(
-            "the exponential is taken of the logits as they are, and that of 1000 is larger than any float",
-            edit("max(logits)", "0"),
+    slips={
+        "the exponential is taken of the logits as they are, and that of 1000 is larger than any float": edit(
+            "max(logits)", "0"
         ),
-        Slip(
-            "the largest is subtracted, but then a probability that was rounded to 0 is given to the logarithm",
-            edit(
-                "math.log(total) + (largest - logits[y])", "-math.log(math.exp(logits[y] - largest) / total)"
-            ),
+        "the largest is subtracted, but then a probability that was rounded to 0 is given to "
+        "the logarithm": edit(
+            "math.log(total) + (largest - logits[y])", "-math.log(math.exp(logits[y] - largest) / total)"
         ),
-        Slip("the logarithm is to base 10; nats come from the natural one", edit("math.log(", "math.log10(")),
-        Slip(
-            "the logarithm is to base 2, which gives bits; nats come from the natural one",
-            edit("math.log(", "math.log2("),
+        "the logarithm is to base 10; nats come from the natural one": edit("math.log(", "math.log10("),
+        "the logarithm is to base 2, which gives bits; nats come from the natural one": edit(
+            "math.log(", "math.log2("
         ),
-        Slip(
-            "the sign: that is the log-probability, and the loss is its negative",
-            edit(
-                "return math.log(total) + (largest - logits[y])",
-                "return -math.log(total) - (largest - logits[y])",
-            ),
+        "the sign: that is the log-probability, and the loss is its negative": edit(
+            "return math.log(total) + (largest - logits[y])",
+            "return -math.log(total) - (largest - logits[y])",
         ),
-        Slip(
-            "the largest is subtracted within the sum, and not from the logit of y",
-            edit("(largest - logits[y])", "-logits[y]"),
+        "the largest is subtracted within the sum, and not from the logit of y": edit(
+            "(largest - logits[y])", "-logits[y]"
         ),
-        Slip(
-            "the largest is subtracted once more where it should be added back",
-            edit("(largest - logits[y])", "(-largest - logits[y])"),
+        "the largest is subtracted once more where it should be added back": edit(
+            "(largest - logits[y])", "(-largest - logits[y])"
         ),
-        Slip(
-            "the logit of y is missing: that is the loss of the likeliest character, whatever y is",
-            edit(" + (largest - logits[y])", ""),
+        "the logit of y is missing: that is the loss of the likeliest character, whatever y is": edit(
+            " + (largest - logits[y])", ""
         ),
-    ),
+    },
     properties=(_is_large_enough,),
 )
 
@@ -312,47 +283,34 @@ _SAME = Exercise(
         _beside([[0.5, 1.0, 0.0], [0.0, 2.5, 0.5], [1.0, 0.0, 0.5]], [[1000.0], [0.0], [-1000.0]]),
     ),
     more=lambda draw: _beside(draw.table(n := draw.size(), n), draw.table(*draw.pick(1, (n, 1), (1, n))[0])),
-    slips=(
-        Slip(
-            "the logits themselves are compared; different logits can give the same probabilities",
-            edit(_BOTH, "W, U"),
+    slips={
+        "the logits themselves are compared; different logits can give the same probabilities": edit(
+            _BOTH, "W, U"
         ),
-        Slip(
-            "one constant is allowed for the whole table; each row may have its own",
-            edit(_BOTH, "W - U, (W - U)[0, 0]"),
+        "one constant is allowed for the whole table; each row may have its own": edit(
+            _BOTH, "W - U, (W - U)[0, 0]"
         ),
-        Slip(
-            "a constant is allowed for each column, as by a softmax down the columns; the rows are the "
-            "distributions",
-            edit(_BOTH, "W - U, (W - U)[:1]"),
+        "a constant is allowed for each column, as by a softmax down the columns; the rows are the "
+        "distributions": edit(_BOTH, "W - U, (W - U)[:1]"),
+        "only the likeliest next character of each row is compared; all probabilities count": edit(
+            _BOTH, "W.argmax(dim=1), U.argmax(dim=1)"
         ),
-        Slip(
-            "only the likeliest next character of each row is compared; all probabilities count",
-            edit(_BOTH, "W.argmax(dim=1), U.argmax(dim=1)"),
+        "one row that agrees is taken for enough; every row has to": edit(
+            _CLOSE, "bool(((P - Q).abs() < 1e-6).all(dim=1).any())"
         ),
-        Slip(
-            "one row that agrees is taken for enough; every row has to",
-            edit(_CLOSE, "bool(((P - Q).abs() < 1e-6).all(dim=1).any())"),
+        "that holds for any two tables: the probabilities of a row sum to 1 in both, so their differences "
+        "cancel where they are added up": edit(_CLOSE, "(P - Q).sum().abs().item() < 1e-4"),
+        "too much is put down to rounding: these probabilities differ by more than 1e-6": edit(
+            "atol=1e-6", "atol=1e-2"
         ),
-        Slip(
-            "that holds for any two tables: the probabilities of a row sum to 1 in both, so their differences "
-            "cancel where they are added up",
-            edit(_CLOSE, "(P - Q).sum().abs().item() < 1e-4"),
-        ),
-        Slip(
-            "too much is put down to rounding: these probabilities differ by more than 1e-6",
-            edit("atol=1e-6", "atol=1e-2"),
-        ),
-        Slip(
-            "the probabilities are compared to the last digit, and rounding alone makes a difference there",
+        "the probabilities are compared to the last digit, and rounding alone makes a difference there": (
             edit(_BOTH, "W.softmax(dim=1), U.softmax(dim=1)"),
             edit(_CLOSE, "torch.equal(P, Q)"),
         ),
-        Slip(
-            "the exponential of a large logit overflows; what comes of it is nan, which equals nothing",
-            edit(_BOTH, "(T.exp() / T.exp().sum(dim=1, keepdim=True) for T in (W, U))"),
+        "the exponential of a large logit overflows; what comes of it is nan, which equals nothing": edit(
+            _BOTH, "(T.exp() / T.exp().sum(dim=1, keepdim=True) for T in (W, U))"
         ),
-    ),
+    },
     drive=_said,
 )
 
@@ -403,41 +361,32 @@ _CHARGE = Exercise(
         _charge_case([[0.5, 2.0, 0.0], [-1.0, 0.0, 1.5], [3.0, 0.25, 0.0]], 2, 10),
     ),
     more=lambda draw: _charge_case(draw.table(n := draw.size(), n), draw.positive(), draw.size(5, 20)),
-    slips=(
-        Slip(
-            "that is weight decay, which is add-k smoothing only nearly",
-            edit("-(k / n) * log_softmax(W).sum()", "k / (2 * n) * W.square().sum()"),
+    slips={
+        "that is weight decay, which is add-k smoothing only nearly": edit(
+            "-(k / n) * log_softmax(W).sum()", "k / (2 * n) * W.square().sum()"
         ),
-        Slip(
-            "the 2 in the divisor belongs to weight decay, which has half the square of each weight",
-            edit("(k / n)", "(k / n / 2)"),
+        "the 2 in the divisor belongs to weight decay, which has half the square of each weight": edit(
+            "(k / n)", "(k / n / 2)"
         ),
-        Slip(
-            "it is not divided by n; the loss that it is added to is an average over n pairs",
-            edit("(k / n)", "k"),
+        "it is not divided by n; the loss that it is added to is an average over n pairs": edit(
+            "(k / n)", "k"
         ),
-        Slip(
-            "that is the mean over the table; each of its pairs is counted k times, so their charges add up",
-            edit("sum()", "mean()"),
+        "that is the mean over the table; each of its pairs is counted k times, so their "
+        "charges add up": edit("sum()", "mean()"),
+        "that is the mean over the rows, as if each row were one example; all of them add up": edit(
+            "sum()", "sum() / len(W)"
         ),
-        Slip(
-            "that is the mean over the rows, as if each row were one example; all of them add up",
-            edit("sum()", "sum() / len(W)"),
+        "the sign: surprisals are positive, and so is the charge": edit("-(k / n)", "(k / n)"),
+        "the softmax goes down the columns; each row is a distribution of its own": edit(
+            "log_softmax(W)", "log_softmax(W.T)"
         ),
-        Slip("the sign: surprisals are positive, and so is the charge", edit("-(k / n)", "(k / n)")),
-        Slip(
-            "the softmax goes down the columns; each row is a distribution of its own",
-            edit("log_softmax(W)", "log_softmax(W.T)"),
+        "it is divided by the n pairs and those that were put in; the loss is divided by n alone": edit(
+            "(k / n)", "k / (n + k * W.numel())"
         ),
-        Slip(
-            "it is divided by the n pairs and those that were put in; the loss is divided by n alone",
-            edit("(k / n)", "k / (n + k * W.numel())"),
+        "the calculation leaves the graph, as it does with item(), detach() or no_grad()": edit(
+            "log_softmax(W)", "log_softmax(W.detach())"
         ),
-        Slip(
-            "the calculation leaves the graph, as it does with item(), detach() or no_grad()",
-            edit("log_softmax(W)", "log_softmax(W.detach())"),
-        ),
-    ),
+    },
     drive=_charge_and_gradient,
     properties=(_connected,),
     tolerance=1e-5,

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.linalg import vector_norm as norm
 
 from nnz.exercises.checker.drawn import Draw
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
@@ -116,84 +116,57 @@ _RATIOS = Exercise(
         ),
     ),
     more=_drawn_weights,
-    slips=(
-        Slip("those are natural logarithms; the base is 10", edit("log10()", "log()")),
-        Slip(
-            "those are the ratios themselves; their logarithms are asked for",
-            edit("ratio.log10().item()", "ratio.item()"),
+    slips={
+        "those are natural logarithms; the base is 10": edit("log10()", "log()"),
+        "those are the ratios themselves; their logarithms are asked for": edit(
+            "ratio.log10().item()", "ratio.item()"
         ),
-        Slip(
-            "the change is compared with the weights after the step; those before are asked for",
-            edit("/ norm(old)", "/ norm(after[name])"),
+        "the change is compared with the weights after the step; those before are asked for": edit(
+            "/ norm(old)", "/ norm(after[name])"
         ),
-        Slip(
-            "each number was divided by its own weight and then averaged, so that weights near 0 count for most; "
-            "divide one size of the whole by the other",
-            edit("norm(step) / norm(old)", "(step / old).abs().mean()"),
+        "each number was divided by its own weight and then averaged, so that weights near 0 count for most; "
+        "divide one size of the whole by the other": edit(
+            "norm(step) / norm(old)", "(step / old).abs().mean()"
         ),
-        Slip(
-            "each number was divided by its own weight, and the root mean square taken of that; divide one size "
-            "of the whole by the other",
-            edit("norm(step) / norm(old)", "(step / old).square().mean().sqrt()"),
+        "each number was divided by its own weight, and the root mean square taken of that; divide one size "
+        "of the whole by the other": edit("norm(step) / norm(old)", "(step / old).square().mean().sqrt()"),
+        "the vectors are there too; they are left out": edit("old.ndim > 1", "True"),
+        "a tensor with more than two axes is left out; it counts as a matrix does": edit(
+            "old.ndim > 1", "old.ndim == 2"
         ),
-        Slip("the vectors are there too; they are left out", edit("old.ndim > 1", "True")),
-        Slip(
-            "a tensor with more than two axes is left out; it counts as a matrix does",
-            edit("old.ndim > 1", "old.ndim == 2"),
+        "those are standard deviations, with the means taken off; a change of all weights by the same amount "
+        "would not be seen": edit("norm(step) / norm(old)", "step.std(correction=0) / old.std(correction=0)"),
+        "those are standard deviations of the change, over root mean squares of the weights; the mean of the "
+        "change belongs to it": edit(
+            "norm(step) / norm(old)", "step.std(correction=0) / old.square().mean().sqrt()"
         ),
-        Slip(
-            "those are standard deviations, with the means taken off; a change of all weights by the same amount "
-            "would not be seen",
-            edit("norm(step) / norm(old)", "step.std(correction=0) / old.std(correction=0)"),
+        "those are root mean squares of the change over standard deviations of the weights, which leave out "
+        "their mean": edit("norm(step) / norm(old)", "step.square().mean().sqrt() / old.std(correction=0)"),
+        "the largest change is divided by the largest weight; all of them count": edit(
+            "norm(step) / norm(old)", "step.abs().max() / old.abs().max()"
         ),
-        Slip(
-            "those are standard deviations of the change, over root mean squares of the weights; the mean of the "
-            "change belongs to it",
-            edit("norm(step) / norm(old)", "step.std(correction=0) / old.square().mean().sqrt()"),
+        "those are means of absolute values; square, average and take the root": edit(
+            "norm(step) / norm(old)", "step.abs().mean() / old.abs().mean()"
         ),
-        Slip(
-            "those are root mean squares of the change over standard deviations of the weights, which leave out "
-            "their mean",
-            edit("norm(step) / norm(old)", "step.square().mean().sqrt() / old.std(correction=0)"),
+        "those are mean squares, without the root, which makes the logarithms twice as large": edit(
+            "norm(step) / norm(old)", "(norm(step) / norm(old)) ** 2"
         ),
-        Slip(
-            "the largest change is divided by the largest weight; all of them count",
-            edit("norm(step) / norm(old)", "step.abs().max() / old.abs().max()"),
+        "the ratio is upside down: the change comes over the weights": edit(
+            "norm(step) / norm(old)", "norm(old) / norm(step)"
         ),
-        Slip(
-            "those are means of absolute values; square, average and take the root",
-            edit("norm(step) / norm(old)", "step.abs().mean() / old.abs().mean()"),
+        "that is the change itself, which is not yet compared with anything": edit(
+            "norm(step) / norm(old)", "step.square().mean().sqrt()"
         ),
-        Slip(
-            "those are mean squares, without the root, which makes the logarithms twice as large",
-            edit("norm(step) / norm(old)", "(norm(step) / norm(old)) ** 2"),
+        "the difference of the sizes was taken for the size of the difference: weights can turn without "
+        "growing": edit("norm(step) /", "(norm(after[name]) - norm(old)).abs() /"),
+        "a matrix that did not change has a ratio of 0, and math.log10 refuses it; the answer "
+        "there is -inf": edit("ratio.log10().item()", "math.log10(ratio.item())"),
+        "a small number was added so that a change of 0 has a logarithm; what is asked for "
+        "there is -inf": edit("norm(step) / norm(old)", "norm(step) / norm(old) + 1e-12"),
+        "a matrix that did not change is left out; its entry is -inf": edit(
+            "old.ndim > 1", "old.ndim > 1 and not torch.equal(old, after[name])"
         ),
-        Slip(
-            "the ratio is upside down: the change comes over the weights",
-            edit("norm(step) / norm(old)", "norm(old) / norm(step)"),
-        ),
-        Slip(
-            "that is the change itself, which is not yet compared with anything",
-            edit("norm(step) / norm(old)", "step.square().mean().sqrt()"),
-        ),
-        Slip(
-            "the difference of the sizes was taken for the size of the difference: weights can turn without "
-            "growing",
-            edit("norm(step) /", "(norm(after[name]) - norm(old)).abs() /"),
-        ),
-        Slip(
-            "a matrix that did not change has a ratio of 0, and math.log10 refuses it; the answer there is -inf",
-            edit("ratio.log10().item()", "math.log10(ratio.item())"),
-        ),
-        Slip(
-            "a small number was added so that a change of 0 has a logarithm; what is asked for there is -inf",
-            edit("norm(step) / norm(old)", "norm(step) / norm(old) + 1e-12"),
-        ),
-        Slip(
-            "a matrix that did not change is left out; its entry is -inf",
-            edit("old.ndim > 1", "old.ndim > 1 and not torch.equal(old, after[name])"),
-        ),
-    ),
+    },
     drive=_by_name,
     properties=(_infinite,),
     tolerance=1e-5,
@@ -243,68 +216,48 @@ _FACTOR = Exercise(
         call([1e-9, 2e-8, 3e-7, 1e-6, 5e-5, 1e-4]),
     ),
     more=lambda draw: call(draw.table(draw.size(), low=0.2, high=4)),
-    slips=(
-        Slip(
-            "that is the factor on the way forward; gradients come from the last layer",
-            edit("stds[0] / stds[-1]", "stds[-1] / stds[0]"),
+    slips={
+        "that is the factor on the way forward; gradients come from the last layer": edit(
+            "stds[0] / stds[-1]", "stds[-1] / stds[0]"
         ),
-        Slip(
-            "the root is that of the number of layers; between them there is one transition fewer",
-            edit("len(stds) - 1", "len(stds)"),
+        "the root is that of the number of layers; between them there is one transition fewer": edit(
+            "len(stds) - 1", "len(stds)"
         ),
-        Slip(
-            "that is the arithmetic mean of the ratios, which is too large where they differ; multiply them and "
-            "take a root",
-            edit(
-                "math.pow(stds[0] / stds[-1], 1 / transitions)",
-                "sum(a / b for a, b in zip(stds, stds[1:])) / transitions",
-            ),
+        "that is the arithmetic mean of the ratios, which is too large where they differ; multiply them and "
+        "take a root": edit(
+            "math.pow(stds[0] / stds[-1], 1 / transitions)",
+            "sum(a / b for a, b in zip(stds, stds[1:])) / transitions",
         ),
-        Slip(
-            "that is one over the arithmetic mean of the ratios on the way forward; multiply the ratios and take "
-            "a root",
-            edit(
-                "math.pow(stds[0] / stds[-1], 1 / transitions)",
-                "transitions / sum(b / a for a, b in zip(stds, stds[1:]))",
-            ),
+        "that is one over the arithmetic mean of the ratios on the way forward; multiply the ratios and take "
+        "a root": edit(
+            "math.pow(stds[0] / stds[-1], 1 / transitions)",
+            "transitions / sum(b / a for a, b in zip(stds, stds[1:]))",
         ),
-        Slip(
-            "that is the mean of the differences; a factor comes from ratios",
-            edit("math.pow(stds[0] / stds[-1], 1 / transitions)", "(stds[0] - stds[-1]) / transitions"),
+        "that is the mean of the differences; a factor comes from ratios": edit(
+            "math.pow(stds[0] / stds[-1], 1 / transitions)", "(stds[0] - stds[-1]) / transitions"
         ),
-        Slip(
-            "that is the factor for all layers together; for each it is a root of that",
-            edit("1 / transitions", "1"),
+        "that is the factor for all layers together; for each it is a root of that": edit(
+            "1 / transitions", "1"
         ),
-        Slip(
-            "the factor for all layers is divided by their transitions, where a root should be taken",
-            edit("math.pow(stds[0] / stds[-1], 1 / transitions)", "stds[0] / stds[-1] / transitions"),
+        "the factor for all layers is divided by their transitions, where a root should be taken": edit(
+            "math.pow(stds[0] / stds[-1], 1 / transitions)", "stds[0] / stds[-1] / transitions"
         ),
-        Slip(
-            "that is the logarithm of the factor",
-            edit(
-                "math.pow(stds[0] / stds[-1], 1 / transitions)", "math.log(stds[0] / stds[-1]) / transitions"
-            ),
+        "that is the logarithm of the factor": edit(
+            "math.pow(stds[0] / stds[-1], 1 / transitions)", "math.log(stds[0] / stds[-1]) / transitions"
         ),
-        Slip("a square root is taken, however many layers there are", edit("1 / transitions", "1 / 2")),
-        Slip(
-            "that is the last transition alone; take the mean over all of them",
-            edit("stds[0] / stds[-1], 1 / transitions", "stds[-2] / stds[-1], 1"),
+        "a square root is taken, however many layers there are": edit("1 / transitions", "1 / 2"),
+        "that is the last transition alone; take the mean over all of them": edit(
+            "stds[0] / stds[-1], 1 / transitions", "stds[-2] / stds[-1], 1"
         ),
-        Slip(
-            "that is the first layer's transition alone; take the mean over all of them",
-            edit("stds[0] / stds[-1], 1 / transitions", "stds[0] / stds[1], 1"),
+        "that is the first layer's transition alone; take the mean over all of them": edit(
+            "stds[0] / stds[-1], 1 / transitions", "stds[0] / stds[1], 1"
         ),
-        Slip(
-            "that is the geometric mean of the sizes themselves; the one of their ratios is asked for",
-            edit("stds[0] / stds[-1], 1 / transitions", "math.prod(stds), 1 / len(stds)"),
+        "that is the geometric mean of the sizes themselves; the one of their ratios is asked for": edit(
+            "stds[0] / stds[-1], 1 / transitions", "math.prod(stds), 1 / len(stds)"
         ),
-        Slip(
-            "a straight line was laid through the logarithms; that is another mean, in which the layers in the "
-            "middle count as well",
-            _on_a_line,
-        ),
-    ),
+        "a straight line was laid through the logarithms; that is another mean, in which the layers in the "
+        "middle count as well": _on_a_line,
+    },
     properties=(_positive,),
 )
 
@@ -346,69 +299,49 @@ _TWINS = Exercise(
         tensors([[0.0, 0.0, 0.0]], [0.0, 0.0, 0.0], [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
     ),
     more=_drawn_twins,
-    slips=(
-        Slip(
-            "outgoing weights are not looked at; units that differ in these get different gradients, and part",
-            edit(", W2]", "]"),
+    slips={
+        "outgoing weights are not looked at; units that differ in these get different "
+        "gradients, and part": edit(", W2]", "]"),
+        "the biases are not looked at": edit("b1[:, None], ", ""),
+        "only the weights that come in are looked at, without biases and outgoing weights": edit(
+            "[W1.T, b1[:, None], W2]", "[W1.T]"
         ),
-        Slip("the biases are not looked at", edit("b1[:, None], ", "")),
-        Slip(
-            "only the weights that come in are looked at, without biases and outgoing weights",
-            edit("[W1.T, b1[:, None], W2]", "[W1.T]"),
+        "only the weights that go out are looked at": edit("[W1.T, b1[:, None], W2]", "[W2]"),
+        "rows and columns are exchanged: what comes into a unit is a column of W1, and what leaves it a row "
+        "of W2": edit(
+            "torch.cat([W1.T, b1[:, None], W2], dim=1)",
+            "torch.stack([torch.cat([W1[i], W2[:, i], b1[i : i + 1]]) for i in range(len(b1))])",
         ),
-        Slip("only the weights that go out are looked at", edit("[W1.T, b1[:, None], W2]", "[W2]")),
-        Slip(
-            "rows and columns are exchanged: what comes into a unit is a column of W1, and what leaves it a row "
-            "of W2",
-            edit(
-                "torch.cat([W1.T, b1[:, None], W2], dim=1)",
-                "torch.stack([torch.cat([W1[i], W2[:, i], b1[i : i + 1]]) for i in range(len(b1))])",
-            ),
+        "rows of W1 are compared; those belong to its inputs, and its columns to the units": edit(
+            "[W1.T, b1[:, None], W2]", "[W1]"
         ),
-        Slip(
-            "rows of W1 are compared; those belong to its inputs, and its columns to the units",
-            edit("[W1.T, b1[:, None], W2]", "[W1]"),
+        "units without a twin are there as well, in groups of one": edit(" if len(group) > 1", ""),
+        "those are pairs; three units that are equal make one group": edit(
+            "[group for group in groups.values() if len(group) > 1]",
+            "sorted([a, b] for group in groups.values() for a in group for b in group if a < b)",
         ),
-        Slip("units without a twin are there as well, in groups of one", edit(" if len(group) > 1", "")),
-        Slip(
-            "those are pairs; three units that are equal make one group",
-            edit(
-                "[group for group in groups.values() if len(group) > 1]",
-                "sorted([a, b] for group in groups.values() for a in group for b in group if a < b)",
-            ),
+        "a group comes once for each of its units; once is enough": edit("> 1]", "> 1 for _ in group]"),
+        "a group comes again without its first unit; each unit belongs to one group at most": edit(
+            "[group for group in groups.values() if len(group) > 1]",
+            "sorted(group[i:] for group in groups.values() for i in range(len(group) - 1))",
         ),
-        Slip("a group comes once for each of its units; once is enough", edit("> 1]", "> 1 for _ in group]")),
-        Slip(
-            "a group comes again without its first unit; each unit belongs to one group at most",
-            edit(
-                "[group for group in groups.values() if len(group) > 1]",
-                "sorted(group[i:] for group in groups.values() for i in range(len(group) - 1))",
-            ),
+        "only neighbors are compared; twins may have others between them": edit(
+            "tuple(row)", "next(i for i in range(unit + 1) if (rows[i : unit + 1] == rows[unit]).all())"
         ),
-        Slip(
-            "only neighbors are compared; twins may have others between them",
-            edit(
-                "tuple(row)", "next(i for i in range(unit + 1) if (rows[i : unit + 1] == rows[unit]).all())"
-            ),
+        "units that are nearly equal are taken for twins; their gradients differ, and they will part": edit(
+            "dim=1)", "dim=1).mul(1e4).round()"
         ),
-        Slip(
-            "units that are nearly equal are taken for twins; their gradients differ, and they will part",
-            edit("dim=1)", "dim=1).mul(1e4).round()"),
+        "the sums of the weights are compared; different weights can have the same sum": edit(
+            "dim=1)", "dim=1).sum(1, keepdim=True)"
         ),
-        Slip(
-            "the sums of the weights are compared; different weights can have the same sum",
-            edit("dim=1)", "dim=1).sum(1, keepdim=True)"),
+        "the groups are in the order of their weights; the one with the first unit comes first": edit(
+            "groups.values()", "[groups[row] for row in sorted(groups)]"
         ),
-        Slip(
-            "the groups are in the order of their weights; the one with the first unit comes first",
-            edit("groups.values()", "[groups[row] for row in sorted(groups)]"),
-        ),
-        Slip(
-            "the units stand in one list; those of each group belong in a list of their own",
+        "the units stand in one list; those of each group belong in a list of their own": (
             edit("[group for", "[unit for"),
             edit("> 1]", "> 1 for unit in group]"),
         ),
-    ),
+    },
 )
 
 
@@ -471,103 +404,77 @@ _DIAGNOSE = Exercise(
     more=lambda draw: call(
         draw.table(4, low=0.2, high=0.95, digits=3), draw.pick(3, 3e-5, 2e-4, 0.006, 0.04)
     ),
-    slips=(
-        Slip(
-            "saturation was asked about before the vanishing signal, which comes first",
-            edit('"signal vanishes":', '"saturated": max(stds) > 0.9,\n        "signal vanishes":'),
+    slips={
+        "saturation was asked about before the vanishing signal, which comes first": edit(
+            '"signal vanishes":', '"saturated": max(stds) > 0.9,\n        "signal vanishes":'
         ),
-        Slip(
-            "the rate was asked about before the activations, which come first",
-            edit(
-                '"signal vanishes":',
-                '"rate too small": typical < 1e-4,\n'
-                '        "rate too large": typical > 1e-2,\n'
-                '        "signal vanishes":',
-            ),
+        "the rate was asked about before the activations, which come first": edit(
+            '"signal vanishes":',
+            '"rate too small": typical < 1e-4,\n'
+            '        "rate too large": typical > 1e-2,\n'
+            '        "signal vanishes":',
         ),
-        Slip(
-            "that is the last finding that fits; the first one is asked for",
-            edit(
-                "next(finding for finding, fits in findings.items() if fits)",
-                'next((finding for finding, fits in [*findings.items()][3::-1] if fits), "healthy")',
-            ),
+        "that is the last finding that fits; the first one is asked for": edit(
+            "next(finding for finding, fits in findings.items() if fits)",
+            'next((finding for finding, fits in [*findings.items()][3::-1] if fits), "healthy")',
         ),
-        Slip(
-            "the mean of the ratios was taken, which one large ratio can move far; take the median",
-            edit("median(ratios)", "sum(ratios) / len(ratios)"),
+        "the mean of the ratios was taken, which one large ratio can move far; take the median": edit(
+            "median(ratios)", "sum(ratios) / len(ratios)"
         ),
-        Slip(
-            "of two ratios in the middle the lower was taken for the median, as torch does; take their mean",
-            edit("median(ratios)", "sorted(ratios)[(len(ratios) - 1) // 2]"),
+        "of two ratios in the middle the lower was taken for the median, as torch does; take "
+        "their mean": edit("median(ratios)", "sorted(ratios)[(len(ratios) - 1) // 2]"),
+        "the ratios were not sorted: the median is in the middle of their sizes, not of the list": edit(
+            "median(ratios)", "ratios[len(ratios) // 2]"
         ),
-        Slip(
-            "the ratios were not sorted: the median is in the middle of their sizes, not of the list",
-            edit("median(ratios)", "ratios[len(ratios) // 2]"),
-        ),
-        Slip(
-            "a single ratio that is out of bounds was taken for a finding; the median is what counts",
+        "a single ratio that is out of bounds was taken for a finding; the median is what counts": (
             edit("typical <", "min(ratios) <"),
             edit("typical >", "max(ratios) >"),
         ),
-        Slip(
-            "the logarithm of the median was compared with bounds that are plain numbers",
-            edit("median(ratios)", "math.log10(median(ratios))"),
+        "the logarithm of the median was compared with bounds that are plain numbers": edit(
+            "median(ratios)", "math.log10(median(ratios))"
         ),
-        Slip(
-            "the bounds are those of logarithms, and the ratios are plain numbers",
+        "the bounds are those of logarithms, and the ratios are plain numbers": (
             edit("1e-4", "-4"),
             edit("1e-2", "-2"),
         ),
-        Slip(
-            "a ratio below a thousandth was called too small; the bound is a tenth of that, 1e-4",
-            edit("1e-4", "1e-3"),
+        "a ratio below a thousandth was called too small; the bound is a tenth of that, 1e-4": edit(
+            "1e-4", "1e-3"
         ),
-        Slip(
-            "a ratio above a thousandth was called too large; the bound is ten times that, 1e-2",
-            edit("1e-2", "1e-3"),
+        "a ratio above a thousandth was called too large; the bound is ten times that, 1e-2": edit(
+            "1e-2", "1e-3"
         ),
-        Slip("the vanishing signal is not asked about", edit("stds[-1] < stds[0] / 3", "False")),
-        Slip("saturation is not asked about", edit("max(stds) > 0.9", "False")),
-        Slip(
-            "saturation was looked for in the last layer alone; it may be in any of them",
-            edit("max(stds)", "stds[-1]"),
+        "the vanishing signal is not asked about": edit("stds[-1] < stds[0] / 3", "False"),
+        "saturation is not asked about": edit("max(stds) > 0.9", "False"),
+        "saturation was looked for in the last layer alone; it may be in any of them": edit(
+            "max(stds)", "stds[-1]"
         ),
-        Slip(
-            "saturation was looked for in the first layer alone; it may be in any of them",
-            edit("max(stds)", "stds[0]"),
+        "saturation was looked for in the first layer alone; it may be in any of them": edit(
+            "max(stds)", "stds[0]"
         ),
-        Slip(
-            "saturation was called only where every layer is beyond 0.9; one is enough",
-            edit("max(stds)", "min(stds)"),
+        "saturation was called only where every layer is beyond 0.9; one is enough": edit(
+            "max(stds)", "min(stds)"
         ),
-        Slip(
-            "the mean of the layers was compared with 0.9; one layer is enough for saturation",
-            edit("max(stds)", "sum(stds) / len(stds)"),
+        "the mean of the layers was compared with 0.9; one layer is enough for saturation": edit(
+            "max(stds)", "sum(stds) / len(stds)"
         ),
-        Slip(
-            "any layer below a third of the first was taken for a vanishing signal; look at the last one",
-            edit("stds[-1] <", "min(stds) <"),
+        "any layer below a third of the first was taken for a vanishing signal; look at the last one": edit(
+            "stds[-1] <", "min(stds) <"
         ),
-        Slip(
-            "the last layer was compared with the largest; compare it with the first",
-            edit("stds[0] / 3", "max(stds) / 3"),
+        "the last layer was compared with the largest; compare it with the first": edit(
+            "stds[0] / 3", "max(stds) / 3"
         ),
-        Slip(
-            "the first layer and the last are exchanged: the signal vanishes if the last is much the smaller",
-            edit("stds[-1] < stds[0] / 3", "stds[0] < stds[-1] / 3"),
+        "the first layer and the last are exchanged: the signal vanishes if the last is much "
+        "the smaller": edit("stds[-1] < stds[0] / 3", "stds[0] < stds[-1] / 3"),
+        "the last layer was compared with the number a third; the bound is a third of the first layer": edit(
+            "stds[0] / 3", "1 / 3"
         ),
-        Slip(
-            "the last layer was compared with the number a third; the bound is a third of the first layer",
-            edit("stds[0] / 3", "1 / 3"),
-        ),
-        Slip(
-            "a number exactly at its bound was counted as beyond it",
+        "a number exactly at its bound was counted as beyond it": (
             edit("stds[-1] <", "stds[-1] <="),
             edit("> 0.9", ">= 0.9"),
             edit("< 1e-4", "<= 1e-4"),
             edit("> 1e-2", ">= 1e-2"),
         ),
-    ),
+    },
     properties=(_known,),
 )
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.exercises.checker.drawn import Draw, shaped
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Parts
 
@@ -82,46 +82,31 @@ _FIELD = Exercise(
         call(4, [5, 2]),
     ),
     more=lambda draw: call(draw.size(2, 5), draw.whole(draw.size(), low=1)),
-    slips=(
-        Slip(
-            "every layer was taken to look one dilation to the left; with a larger kernel it is kernel - 1 of "
-            "them",
-            edit("(kernel - 1) * ", ""),
+    slips={
+        "every layer was taken to look one dilation to the left; with a larger kernel it is kernel - 1 of "
+        "them": edit("(kernel - 1) * ", ""),
+        "the position where the output stands is not counted": edit("1 + ", ""),
+        "the layers were multiplied; how far they look adds up": edit(
+            "1 + (kernel - 1) * sum(dilations)", "kernel ** len(dilations)"
         ),
-        Slip("the position where the output stands is not counted", edit("1 + ", "")),
-        Slip(
-            "the layers were multiplied; how far they look adds up",
-            edit("1 + (kernel - 1) * sum(dilations)", "kernel ** len(dilations)"),
+        "the dilations were multiplied; how far the layers look adds up": edit(
+            "sum(dilations)", "math.prod(dilations)"
         ),
-        Slip(
-            "the dilations were multiplied; how far the layers look adds up",
-            edit("sum(dilations)", "math.prod(dilations)"),
+        "each layer was taken to look kernel dilations to the left; one of its positions is "
+        "where it stands": edit("(kernel - 1)", "kernel"),
+        "that is what the last layer alone sees; the layers below look further from there": edit(
+            "sum(dilations)", "dilations[-1]"
         ),
-        Slip(
-            "each layer was taken to look kernel dilations to the left; one of its positions is where it stands",
-            edit("(kernel - 1)", "kernel"),
+        "that is kernel times the largest dilation, which fits a stack of kernel 2 whose dilations double "
+        "once; add up the layers": edit("1 + (kernel - 1) * sum(dilations)", "kernel * max(dilations)"),
+        "the dilations were not looked at: that is the field of layers without any": edit(
+            "sum(dilations)", "len(dilations)"
         ),
-        Slip(
-            "that is what the last layer alone sees; the layers below look further from there",
-            edit("sum(dilations)", "dilations[-1]"),
+        "each layer counts the position where it stands once more; it is the same for all": edit(
+            "1 + (kernel - 1) * sum(dilations)",
+            "sum(1 + (kernel - 1) * dilation for dilation in dilations)",
         ),
-        Slip(
-            "that is kernel times the largest dilation, which fits a stack of kernel 2 whose dilations double "
-            "once; add up the layers",
-            edit("1 + (kernel - 1) * sum(dilations)", "kernel * max(dilations)"),
-        ),
-        Slip(
-            "the dilations were not looked at: that is the field of layers without any",
-            edit("sum(dilations)", "len(dilations)"),
-        ),
-        Slip(
-            "each layer counts the position where it stands once more; it is the same for all",
-            edit(
-                "1 + (kernel - 1) * sum(dilations)",
-                "sum(1 + (kernel - 1) * dilation for dilation in dilations)",
-            ),
-        ),
-    ),
+    },
     tolerance=1e-12,
 )
 
@@ -173,60 +158,46 @@ _CONV = Exercise(
         tensors([[[1.0, -1.0, 2.0, 0.5, 3.0]]], [[[0.5, -1.0, 2.0]]], [0.25], 1),
     ),
     more=_drawn_conv,
-    slips=(
-        Slip(
-            "the zeros are shared out to both sides, so each position looks into its future; all belong on the "
-            "left",
-            edit("(reach, 0)", "(reach // 2, reach - reach // 2)"),
+    slips={
+        "the zeros are shared out to both sides, so each position looks into its future; all belong on the "
+        "left": edit("(reach, 0)", "(reach // 2, reach - reach // 2)"),
+        "the zeros are shared out to both sides, the larger part on the left; all belong there": edit(
+            "(reach, 0)", "(reach - reach // 2, reach // 2)"
         ),
-        Slip(
-            "the zeros are shared out to both sides, the larger part on the left; all belong there",
-            edit("(reach, 0)", "(reach - reach // 2, reach // 2)"),
+        "the zeros are on the right, so a position is made of itself and what comes after it": edit(
+            "(reach, 0)", "(0, reach)"
         ),
-        Slip(
-            "the zeros are on the right, so a position is made of itself and what comes after it",
-            edit("(reach, 0)", "(0, reach)"),
+        "there are zeros on both sides, all of them on each, and the result is longer than x": edit(
+            "(reach, 0)", "(reach, reach)"
         ),
-        Slip(
-            "there are zeros on both sides, all of them on each, and the result is longer than x",
-            edit("(reach, 0)", "(reach, reach)"),
+        "no zeros were put before x, and the result is shorter": edit("F.pad(x, (reach, 0))", "x"),
+        "there are K - 1 zeros; a dilated layer looks that many dilations back": edit(
+            "(weight.shape[2] - 1) * dilation", "weight.shape[2] - 1"
         ),
-        Slip("no zeros were put before x, and the result is shorter", edit("F.pad(x, (reach, 0))", "x")),
-        Slip(
-            "there are K - 1 zeros; a dilated layer looks that many dilations back",
-            edit("(weight.shape[2] - 1) * dilation", "weight.shape[2] - 1"),
-        ),
-        Slip(
-            "the layer is not dilated: it looks at neighbors, whatever dilation is",
+        "the layer is not dilated: it looks at neighbors, whatever dilation is": (
             edit("(weight.shape[2] - 1) * dilation", "weight.shape[2] - 1"),
             edit("=dilation", "=1"),
         ),
-        Slip(
-            "the zeros are those of a dilated layer and conv1d was not told of the dilation",
-            edit("=dilation", "=1"),
+        "the zeros are those of a dilated layer and conv1d was not told of the dilation": edit(
+            "=dilation", "=1"
         ),
-        Slip(
-            "there are K * dilation zeros, one dilation too many: the last slice meets the position itself",
-            edit("(weight.shape[2] - 1)", "weight.shape[2]"),
+        "there are K * dilation zeros, one dilation too many: the last slice meets the position itself": edit(
+            "(weight.shape[2] - 1)", "weight.shape[2]"
         ),
-        Slip(
-            "each position is made of those before it alone, as if it must not see itself",
-            edit("(reach, 0)", "(reach + 1, -1)"),
+        "each position is made of those before it alone, as if it must not see itself": edit(
+            "(reach, 0)", "(reach + 1, -1)"
         ),
-        Slip(
-            "the slices of the weight are in reverse order: the last one meets the position itself",
-            edit("weight, bias", "weight.flip(2), bias"),
+        "the slices of the weight are in reverse order: the last one meets the position itself": edit(
+            "weight, bias", "weight.flip(2), bias"
         ),
-        Slip("the bias is left out", edit("weight, bias", "weight, None")),
-        Slip(
-            "left of position 0 there is the first column of x again; it should be 0",
-            edit("(reach, 0)", '(reach, 0), mode="replicate"'),
+        "the bias is left out": edit("weight, bias", "weight, None"),
+        "left of position 0 there is the first column of x again; it should be 0": edit(
+            "(reach, 0)", '(reach, 0), mode="replicate"'
         ),
-        Slip(
-            "left of position 0 there is the end of x, which is the future; it should be 0",
-            edit("(reach, 0)", '(reach, 0), mode="circular"'),
+        "left of position 0 there is the end of x, which is the future; it should be 0": edit(
+            "(reach, 0)", '(reach, 0), mode="circular"'
         ),
-    ),
+    },
     properties=(_where_off,),
     tolerance=1e-5,
 )
@@ -264,64 +235,48 @@ _PLACES = Exercise(
         call(torch.tensor([2, 1, 1, 5, 3])),
     ),
     more=lambda draw: tensors(draw.whole(draw.size(), low=1, high=6)),
-    slips=(
-        Slip(
-            "the places are counted from 1; before the first letter there are none",
-            edit("return torch", "return 1 + torch"),
+    slips={
+        "the places are counted from 1; before the first letter there are none": edit(
+            "return torch", "return 1 + torch"
         ),
-        Slip(
-            "the rows are numbered from the first name to the last; each name begins again at 0",
-            edit(" - first.repeat_interleave(lengths)", ""),
+        "the rows are numbered from the first name to the last; each name begins again at 0": edit(
+            " - first.repeat_interleave(lengths)", ""
         ),
-        Slip(
-            "that says which name a row belongs to; the place inside the name is asked for",
-            edit("torch.arange(int(lengths.sum())) - first.", "torch.arange(len(lengths))."),
+        "that says which name a row belongs to; the place inside the name is asked for": edit(
+            "torch.arange(int(lengths.sum())) - first.", "torch.arange(len(lengths))."
         ),
-        Slip(
-            "that is how many letters come after; those before are asked for",
-            edit(
-                "torch.arange(int(lengths.sum())) - first.repeat_interleave(lengths)",
-                "(first + lengths - 1).repeat_interleave(lengths) - torch.arange(int(lengths.sum()))",
-            ),
+        "that is how many letters come after; those before are asked for": edit(
+            "torch.arange(int(lengths.sum())) - first.repeat_interleave(lengths)",
+            "(first + lengths - 1).repeat_interleave(lengths) - torch.arange(int(lengths.sum()))",
         ),
-        Slip(
-            "the end tokens have rows, too; here there are only letters",
-            edit("    first", "    lengths = lengths + 1\n    first"),
+        "the end tokens have rows, too; here there are only letters": edit(
+            "    first", "    lengths = lengths + 1\n    first"
         ),
-        Slip(
-            "there is a row of padding before the first name; here there is none",
+        "there is a row of padding before the first name; here there is none": (
             edit("return torch", "return F.pad(torch"),
             edit("interleave(lengths)", "interleave(lengths), (1, 0))"),
         ),
-        Slip(
-            "where a name ends was subtracted, not where it begins, so the places are negative",
-            edit("cumsum(0) - lengths", "cumsum(0)"),
+        "where a name ends was subtracted, not where it begins, so the places are negative": edit(
+            "cumsum(0) - lengths", "cumsum(0)"
         ),
-        Slip(
-            "there is a row for each name, as long as the longest; the names should be end to end",
-            edit(
-                "torch.arange(int(lengths.sum())) - first.repeat_interleave(lengths)",
-                "torch.arange(int(lengths.max())).repeat(len(lengths), 1)",
-            ),
+        "there is a row for each name, as long as the longest; the names should be end to end": edit(
+            "torch.arange(int(lengths.sum())) - first.repeat_interleave(lengths)",
+            "torch.arange(int(lengths.max())).repeat(len(lengths), 1)",
         ),
-        Slip(
-            "those are the places where the names begin; say of every row how far it is from there",
-            edit("torch.arange(int(lengths.sum())) - first", "first"),
+        "those are the places where the names begin; say of every row how far it is from there": edit(
+            "torch.arange(int(lengths.sum())) - first", "first"
         ),
-        Slip(
-            "the length of the name before was subtracted, not that of all names before",
-            edit("lengths.cumsum(0) - lengths", "F.pad(lengths, (1, 0))[:-1]"),
+        "the length of the name before was subtracted, not that of all names before": edit(
+            "lengths.cumsum(0) - lengths", "F.pad(lengths, (1, 0))[:-1]"
         ),
-        Slip(
-            "those are the numbers in a list; a tensor of int64 is asked for",
+        "those are the numbers in a list; a tensor of int64 is asked for": (
             edit("return torch", "return (torch"),
             edit("interleave(lengths)", "interleave(lengths)).tolist()"),
         ),
-        Slip(
-            "the numbers are floating-point; places are whole numbers, int64",
-            edit("int(lengths", "float(lengths"),
+        "the numbers are floating-point; places are whole numbers, int64": edit(
+            "int(lengths", "float(lengths"
         ),
-    ),
+    },
     properties=(_cut_into_names,),
 )
 
@@ -366,60 +321,41 @@ _STACKS = Exercise(
         call(7, [2, 1]),
     ),
     more=lambda draw: call(draw.size(5, 60), draw.whole(draw.size(2, 4), low=1, high=6)),
-    slips=(
-        Slip(
-            "where one character more is to be seen than the dilations sum to there is a stack too many; the "
-            "position where the output stands is seen, too: 1, 2 and 4 see 8 characters, not 7",
-            edit("(length - 1)", "length"),
+    slips={
+        "where one character more is to be seen than the dilations sum to there is a stack too many; the "
+        "position where the output stands is seen, too: 1, 2 and 4 see 8 "
+        "characters, not 7": edit("(length - 1)", "length"),
+        "the number of stacks was rounded down, so the field is too small where the quotient is no whole "
+        "number": edit("math.ceil((length - 1) / sum(stack))", "max(1, (length - 1) // sum(stack))"),
+        "the number of stacks was rounded to the nearest, so the field may be too small": edit(
+            "math.ceil((length - 1) / sum(stack))", "max(1, round((length - 1) / sum(stack)))"
         ),
-        Slip(
-            "the number of stacks was rounded down, so the field is too small where the quotient is no whole "
-            "number",
-            edit("math.ceil((length - 1) / sum(stack))", "max(1, (length - 1) // sum(stack))"),
+        "each stack was taken to add its whole field; the positions where they meet are the same, so two "
+        "stacks that see 8 see 15": edit("(length - 1) / sum(stack)", "length / (sum(stack) + 1)"),
+        "it stops within a stack, as soon as the field is large enough; stacks are whole": edit(
+            "return list(stack) * repeats",
+            "found = list(stack) * repeats\n"
+            "    while sum(found[:-1]) >= length - 1:\n"
+            "        found.pop()\n"
+            "    return found",
         ),
-        Slip(
-            "the number of stacks was rounded to the nearest, so the field may be too small",
-            edit("math.ceil((length - 1) / sum(stack))", "max(1, round((length - 1) / sum(stack)))"),
+        "the dilations went on doubling; the stack is repeated": edit(
+            "return list(stack) * repeats",
+            "found = list(stack)\n"
+            "    while sum(found) < length - 1:\n"
+            "        found.append(2 * found[-1])\n"
+            "    return found",
         ),
-        Slip(
-            "each stack was taken to add its whole field; the positions where they meet are the same, so two "
-            "stacks that see 8 see 15",
-            edit("(length - 1) / sum(stack)", "length / (sum(stack) + 1)"),
+        "each layer is repeated before the next; the whole stack is done, and then the whole "
+        "stack again": edit("list(stack) * repeats", "sorted(list(stack) * repeats)"),
+        "that is one list for each stack; put all dilations into one": edit(
+            "list(stack) * repeats", "[list(stack)] * repeats"
         ),
-        Slip(
-            "it stops within a stack, as soon as the field is large enough; stacks are whole",
-            edit(
-                "return list(stack) * repeats",
-                "found = list(stack) * repeats\n"
-                "    while sum(found[:-1]) >= length - 1:\n"
-                "        found.pop()\n"
-                "    return found",
-            ),
+        "that is how many stacks there are; the dilations themselves are asked for": edit(
+            "list(stack) * repeats", "repeats"
         ),
-        Slip(
-            "the dilations went on doubling; the stack is repeated",
-            edit(
-                "return list(stack) * repeats",
-                "found = list(stack)\n"
-                "    while sum(found) < length - 1:\n"
-                "        found.append(2 * found[-1])\n"
-                "    return found",
-            ),
-        ),
-        Slip(
-            "each layer is repeated before the next; the whole stack is done, and then the whole stack again",
-            edit("list(stack) * repeats", "sorted(list(stack) * repeats)"),
-        ),
-        Slip(
-            "that is one list for each stack; put all dilations into one",
-            edit("list(stack) * repeats", "[list(stack)] * repeats"),
-        ),
-        Slip(
-            "that is how many stacks there are; the dilations themselves are asked for",
-            edit("list(stack) * repeats", "repeats"),
-        ),
-        Slip("that is one stack, however many characters are to be seen", edit(" * repeats", "")),
-    ),
+        "that is one stack, however many characters are to be seen": edit(" * repeats", ""),
+    },
     properties=(_wide_enough,),
     tolerance=1e-12,
 )
@@ -453,48 +389,37 @@ _GATED = Exercise(
     ),
     inputs=(tensors([[1.0]], [[2.0]], [[1.0, -0.5], [0.25, 0.75]], [0.0, 0.5]),),
     more=shaped("B C, B C, 2C 2D, 2D", "B T C, B T C, 2C 2D, 2D"),
-    slips=(
-        Slip(
-            "the halves are exchanged: the first goes through tanh, the last is the gate",
-            edit("filtered, gate", "gate, filtered"),
+    slips={
+        "the halves are exchanged: the first goes through tanh, the last is the gate": edit(
+            "filtered, gate", "gate, filtered"
         ),
-        Slip(
-            "both halves go through the logistic function; the first goes through tanh",
-            edit("torch.tanh", "torch.sigmoid"),
+        "both halves go through the logistic function; the first goes through tanh": edit(
+            "torch.tanh", "torch.sigmoid"
         ),
-        Slip(
-            "both halves go through tanh; the last goes through the logistic function",
-            edit("torch.sigmoid", "torch.tanh"),
+        "both halves go through tanh; the last goes through the logistic function": edit(
+            "torch.sigmoid", "torch.tanh"
         ),
-        Slip("the two are added; a gate multiplies", edit("(filtered) *", "(filtered) +")),
-        Slip("there is no tanh: that is the gated linear unit", edit("torch.tanh(filtered)", "filtered")),
-        Slip("there is no gate: the last half is not used", edit(" * torch.sigmoid(gate)", "")),
-        Slip(
-            "tanh and gate stand side by side; multiply them",
-            edit(
-                "torch.tanh(filtered) * torch.sigmoid(gate)",
-                "torch.cat([torch.tanh(filtered), torch.sigmoid(gate)], dim=-1)",
-            ),
+        "the two are added; a gate multiplies": edit("(filtered) *", "(filtered) +"),
+        "there is no tanh: that is the gated linear unit": edit("torch.tanh(filtered)", "filtered"),
+        "there is no gate: the last half is not used": edit(" * torch.sigmoid(gate)", ""),
+        "tanh and gate stand side by side; multiply them": edit(
+            "torch.tanh(filtered) * torch.sigmoid(gate)",
+            "torch.cat([torch.tanh(filtered), torch.sigmoid(gate)], dim=-1)",
         ),
-        Slip(
-            "tanh was taken of the product; the first half goes through it alone",
-            edit("(filtered) * torch.sigmoid(gate)", "(filtered * torch.sigmoid(gate))"),
+        "tanh was taken of the product; the first half goes through it alone": edit(
+            "(filtered) * torch.sigmoid(gate)", "(filtered * torch.sigmoid(gate))"
         ),
-        Slip("now stands before left; the order is left, then now", edit("[left, now]", "[now, left]")),
-        Slip(
-            "left makes the first half alone, and now the last; both make both",
-            edit(
-                "both = torch.cat([left, now], dim=-1) @ weight",
-                "C, half = left.shape[-1], len(bias) // 2\n"
-                "    both = torch.cat([left @ weight[:C, :half], now @ weight[C:, half:]], dim=-1)",
-            ),
+        "now stands before left; the order is left, then now": edit("[left, now]", "[now, left]"),
+        "left makes the first half alone, and now the last; both make both": edit(
+            "both = torch.cat([left, now], dim=-1) @ weight",
+            "C, half = left.shape[-1], len(bias) // 2\n"
+            "    both = torch.cat([left @ weight[:C, :half], now @ weight[C:, half:]], dim=-1)",
         ),
-        Slip(
-            "every second number goes through tanh; it should be the first half of them",
-            edit("both.chunk(2, dim=-1)", "both[..., ::2], both[..., 1::2]"),
+        "every second number goes through tanh; it should be the first half of them": edit(
+            "both.chunk(2, dim=-1)", "both[..., ::2], both[..., 1::2]"
         ),
-        Slip("the bias is left out", edit(" + bias", "")),
-    ),
+        "the bias is left out": edit(" + bias", ""),
+    },
     properties=(_within_one,),
     tolerance=1e-5,
 )
@@ -541,68 +466,44 @@ _NUCLEUS = Exercise(
         tensors([[0.375, 0.5, 0.125], [0.25, 0.0625, 0.6875]], 0.03125, dtype=torch.float64),
     ),
     more=lambda draw: tensors([draw.chances(5) for _ in "abc"], draw.number(0.1, 0.9, 3)),
-    slips=(
-        Slip(
-            "the character with which the sum passes p was left out, so less than p is left, or nothing at all",
-            edit("before < p", "before + likeliest <= p"),
+    slips={
+        "the character with which the sum passes p was left out, so less than p is left, or "
+        "nothing at all": edit("before < p", "before + likeliest <= p"),
+        "the character with which the sum passes p was left out, except where it is the likeliest": edit(
+            "before < p", "(before + likeliest <= p) | (before == 0)"
         ),
-        Slip(
-            "the character with which the sum passes p was left out, except where it is the likeliest",
-            edit("before < p", "(before + likeliest <= p) | (before == 0)"),
+        "the character with which the sum reaches p was left out; only those before it are there, or nothing "
+        "at all": edit("before < p", "before + likeliest < p"),
+        "where the sum is p already, one character more was kept; at least p is enough": edit(
+            "before < p", "before <= p"
         ),
-        Slip(
-            "the character with which the sum reaches p was left out; only those before it are there, or nothing "
-            "at all",
-            edit("before < p", "before + likeliest < p"),
+        "the rows were not scaled: they should sum to 1": edit(" / nucleus.sum(dim=1, keepdim=True)", ""),
+        "what was dropped was shared out equally among those that stay; they should keep "
+        "their proportions": edit(
+            "return nucleus / nucleus.sum(dim=1, keepdim=True)",
+            "left, among = 1 - nucleus.sum(dim=1, keepdim=True), nucleus > 0\n"
+            "    return (nucleus + left / among.sum(dim=1, keepdim=True)) * among",
         ),
-        Slip(
-            "where the sum is p already, one character more was kept; at least p is enough",
-            edit("before < p", "before <= p"),
+        "a softmax was taken of probabilities, in which what was dropped is likely again; divide each row by "
+        "its sum": edit("nucleus / nucleus.sum(dim=1, keepdim=True)", "nucleus.softmax(dim=1)"),
+        "each probability was compared with p; it is their sum that reaches p": edit(
+            "before < p", "likeliest >= p"
         ),
-        Slip(
-            "the rows were not scaled: they should sum to 1", edit(" / nucleus.sum(dim=1, keepdim=True)", "")
+        "what has less than p times the likeliest was dropped, which is called min-p; it is the sum that "
+        "reaches p": edit("before < p", "likeliest >= p * likeliest[:, :1]"),
+        "the least likely were kept: sort in descending order": edit("descending=True", "descending=False"),
+        "the rows are still sorted; the characters should be where they were": edit(
+            "torch.zeros_like(probs).scatter(1, order, kept)", "kept"
         ),
-        Slip(
-            "what was dropped was shared out equally among those that stay; they should keep their proportions",
-            edit(
-                "return nucleus / nucleus.sum(dim=1, keepdim=True)",
-                "left, among = 1 - nucleus.sum(dim=1, keepdim=True), nucleus > 0\n"
-                "    return (nucleus + left / among.sum(dim=1, keepdim=True)) * among",
-            ),
-        ),
-        Slip(
-            "a softmax was taken of probabilities, in which what was dropped is likely again; divide each row by "
-            "its sum",
-            edit("nucleus / nucleus.sum(dim=1, keepdim=True)", "nucleus.softmax(dim=1)"),
-        ),
-        Slip(
-            "each probability was compared with p; it is their sum that reaches p",
-            edit("before < p", "likeliest >= p"),
-        ),
-        Slip(
-            "what has less than p times the likeliest was dropped, which is called min-p; it is the sum that "
-            "reaches p",
-            edit("before < p", "likeliest >= p * likeliest[:, :1]"),
-        ),
-        Slip(
-            "the least likely were kept: sort in descending order",
-            edit("descending=True", "descending=False"),
-        ),
-        Slip(
-            "the rows are still sorted; the characters should be where they were",
-            edit("torch.zeros_like(probs).scatter(1, order, kept)", "kept"),
-        ),
-        Slip(
-            "all rows keep the same characters; each has a nucleus of its own",
+        "all rows keep the same characters; each has a nucleus of its own": (
             edit("probs.sort(", "probs.mean(dim=0).expand_as(probs).sort("),
             edit("likeliest * (", "probs.gather(1, order) * ("),
         ),
-        Slip(
-            "that share of the alphabet was kept, however likely it is; the probabilities are to sum to p",
-            edit("before < p", "torch.arange(probs.shape[1]) < math.ceil(p * probs.shape[1])"),
+        "that share of the alphabet was kept, however likely it is; the probabilities are to sum to p": edit(
+            "before < p", "torch.arange(probs.shape[1]) < math.ceil(p * probs.shape[1])"
         ),
-        Slip("the likeliest one alone was kept, whatever p is", edit("before < p", "before == 0")),
-    ),
+        "the likeliest one alone was kept, whatever p is": edit("before < p", "before == 0"),
+    },
     properties=(_which_kept,),
     tolerance=1e-6,
 )

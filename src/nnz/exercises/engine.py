@@ -9,7 +9,7 @@ from typing import Any
 
 from nnz.engine import Value, new_node
 from nnz.exercises.checker.drawn import Draw
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Formula, Input, call
 from nnz.exercises.checker.observe import GRADIENTS, RESULT, Parts, with_gradients
 
@@ -105,22 +105,19 @@ _GRADIENT = Exercise(
     ),
     inputs=(call(1.0, 1.0, 1.0), call(2.0, 3.0, 4.0), call(0.25, 0.7, 2.5)),
     more=lambda draw: call(*(draw.positive(4) for _ in "abc")),
-    slips=(
-        Slip(
-            "the sign of the derivative of -1/c: the reciprocal falls as c grows, and it is subtracted",
-            edit("1 / c**2", "-1 / c**2"),
+    slips={
+        "the sign of the derivative of -1/c: the reciprocal falls as c grows, and it is subtracted": edit(
+            "1 / c**2", "-1 / c**2"
         ),
-        Slip(
-            "the chain rule in the sine: the derivative of what stands inside it is a factor",
-            edit("3 * math.cos", "math.cos"),
+        "the chain rule in the sine: the derivative of what stands inside it is a factor": edit(
+            "3 * math.cos", "math.cos"
         ),
-        Slip(
-            "the exponent of the square root has to come down as a factor",
-            edit("0.5 / math.sqrt(a)", "1 / math.sqrt(a)"),
+        "the exponent of the square root has to come down as a factor": edit(
+            "0.5 / math.sqrt(a)", "1 / math.sqrt(a)"
         ),
-        Slip("the exponent 2.5 has to come down as a factor of the power of b", edit("2.5 * b", "b")),
-        Slip("the power of b has kept its exponent; it should be less by one", edit("b**1.5", "b**2.5")),
-    ),
+        "the exponent 2.5 has to come down as a factor of the power of b": edit("2.5 * b", "b"),
+        "the power of b has kept its exponent; it should be less by one": edit("b**1.5", "b**2.5"),
+    },
     properties=(_is_the_slope,),
 )
 
@@ -158,31 +155,25 @@ _FORWARD = Exercise(
     ),
     inputs=_POINTS,
     more=_drawn_point,
-    slips=(
-        Slip(
-            "that is how much f grows; a derivative is growth per unit of h",
-            edit("(f(*moved) - here) / h", "f(*moved) - here"),
+    slips={
+        "that is how much f grows; a derivative is growth per unit of h": edit(
+            "(f(*moved) - here) / h", "f(*moved) - here"
         ),
-        Slip(
-            "each number keeps its step while the next ones are moved; move one at a time, from the same point",
+        "each number keeps its step while the next ones are moved; move one at a time, from the same point": (
             edit("here = f(*point)", "here, point = f(*point), list(point)"),
             _MOVED,
         ),
-        Slip("the list point itself is moved and not moved back; work on a copy", _MOVED),
-        Slip(
-            "that is the symmetric difference, which steps to both sides; here one step forward is asked for",
-            symmetric_difference,
-        ),
-        Slip(
-            "that steps backward; the step should be forward",
+        "the list point itself is moved and not moved back; work on a copy": _MOVED,
+        "that is the symmetric difference, which steps to both sides; here one step forward "
+        "is asked for": symmetric_difference,
+        "that steps backward; the step should be forward": (
             edit("x + h", "x - h"),
             edit("f(*moved) - here", "here - f(*moved)"),
         ),
-        Slip(
-            "the sign: it is the value after the step less the value before it",
-            edit("f(*moved) - here", "here - f(*moved)"),
+        "the sign: it is the value after the step less the value before it": edit(
+            "f(*moved) - here", "here - f(*moved)"
         ),
-    ),
+    },
 )
 
 
@@ -200,17 +191,16 @@ _SYMMETRIC = Exercise(
     ),
     inputs=_POINTS,
     more=_drawn_point,
-    slips=(
-        Slip("the two places are 2 h apart, so dividing by h gives twice the gradient", edit("(2 * h)", "h")),
-        Slip("that is the forward difference; look to both sides of the point", forward_difference),
-        Slip("the sign: it is the value at x + h less that at x - h", edit("above - below", "below - above")),
-        Slip(
-            "each number keeps its step while the next ones are moved; move one at a time, from the same point",
+    slips={
+        "the two places are 2 h apart, so dividing by h gives twice the gradient": edit("(2 * h)", "h"),
+        "that is the forward difference; look to both sides of the point": forward_difference,
+        "the sign: it is the value at x + h less that at x - h": edit("above - below", "below - above"),
+        "each number keeps its step while the next ones are moved; move one at a time, from the same point": (
             edit("slopes = []", "slopes, point = [], list(point)"),
             *_MOVED_TWICE,
         ),
-        Slip("the list point itself is moved and not moved back; work on a copy", *_MOVED_TWICE),
-    ),
+        "the list point itself is moved and not moved back; work on a copy": _MOVED_TWICE,
+    },
 )
 
 
@@ -253,43 +243,33 @@ _SOFTMAX = Exercise(
         call(_logits(1000.0, 1001.0, -999.0), 2),
     ),
     more=lambda draw: call(_logits(*draw.table(n := draw.size())), draw.whole(high=n - 1)),
-    slips=(
-        Slip(
-            "the sign: the logarithm of a probability is negative, and a loss is not",
-            edit("total.log() - shifted[target]", "shifted[target] - total.log()"),
+    slips={
+        "the sign: the logarithm of a probability is negative, and a loss is not": edit(
+            "total.log() - shifted[target]", "shifted[target] - total.log()"
         ),
-        Slip(
-            "the logarithm is to base 10; the natural one is asked for",
-            edit("total.log() - shifted[target]", "(total.log() - shifted[target]) / math.log(10)"),
+        "the logarithm is to base 10; the natural one is asked for": edit(
+            "total.log() - shifted[target]", "(total.log() - shifted[target]) / math.log(10)"
         ),
-        Slip(
-            "the calculation leaves the graph, as it does where .data is taken: do it with Values",
-            edit("total.log() - shifted[target]", "Value((total.log() - shifted[target]).data)"),
+        "the calculation leaves the graph, as it does where .data is taken: do it with Values": edit(
+            "total.log() - shifted[target]", "Value((total.log() - shifted[target]).data)"
         ),
-        Slip(
-            "that is the probability itself, before the negative logarithm",
-            edit("total.log() - shifted[target]", "shifted[target].exp() / total"),
+        "that is the probability itself, before the negative logarithm": edit(
+            "total.log() - shifted[target]", "shifted[target].exp() / total"
         ),
-        Slip(
-            "the sum below leaves the target out; it goes over all logits",
-            edit("for logit in shifted", "for i, logit in enumerate(shifted) if i != target"),
+        "the sum below leaves the target out; it goes over all logits": edit(
+            "for logit in shifted", "for i, logit in enumerate(shifted) if i != target"
         ),
-        Slip(
-            "that is the average over all possible targets; only the target's probability counts",
-            edit("shifted[target]", "sum(shifted, Value(0)) / len(logits)"),
+        "that is the average over all possible targets; only the target's probability counts": edit(
+            "shifted[target]", "sum(shifted, Value(0)) / len(logits)"
         ),
-        Slip(
-            "exp of a large logit is larger than any float; make the logits smaller first, all by the same "
-            "number",
-            edit("max(logit.data for logit in logits)", "0"),
-        ),
-        Slip(
-            "exp of a large logit is larger than any float, and a ratio of two such is no number; make the logits "
-            "smaller first, all by the same number",
+        "exp of a large logit is larger than any float; make the logits smaller first, all by the same "
+        "number": edit("max(logit.data for logit in logits)", "0"),
+        "exp of a large logit is larger than any float, and a ratio of two such is no number; make the logits "
+        "smaller first, all by the same number": (
             edit("max(logit.data for logit in logits)", "0"),
             edit("total.log() - shifted[target]", "-(shifted[target].exp() / total).log()"),
         ),
-    ),
+    },
     drive=with_gradients,
     properties=(_gradients_cancel,),
 )
@@ -315,27 +295,22 @@ _MAXIMUM = Exercise(
         call(Value(-4.0), Value(-0.5)),
     ),
     more=lambda draw: call(Value(draw.number()), Value(draw.number())),
-    slips=(
-        Slip(
-            "both operands have local derivative 1, but the result does not move with the smaller one",
+    slips={
+        "both operands have local derivative 1, but the result does not move with the smaller one": (
             edit("x, 1.0, y, 0.0", "x, 1.0, y, 1.0"),
             edit("x, 0.0, y, 1.0", "x, 1.0, y, 1.0"),
         ),
-        Slip(
-            "the gradient goes to the smaller of the two; the result moves with the larger",
+        "the gradient goes to the smaller of the two; the result moves with the larger": (
             edit("x, 1.0, y, 0.0", "x, 0.0, y, 1.0"),
             edit("x, 0.0, y, 1.0", "x, 1.0, y, 0.0"),
         ),
-        Slip(
-            "a Value made of a plain number has no operands; new_node is told them",
-            lambda x, y: Value(max(x.data, y.data)),
+        "a Value made of a plain number has no operands; new_node is told them": lambda x, y: Value(
+            max(x.data, y.data)
         ),
-        Slip("that is the smaller of the two", edit("x.data > y.data", "x.data < y.data")),
-        Slip(
-            "one of the two Values was handed back; the exercise asks for a new node that has them as operands",
-            lambda x, y: max(x, y),
-        ),
-    ),
+        "that is the smaller of the two": edit("x.data > y.data", "x.data < y.data"),
+        "one of the two Values was handed back; the exercise asks for a new node that has "
+        "them as operands": lambda x, y: max(x, y),
+    },
     drive=with_gradients,
 )
 
@@ -365,20 +340,18 @@ _SECOND = Exercise(
         call(Formula("f(x) = exp(x) * sin(x)", lambda x: math.exp(x) * math.sin(x)), 0.7, 0.01),
     ),
     more=_drawn_curve,
-    slips=(
-        Slip("it is divided by h once; a change of slope per unit of h needs it twice", edit("h**2", "h")),
-        Slip("the value in the middle counts for two, once for each slope", edit("2 * f(x)", "f(x)")),
-        Slip("it is divided by 2 h, as in the symmetric first derivative", edit("h**2", "(2 * h)")),
-        Slip(
-            "that is the first derivative: the value in the middle is missing",
+    slips={
+        "it is divided by h once; a change of slope per unit of h needs it twice": edit("h**2", "h"),
+        "the value in the middle counts for two, once for each slope": edit("2 * f(x)", "f(x)"),
+        "it is divided by 2 h, as in the symmetric first derivative": edit("h**2", "(2 * h)"),
+        "that is the first derivative: the value in the middle is missing": (
             edit("- 2 * f(x) + ", "- "),
             edit("h**2", "(2 * h)"),
         ),
-        Slip(
-            "the sign: the value in the middle is what is taken away",
-            edit("f(x + h) - 2 * f(x) + f(x - h)", "2 * f(x) - f(x + h) - f(x - h)"),
+        "the sign: the value in the middle is what is taken away": edit(
+            "f(x + h) - 2 * f(x) + f(x - h)", "2 * f(x) - f(x + h) - f(x - h)"
         ),
-    ),
+    },
 )
 
 EXERCISES = [_GRADIENT, _FORWARD, _SYMMETRIC, _SOFTMAX, _MAXIMUM, _SECOND]

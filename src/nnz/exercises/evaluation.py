@@ -14,7 +14,7 @@ from nnz.contract import LanguageModel
 from nnz.data import Vocabulary, split_names, windows
 from nnz.evaluate import by_name, by_position, nll, surprisals
 from nnz.exercises.checker.drawn import Draw
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call
 from nnz.exercises.checker.observe import RESULT, Parts
 from nnz.ngram import NGramCounts
@@ -106,50 +106,32 @@ _FIRST = Exercise(
         _judging("loss_without_first", _ACCENTED, ["cléo", "hé", "léë"]),
     ),
     more=lambda draw: _judging("loss_without_first", _drawn_model(draw), draw.names(4)),
-    slips=(
-        Slip("nothing was left out: that is nll", edit("costs[places > 0]", "costs")),
-        Slip(
-            "only the first character of the whole list was left out; each name has a first one",
-            edit("places > 0", "1:"),
+    slips={
+        "nothing was left out: that is nll": edit("costs[places > 0]", "costs"),
+        "only the first character of the whole list was left out; each name has a first one": edit(
+            "places > 0", "1:"
         ),
-        Slip(
-            "the end tokens were left out; they count, and the first characters do not",
-            edit("len(name) + 1)", "len(name) + 1).flip(0)"),
+        "the end tokens were left out; they count, and the first characters do not": edit(
+            "len(name) + 1)", "len(name) + 1).flip(0)"
         ),
-        Slip(
-            "the sum was divided by the number of all characters; divide by the number of those that are in it",
-            edit("mean().item()", "sum().item() / len(costs)"),
+        "the sum was divided by the number of all characters; divide by the number of those "
+        "that are in it": edit("mean().item()", "sum().item() / len(costs)"),
+        "the first characters are not in the number that was divided by, but they are still in the sum": edit(
+            "costs[places > 0].mean().item()", "costs.sum().item() / int((places > 0).sum())"
         ),
-        Slip(
-            "the first characters are not in the number that was divided by, but they are still in the sum",
-            edit("costs[places > 0].mean().item()", "costs.sum().item() / int((places > 0).sum())"),
+        "that is the average over names of each name's average, in which the characters of short names "
+        "weigh more": lambda model, names: (
+            sum(loss_without_first(model, [name]) for name in names) / len(names)
         ),
-        Slip(
-            "that is the average over names of each name's average, in which the characters of short names "
-            "weigh more",
-            lambda model, names: sum(loss_without_first(model, [name]) for name in names) / len(names),
-        ),
-        Slip(
-            "that is the average over positions of each position's average, in which the characters of long "
-            "names weigh more",
-            lambda model, names: by_position(model, names)[0][1:].mean().item(),
-        ),
-        Slip(
-            "the names were shortened before the model read them, so it guessed their second characters as if "
-            "they stood first",
-            lambda model, names: nll(model, [name[1:] for name in names]),
-        ),
-        Slip(
-            "the last character of each context was looked at, and this model reads no context; the names "
-            "tell which characters are first",
-            _where_context(lambda X: X[:, -1] != 0),
-        ),
-        Slip(
-            "empty contexts were taken for the beginning of a name, and this model reads no context, so nothing "
-            "was left; the names tell which characters are first",
-            _where_context(lambda X: (X != 0).any(dim=1)),
-        ),
-    ),
+        "that is the average over positions of each position's average, in which the characters of long "
+        "names weigh more": lambda model, names: by_position(model, names)[0][1:].mean().item(),
+        "the names were shortened before the model read them, so it guessed their second characters as if "
+        "they stood first": lambda model, names: nll(model, [name[1:] for name in names]),
+        "the last character of each context was looked at, and this model reads no context; the names "
+        "tell which characters are first": _where_context(lambda X: X[:, -1] != 0),
+        "empty contexts were taken for the beginning of a name, and this model reads no context, so nothing "
+        "was left; the names tell which characters are first": _where_context(lambda X: (X != 0).any(dim=1)),
+    },
 )
 
 
@@ -172,40 +154,27 @@ _BITS = Exercise(
         _judging("bits_for_name", _ACCENTED, "cléo"),
     ),
     more=lambda draw: _judging("bits_for_name", _drawn_model(draw), draw.names(1)[0]),
-    slips=(
-        Slip("that is in nats; a bit is log 2 nats", edit(" / math.log(2)", "")),
-        Slip(
-            "the nats were multiplied by what they should be divided by",
-            edit("/ math.log(2)", "* math.log(2)"),
+    slips={
+        "that is in nats; a bit is log 2 nats": edit(" / math.log(2)", ""),
+        "the nats were multiplied by what they should be divided by": edit("/ math.log(2)", "* math.log(2)"),
+        "that is the average over the characters; the whole name is sent, so add them up": edit(
+            "sum()", "mean()"
         ),
-        Slip(
-            "that is the average over the characters; the whole name is sent, so add them up",
-            edit("sum()", "mean()"),
+        "that is nll, the average over the characters in nats; the sum is asked for, in bits": edit(
+            "sum().item() / math.log(2)", "mean().item()"
         ),
-        Slip(
-            "that is nll, the average over the characters in nats; the sum is asked for, in bits",
-            edit("sum().item() / math.log(2)", "mean().item()"),
+        "the end token was left out; without it nobody knows that the name is over": edit(
+            ".sum()", "[:-1].sum()"
         ),
-        Slip(
-            "the end token was left out; without it nobody knows that the name is over",
-            edit(".sum()", "[:-1].sum()"),
-        ),
-        Slip("the first character was left out; it has to be sent too", edit(".sum()", "[1:].sum()")),
-        Slip(
-            "that is rounded up to whole bits; leave the fraction, which an ideal code does not waste",
+        "the first character was left out; it has to be sent too": edit(".sum()", "[1:].sum()"),
+        "that is rounded up to whole bits; leave the fraction, which an ideal code does not waste": (
             edit("surprisals(", "math.ceil(surprisals("),
             edit("math.log(2)", "math.log(2))"),
         ),
-        Slip(
-            "the average was multiplied by the number of letters; it is an average over one character more, "
-            "the end token",
-            edit("sum()", "mean()"),
-            edit("/ math.log(2)", "/ math.log(2) * len(name)"),
-        ),
-        Slip(
-            "each letter was taken for a name of its own; the list has one name", edit("[name]", "list(name)")
-        ),
-    ),
+        "the average was multiplied by the number of letters; it is an average over one character more, "
+        "the end token": (edit("sum()", "mean()"), edit("/ math.log(2)", "/ math.log(2) * len(name)")),
+        "each letter was taken for a name of its own; the list has one name": edit("[name]", "list(name)"),
+    },
 )
 
 
@@ -242,59 +211,41 @@ _ERROR = Exercise(
         _by_name_case("jo", "hanna", "noa", "johanna", "max", "ann"),
     ),
     more=lambda draw: call(torch.tensor(draw.table(4, low=0.3)).double(), torch.tensor(draw.whole(4, low=2))),
-    slips=(
-        Slip(
-            "that is the standard error of the mean of the names' own averages; the loss is a ratio of two "
-            "sums, in which long names weigh more",
-            lambda totals, lengths: (totals / lengths).std().item() / math.sqrt(len(totals)),
+    slips={
+        "that is the standard error of the mean of the names' own averages; the loss is a ratio of two "
+        "sums, in which long names weigh more": lambda totals, lengths: (
+            (totals / lengths).std().item() / math.sqrt(len(totals))
         ),
-        Slip(
-            "r was taken for the mean of the names' own averages; it is the sum of the totals divided by that "
-            "of the lengths",
+        "r was taken for the mean of the names' own averages; it is the sum of the totals divided by that "
+        "of the lengths": (
             edit("loss = totals.sum() / lengths.sum()", "loss = (totals / lengths).mean()"),
             edit("rests**2", "(rests - rests.mean()) ** 2"),
         ),
-        Slip(
-            "the lengths were ignored above the line: that is how the totals vary around their mean",
-            edit("loss * lengths", "totals.mean()"),
+        "the lengths were ignored above the line: that is how the totals vary around their mean": edit(
+            "loss * lengths", "totals.mean()"
         ),
-        Slip("the square root was not taken", edit("squares.sqrt()", "squares")),
-        Slip(
-            "that is the square of the standard error, its variance",
-            edit("squares.sqrt() / lengths.sum()", "squares / lengths.sum() ** 2"),
+        "the square root was not taken": edit("squares.sqrt()", "squares"),
+        "that is the square of the standard error, its variance": edit(
+            "squares.sqrt() / lengths.sum()", "squares / lengths.sum() ** 2"
         ),
-        Slip(
-            "that is in nats per name: the standard error of the mean rest, not yet divided by the mean length",
-            edit("sqrt() / lengths.sum()", "sqrt() / n"),
+        "that is in nats per name: the standard error of the mean rest, not yet divided by "
+        "the mean length": edit("sqrt() / lengths.sum()", "sqrt() / n"),
+        "that is n times too much: the root of the sum was divided by the mean length, not by the sum of "
+        "lengths": edit("sqrt() / lengths.sum()", "sqrt() / lengths.double().mean()"),
+        "that is n times too little: the error of the mean rest was divided by the sum of lengths, not by "
+        "their mean": edit("sqrt() / lengths.sum()", "sqrt() / lengths.sum() / n"),
+        "that is how much a single name varies; the mean of n names varies less, by the root of n": edit(
+            "n / (n - 1)", "n * n / (n - 1)"
         ),
-        Slip(
-            "that is n times too much: the root of the sum was divided by the mean length, not by the sum of "
-            "lengths",
-            edit("sqrt() / lengths.sum()", "sqrt() / lengths.double().mean()"),
+        "that is too little by the root of n: the standard deviation of the rests was divided by the sum "
+        "of lengths": edit("n / (n - 1)", "1 / (n - 1)"),
+        "the variance was taken with the divisor n; it is n - 1, since r was found from the same names": edit(
+            "n / (n - 1) * ", ""
         ),
-        Slip(
-            "that is n times too little: the error of the mean rest was divided by the sum of lengths, not by "
-            "their mean",
-            edit("sqrt() / lengths.sum()", "sqrt() / lengths.sum() / n"),
+        "the rests were added before they were squared, and they sum to 0": edit(
+            "(rests**2).sum()", "rests.sum() ** 2"
         ),
-        Slip(
-            "that is how much a single name varies; the mean of n names varies less, by the root of n",
-            edit("n / (n - 1)", "n * n / (n - 1)"),
-        ),
-        Slip(
-            "that is too little by the root of n: the standard deviation of the rests was divided by the sum "
-            "of lengths",
-            edit("n / (n - 1)", "1 / (n - 1)"),
-        ),
-        Slip(
-            "the variance was taken with the divisor n; it is n - 1, since r was found from the same names",
-            edit("n / (n - 1) * ", ""),
-        ),
-        Slip(
-            "the rests were added before they were squared, and they sum to 0",
-            edit("(rests**2).sum()", "rests.sum() ** 2"),
-        ),
-    ),
+    },
 )
 
 
@@ -330,30 +281,22 @@ _NEEDED = Exercise(
     ),
     inputs=(call(0.1, 10, 0.07), call(0.02, 50, 0.13), call(0.011, 30, 0.01), call(0.5, 16, 0.125)),
     more=lambda draw: call(draw.positive(0.5, 3), draw.size(10, 60), draw.positive(0.3, 3)),
-    slips=(
-        Slip(
-            "not squared: the error falls as the root of the number, so to halve it takes four times as many",
-            edit(" ** 2", ""),
+    slips={
+        "not squared: the error falls as the root of the number, so to halve it takes four "
+        "times as many": edit(" ** 2", ""),
+        "that is where one standard error is not more than the difference; two are asked for": edit(
+            "2 * error", "error"
         ),
-        Slip(
-            "that is where one standard error is not more than the difference; two are asked for",
-            edit("2 * error", "error"),
+        "the 2 was not squared: two standard errors are squared together": edit(
+            "n * (2 * error", "2 * n * (error"
         ),
-        Slip(
-            "the 2 was not squared: two standard errors are squared together",
-            edit("n * (2 * error", "2 * n * (error"),
-        ),
-        Slip("that is how many times as many names; it was not multiplied by n", edit("n * (2", "(2")),
-        Slip("upside down: a smaller difference takes more names, not fewer", edit("** 2", "** -2")),
-        Slip("rounded down, and that is one name too few", edit("ceil", "floor")),
-        Slip(
-            "rounded to the nearest whole number, which may be one name too few", edit("math.ceil", "round")
-        ),
-        Slip(
-            "one name is added even where the number is whole already", edit("math.ceil(", "math.floor(1 + ")
-        ),
-        Slip("those are only the names to be added; the n at hand count too", edit("** 2)", "** 2) - n")),
-    ),
+        "that is how many times as many names; it was not multiplied by n": edit("n * (2", "(2"),
+        "upside down: a smaller difference takes more names, not fewer": edit("** 2", "** -2"),
+        "rounded down, and that is one name too few": edit("ceil", "floor"),
+        "rounded to the nearest whole number, which may be one name too few": edit("math.ceil", "round"),
+        "one name is added even where the number is whole already": edit("math.ceil(", "math.floor(1 + "),
+        "those are only the names to be added; the n at hand count too": edit("** 2)", "** 2) - n"),
+    },
     properties=(_just_enough,),
 )
 
@@ -409,40 +352,27 @@ _LEAK = Exercise(
         _words_case("noa ida noa lea ada ida eli ava eva zoe mia ian"),
     ),
     more=lambda draw: _words_case(" ".join(draw.names(16, "ai"))),
-    slips=(
-        Slip("nothing was removed", split_names),
-        Slip(
-            "the list was split first, and the repetitions removed within each part: a name can still stand "
-            "in two parts",
-            lambda names: tuple(_distinct(part) for part in split_names(names)),
+    slips={
+        "nothing was removed": split_names,
+        "the list was split first, and the repetitions removed within each part: a name can still stand "
+        "in two parts": lambda names: tuple(_distinct(part) for part in split_names(names)),
+        "the list was split first, and what train has was taken out of dev and test: they are no longer a "
+        "tenth each, and names still stand twice": _train_taken_out,
+        "the list was split first, and each part cleared of what it or an earlier one has: no name stands "
+        "twice, but the parts are no longer 80, 10 and 10 %": _from_one_part_to_the_next,
+        "names that occur more than once were dropped altogether; their first occurrence stays": edit(
+            "list(dict.fromkeys(names))", "[name for name in names if names.count(name) == 1]"
         ),
-        Slip(
-            "the list was split first, and what train has was taken out of dev and test: they are no longer a "
-            "tenth each, and names still stand twice",
-            _train_taken_out,
+        "the distinct names were sorted, and another order gives another split": edit(
+            "list(dict.fromkeys(names))", "sorted({*names})"
         ),
-        Slip(
-            "the list was split first, and each part cleared of what it or an earlier one has: no name stands "
-            "twice, but the parts are no longer 80, 10 and 10 %",
-            _from_one_part_to_the_next,
+        "the last occurrence of each name was kept; the first one stays": edit(
+            "list(dict.fromkeys(names))", "list(dict.fromkeys(names[::-1]))[::-1]"
         ),
-        Slip(
-            "names that occur more than once were dropped altogether; their first occurrence stays",
-            edit("list(dict.fromkeys(names))", "[name for name in names if names.count(name) == 1]"),
+        "those are the right names, but the parts are in another order: train, dev, test": lambda names: (
+            distinct_split(names)[::2] + distinct_split(names)[1:2]
         ),
-        Slip(
-            "the distinct names were sorted, and another order gives another split",
-            edit("list(dict.fromkeys(names))", "sorted({*names})"),
-        ),
-        Slip(
-            "the last occurrence of each name was kept; the first one stays",
-            edit("list(dict.fromkeys(names))", "list(dict.fromkeys(names[::-1]))[::-1]"),
-        ),
-        Slip(
-            "those are the right names, but the parts are in another order: train, dev, test",
-            lambda names: distinct_split(names)[::2] + distinct_split(names)[1:2],
-        ),
-    ),
+    },
     properties=(_each_in_place,),
 )
 

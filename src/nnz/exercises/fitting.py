@@ -15,7 +15,7 @@ from nnz.bigram import UnigramCounts
 from nnz.data import load_names, split_names, windows
 from nnz.evaluate import nll, surprisals
 from nnz.exercises.checker.compare import describe
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.mlp import BengioMLP
@@ -86,48 +86,34 @@ _STOP = Exercise(
         call([3.0, 2.9, 2.95, 2.8, 2.85, 2.7, 2.75, 2.76, 2.77, 2.5], 3),
     ),
     more=lambda draw: call(draw.table(8, low=2, high=4), draw.size(2, 3)),
-    slips=(
-        Slip(
-            "the lowest loss of the whole list was taken; what comes after the stop is never measured",
-            edit("return best, i + 1", "return list(dev_losses).index(min(dev_losses)), i + 1"),
+    slips={
+        "the lowest loss of the whole list was taken; what comes after the stop is never measured": edit(
+            "return best, i + 1", "return list(dev_losses).index(min(dev_losses)), i + 1"
         ),
-        Slip(
-            "the place where training ended was returned; the weights that are kept are those of the lowest loss",
+        "the place where training ended was returned; the weights that are kept are those of "
+        "the lowest loss": (
             edit("return best, i + 1", "return i, i + 1"),
             edit("return best, len(dev_losses)", "return len(dev_losses) - 1, len(dev_losses)"),
         ),
-        Slip(
-            "it waits for one measurement more than patience says",
-            edit(">= patience", "> patience"),
+        "it waits for one measurement more than patience says": edit(">= patience", "> patience"),
+        "it ends one measurement too early": edit(">= patience", ">= max(patience - 1, 1)"),
+        "a loss that is as low as the best counts as lower; then a loss that stands still never ends": edit(
+            "loss < dev_losses[best]", "loss <= dev_losses[best]"
         ),
-        Slip(
-            "it ends one measurement too early",
-            edit(">= patience", ">= max(patience - 1, 1)"),
+        "each loss is compared with the one before it, and not with the lowest": edit(
+            "loss < dev_losses[best]", "loss < dev_losses[max(i - 1, 0)]"
         ),
-        Slip(
-            "a loss that is as low as the best counts as lower; then a loss that stands still never ends",
-            edit("loss < dev_losses[best]", "loss <= dev_losses[best]"),
-        ),
-        Slip(
-            "each loss is compared with the one before it, and not with the lowest",
-            edit("loss < dev_losses[best]", "loss < dev_losses[max(i - 1, 0)]"),
-        ),
-        Slip(
-            "that is the place of the last measurement, counted from 0; how many were made is one more",
+        "that is the place of the last measurement, counted from 0; how many were made is one more": (
             edit("i + 1", "i"),
             edit("return best, len(dev_losses)", "return best, len(dev_losses) - 1"),
         ),
-        Slip(
-            "the loss itself was returned; its place in the list is asked for",
+        "the loss itself was returned; its place in the list is asked for": (
             edit("return best, i + 1", "return dev_losses[best], i + 1"),
             edit("return best, len(dev_losses)", "return dev_losses[best], len(dev_losses)"),
         ),
-        Slip(
-            "it never ends before the list does",
-            edit("i - best >= patience", "i - best >= len(dev_losses)"),
-        ),
-        Slip("the highest loss was looked for", edit("loss < dev_losses[best]", "loss > dev_losses[best]")),
-    ),
+        "it never ends before the list does": edit("i - best >= patience", "i - best >= len(dev_losses)"),
+        "the highest loss was looked for": edit("loss < dev_losses[best]", "loss > dev_losses[best]"),
+    },
 )
 
 
@@ -185,45 +171,35 @@ _LOG = Exercise(
         _draw_case(1e-5, 0.1, 6, seed=4),
     ),
     more=lambda draw: _draw_case(draw.positive(1, 2), draw.number(20, 90), draw.size(), draw.seed()),
-    slips=(
-        Slip(
-            "the numbers themselves are uniform, so nearly all have the size of high",
-            edit("(math.log(low) + shares * math.log(high / low)).exp()", "low + shares * (high - low)"),
+    slips={
+        "the numbers themselves are uniform, so nearly all have the size of high": edit(
+            "(math.log(low) + shares * math.log(high / low)).exp()", "low + shares * (high - low)"
         ),
-        Slip("those are still logarithms; the numbers are asked for", edit(".exp()", "")),
-        Slip(
-            "low and high are exchanged: a share of 0 gives high",
+        "those are still logarithms; the numbers are asked for": edit(".exp()", ""),
+        "low and high are exchanged: a share of 0 gives high": (
             edit("log(low)", "log(high)"),
             edit("high / low", "low / high"),
         ),
-        Slip(
-            "the logarithms are to base 10, and the power that undoes them is one of e",
+        "the logarithms are to base 10, and the power that undoes them is one of e": (
             edit("log(low)", "log10(low)"),
             edit("log(high", "log10(high"),
         ),
-        Slip(
-            "low and high are taken for logarithms already; they are the limits of the numbers themselves",
-            edit("math.log(low) + shares * math.log(high / low)", "low + shares * (high - low)"),
+        "low and high are taken for logarithms already; they are the limits of the numbers themselves": edit(
+            "math.log(low) + shares * math.log(high / low)", "low + shares * (high - low)"
         ),
-        Slip(
-            "those are equal factors from low to high, a grid; the numbers are to be random",
-            lambda low, high, n, generator: torch.logspace(
-                math.log10(low), math.log10(high), n, dtype=torch.float64
-            ),
+        "those are equal factors from low to high, a grid; the numbers are to be "
+        "random": lambda low, high, n, generator: torch.logspace(
+            math.log10(low), math.log10(high), n, dtype=torch.float64
         ),
-        Slip(
-            "that is a grid of equal distances from low to high, neither random nor on a scale of factors",
-            lambda low, high, n, generator: torch.linspace(low, high, n, dtype=torch.float64),
+        "that is a grid of equal distances from low to high, neither random nor on a scale of "
+        "factors": lambda low, high, n, generator: torch.linspace(low, high, n, dtype=torch.float64),
+        "the shares were drawn as float32, which gives other numbers; the task says float64": edit(
+            ", dtype=torch.float64", ""
         ),
-        Slip(
-            "the shares were drawn as float32, which gives other numbers; the task says float64",
-            edit(", dtype=torch.float64", ""),
+        "the numbers were sorted; leave them in the order in which they were drawn": edit(
+            ".exp()", ".exp().sort().values"
         ),
-        Slip(
-            "the numbers were sorted; leave them in the order in which they were drawn",
-            edit(".exp()", ".exp().sort().values"),
-        ),
-    ),
+    },
     drive=_with_generator,
     properties=(_between,),
 )
@@ -278,46 +254,34 @@ _AVERAGE = Exercise(
         _logs_case([[0.0, -1000.0]], [[0.0, -1001.0]]),
     ),
     more=lambda draw: _models_case(*([draw.chances(4) for _ in range(5)] for _ in "abc")),
-    slips=(
-        Slip(
-            "that is the mean of the logarithms; their exponentials sum to less than 1 wherever the models differ",
-            edit(_LOG_MEAN, "mean(dim=0)"),
+    slips={
+        "that is the mean of the logarithms; their exponentials sum to less than 1 wherever "
+        "the models differ": edit(_LOG_MEAN, "mean(dim=0)"),
+        "the mean of the logarithms was made into a distribution again: that is the product of the models, in "
+        "which each can forbid what it likes; the mean of the "
+        "probabilities is asked for": edit(_LOG_MEAN, "mean(dim=0).log_softmax(dim=1)"),
+        "that is the logarithm of the sum of the probabilities, not of their mean": edit(
+            " - math.log(len(log_probs))", ""
         ),
-        Slip(
-            "the mean of the logarithms was made into a distribution again: that is the product of the models, in "
-            "which each can forbid what it likes; the mean of the probabilities is asked for",
-            edit(_LOG_MEAN, "mean(dim=0).log_softmax(dim=1)"),
+        "the logarithm of the sum was divided by M; the sum itself should be, before its "
+        "logarithm is taken": edit("- math.log(len(log_probs))", "/ len(log_probs)"),
+        "those are the mean probabilities; their logarithms are asked for": edit(
+            _LOG_MEAN, "exp().mean(dim=0)"
         ),
-        Slip(
-            "that is the logarithm of the sum of the probabilities, not of their mean",
-            edit(" - math.log(len(log_probs))", ""),
+        "the exponential of -1000 was rounded to 0, and the logarithm of that is not finite": edit(
+            _LOG_MEAN, "exp().mean(dim=0).log()"
         ),
-        Slip(
-            "the logarithm of the sum was divided by M; the sum itself should be, before its logarithm is taken",
-            edit("- math.log(len(log_probs))", "/ len(log_probs)"),
-        ),
-        Slip(
-            "those are the mean probabilities; their logarithms are asked for",
-            edit(_LOG_MEAN, "exp().mean(dim=0)"),
-        ),
-        Slip(
-            "the exponential of -1000 was rounded to 0, and the logarithm of that is not finite",
-            edit(_LOG_MEAN, "exp().mean(dim=0).log()"),
-        ),
-        Slip(
-            "the mean is over the contexts of each model; it should be over the models in each context",
+        "the mean is over the contexts of each model; it should be over the models in each context": (
             edit("dim=0", "dim=1"),
             edit("len(log_probs)", "together.shape[1]"),
         ),
-        Slip(
-            "that is whichever model gives most, character by character; together these are more than 1",
-            edit(_LOG_MEAN, "amax(dim=0)"),
+        "that is whichever model gives most, character by character; together these are more than 1": edit(
+            _LOG_MEAN, "amax(dim=0)"
         ),
-        Slip(
-            "that is what one of the models says; the others count as much",
-            edit("together." + _LOG_MEAN, "together[0]"),
+        "that is what one of the models says; the others count as much": edit(
+            "together." + _LOG_MEAN, "together[0]"
         ),
-    ),
+    },
     properties=(_are_distributions,),
     tolerance=1e-5,
 )
@@ -444,57 +408,43 @@ _BEAT = Exercise(
             "split_names(load_names(resource('data', 'names-sample.txt')))",
         ),
     ),
-    slips=(
-        Slip(
-            "every character is about as likely as any other, as with quiet weights before training; was the "
-            "network trained, with a rate that is not next to nothing?",
-            edit("recipe.fit(model, names, generator=generator)", "model"),
-        ),
-        Slip(
-            "the network is sure of itself and wrong, as it is with weights that start as standard normal "
-            "numbers and too few steps to unlearn them, or with a rate that is far too high",
+    slips={
+        "every character is about as likely as any other, as with quiet weights before training; was the "
+        "network trained, with a rate that is not "
+        "next to nothing?": edit("recipe.fit(model, names, generator=generator)", "model"),
+        "the network is sure of itself and wrong, as it is with weights that start as standard normal "
+        "numbers and too few steps to unlearn them, or with a rate that is far too high": (
             edit("rate=0.1", "rate=0.03"),
             edit("steps=60", "steps=8"),
             edit(".scale_init()", ""),
         ),
-        Slip(
-            "the network has too many hidden units or too long embeddings; smaller ones are enough here",
+        "the network has too many hidden units or too long embeddings; smaller ones are enough here": (
             edit("10, 40", "10, 200"),
             edit("steps=60", "steps=3"),
         ),
-        Slip(
-            "it has begun to learn and not come far: the rate is far too small, or there are far too few steps",
+        "it has begun to learn and not come far: the rate is far too small, or there are far too few steps": (
             edit("rate=0.1", "rate=0.002"),
             edit("steps=60", "steps=20"),
         ),
-        Slip(
-            "it has learned what is common, and not enough: it needs more steps, a higher rate, or more to work "
-            "with, such as hidden units or characters of context",
+        "it has learned what is common, and not enough: it needs more steps, a higher rate, or more to work "
+        "with, such as hidden units or characters of context": (
             edit("rate=0.1", "rate=0.03"),
             edit("steps=60", "steps=10"),
         ),
-        Slip(
-            "it beats the table on the names it was given and not on others: it was trained for too long with "
-            "too little decay",
+        "it beats the table on the names it was given and not on others: it was trained for too long with "
+        "too little decay": (
             edit("10, 40", "10, 60"),
             edit("rate=0.1, decay=0.5, steps=60", "rate=0.15, decay=0, steps=100"),
         ),
-        Slip(
-            "it was trained on a few of the names only, and knows those by heart; all of them are to be learned "
-            "from",
-            edit("model, names", "model, names[:10]"),
-            edit("decay=0.5", "decay=0.15"),
-        ),
-        Slip(
-            "it reads more than three characters; block_size is at most 3",
+        "it was trained on a few of the names only, and knows those by heart; all of them are to be learned "
+        "from": (edit("model, names", "model, names[:10]"), edit("decay=0.5", "decay=0.15")),
+        "it reads more than three characters; block_size is at most 3": (
             edit("3, 10, 40", "4, 4, 40"),
             edit("steps=60", "steps=3"),
         ),
-        Slip(
-            "what was returned is no model with parameters, but a table, a recipe or the history of the training",
-            lambda names: NGramCounts(3, 0.3).fit(names),
-        ),
-    ),
+        "what was returned is no model with parameters, but a table, a recipe or the history "
+        "of the training": lambda names: NGramCounts(3, 0.3).fit(names),
+    },
     drive=_with_verdict,
     properties=(_beats,),
 )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nnz.engine import Value, new_node
 from nnz.exercises.checker.drawn import Draw, shaped
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import with_gradients
 
@@ -75,22 +75,20 @@ _COUNT = Exercise(
         call(100, 8, 3, 5, True),
     ),
     more=lambda draw: call(*draw.sizes(2), draw.size(2, 4), draw.size(7, 9), draw.size(0, 1) == 1),
-    slips=(
-        Slip(
-            "the last layer is counted in a tied model and left out in the other one",
-            edit("if not tied", "if tied"),
+    slips={
+        "the last layer is counted in a tied model and left out in the other one": edit(
+            "if not tied", "if tied"
         ),
-        Slip("the last layer is counted in a tied model, too", edit("if not tied", "if True")),
-        Slip("the places have embeddings as well, as many as block_size", edit(" + block_size", "")),
-        Slip("the small network has two matrices, in and out, each of four squares", edit("12 * ", "8 * ")),
-        Slip("queries, keys and values are three matrices, and a fourth mixes the heads", edit("12", "11")),
-        Slip("that is one block; each has weights of its own", edit("n_layer * 12", "12")),
-        Slip(
-            "the small network was taken to be as wide inside as outside; it is four times as wide",
-            edit("12", "6"),
+        "the last layer is counted in a tied model, too": edit("if not tied", "if True"),
+        "the places have embeddings as well, as many as block_size": edit(" + block_size", ""),
+        "the small network has two matrices, in and out, each of four squares": edit("12 * ", "8 * "),
+        "queries, keys and values are three matrices, and a fourth mixes the heads": edit("12", "11"),
+        "that is one block; each has weights of its own": edit("n_layer * 12", "12"),
+        "the small network was taken to be as wide inside as outside; it is four times as wide": edit(
+            "12", "6"
         ),
-        Slip("only attention was counted in a block", edit("12", "4")),
-    ),
+        "only attention was counted in a block": edit("12", "4"),
+    },
     tolerance=1e-12,
 )
 
@@ -110,28 +108,22 @@ _GELU = Exercise(
     ),
     inputs=(call(Value(1.0)), call(Value(-0.5)), call(Value(2.25)), call(Value(0.0)), call(Value(-3.0))),
     more=lambda draw: call(Value(draw.number())),
-    slips=(
-        Slip(
-            "the derivative is Φ alone, as if that were a constant; it moves with x as well",
-            edit("share + x.data * density", "share"),
+    slips={
+        "the derivative is Φ alone, as if that were a constant; it moves with x as well": edit(
+            "share + x.data * density", "share"
         ),
-        Slip("in the derivative the density lacks its factor x", edit("x.data * density", "density")),
-        Slip("the derivative lacks the first part of the product rule", edit("share + x.data", "x.data")),
-        Slip("the density lacks its factor 1 / sqrt(2π)", edit(" / math.sqrt(2 * math.pi)", "")),
-        Slip(
-            "erf takes x / sqrt(2), and was given x",
-            edit("math.erf(x.data / math.sqrt(2))", "math.erf(x.data)"),
+        "in the derivative the density lacks its factor x": edit("x.data * density", "density"),
+        "the derivative lacks the first part of the product rule": edit("share + x.data", "x.data"),
+        "the density lacks its factor 1 / sqrt(2π)": edit(" / math.sqrt(2 * math.pi)", ""),
+        "erf takes x / sqrt(2), and was given x": edit("math.erf(x.data / math.sqrt(2))", "math.erf(x.data)"),
+        "that is the approximation x σ(1.702 x), which is near it; the exact one is asked for": edit(
+            "(1 + math.erf(x.data / math.sqrt(2))) / 2", "1 / (1 + math.exp(-1.702 * x.data))"
         ),
-        Slip(
-            "that is the approximation x σ(1.702 x), which is near it; the exact one is asked for",
-            edit("(1 + math.erf(x.data / math.sqrt(2))) / 2", "1 / (1 + math.exp(-1.702 * x.data))"),
+        "that is Φ(x) itself; it has to be multiplied by x": edit("(x.data * share,", "(share,"),
+        "a Value made of a plain number has no operands, and no gradient goes through it": lambda x: Value(
+            x.data * (1 + math.erf(x.data / math.sqrt(2))) / 2
         ),
-        Slip("that is Φ(x) itself; it has to be multiplied by x", edit("(x.data * share,", "(share,")),
-        Slip(
-            "a Value made of a plain number has no operands, and no gradient goes through it",
-            lambda x: Value(x.data * (1 + math.erf(x.data / math.sqrt(2))) / 2),
-        ),
-    ),
+    },
     drive=with_gradients,
 )
 
@@ -157,29 +149,25 @@ _NORM = Exercise(
         tensors([[0.5, -1.0, 0.25], [2.0, 0.75, -1.5]], [[1.0, 2.5, -0.5], [3.0, 0.5, 1.25]], 0.25),
     ),
     more=shaped("B C, B C, ~0.5", "B T C, B T C, ~0.5"),
-    slips=(
-        Slip(
-            "the root is taken for a constant; it changes with each number of the row",
-            edit("dout - y * (dout * y).mean(-1, keepdim=True)", "dout"),
+    slips={
+        "the root is taken for a constant; it changes with each number of the row": edit(
+            "dout - y * (dout * y).mean(-1, keepdim=True)", "dout"
         ),
-        Slip("the way through the root has the wrong sign", edit("dout - y", "dout + y")),
-        Slip(
-            "the sum over the row is not divided by how many numbers it has",
-            edit("(dout * y).mean", "(dout * y).sum"),
+        "the way through the root has the wrong sign": edit("dout - y", "dout + y"),
+        "the sum over the row is not divided by how many numbers it has": edit(
+            "(dout * y).mean", "(dout * y).sum"
         ),
-        Slip(
-            "the mean is over all rows; each row has its own root",
-            edit("x.square().mean(-1, keepdim=True)", "x.square().mean()"),
+        "the mean is over all rows; each row has its own root": edit(
+            "x.square().mean(-1, keepdim=True)", "x.square().mean()"
         ),
-        Slip(
-            "a mean is subtracted, as in layer norm; this norm subtracts none",
-            edit("y * (dout", "dout.mean(-1, keepdim=True) - y * (dout"),
+        "a mean is subtracted, as in layer norm; this norm subtracts none": edit(
+            "y * (dout", "dout.mean(-1, keepdim=True) - y * (dout"
         ),
-        Slip("x stands where the result y belongs", edit("y = x * inv", "y = x")),
-        Slip("in the mean x stands in the place of y", edit("(dout * y)", "(dout * x)")),
-        Slip("the division by the root is left out", edit("return inv * (dout", "return (dout")),
-        Slip("eps is left out", edit(" + eps", "")),
-    ),
+        "x stands where the result y belongs": edit("y = x * inv", "y = x"),
+        "in the mean x stands in the place of y": edit("(dout * y)", "(dout * x)"),
+        "the division by the root is left out": edit("return inv * (dout", "return (dout"),
+        "eps is left out": edit(" + eps", ""),
+    },
 )
 
 
@@ -215,39 +203,28 @@ _TIED = Exercise(
         ),
     ),
     more=_drawn_tied,
-    slips=(
-        Slip(
-            "only the use as the last layer is counted; the table makes the embeddings, too",
-            edit("as_last_layer.index_add(0, tokens, dx)", "as_last_layer"),
+    slips={
+        "only the use as the last layer is counted; the table makes the embeddings, too": edit(
+            "as_last_layer.index_add(0, tokens, dx)", "as_last_layer"
         ),
-        Slip(
-            "only the use as an embedding is counted; the table makes the scores, too",
-            edit("as_last_layer.index_add", "torch.zeros_like(as_last_layer).index_add"),
+        "only the use as an embedding is counted; the table makes the scores, too": edit(
+            "as_last_layer.index_add", "torch.zeros_like(as_last_layer).index_add"
         ),
-        Slip(
-            "where a token comes more than once only one of its uses is counted; all add up",
-            edit(
-                "as_last_layer.index_add(0, tokens, dx)",
-                "as_last_layer.index_copy(0, tokens, as_last_layer[tokens] + dx)",
-            ),
+        "where a token comes more than once only one of its uses is counted; all add up": edit(
+            "as_last_layer.index_add(0, tokens, dx)",
+            "as_last_layer.index_copy(0, tokens, as_last_layer[tokens] + dx)",
         ),
-        Slip(
-            "the rows of the tokens are replaced; both uses add up",
-            edit("index_add", "index_copy"),
+        "the rows of the tokens are replaced; both uses add up": edit("index_add", "index_copy"),
+        "that is half of the gradient: two uses add up, and are no mean": edit(
+            "(0, tokens, dx)", "(0, tokens, dx) / 2"
         ),
-        Slip(
-            "that is half of the gradient: two uses add up, and are no mean",
-            edit("(0, tokens, dx)", "(0, tokens, dx) / 2"),
+        "dlogits is changed by the way through the softmax, which it has behind it": edit(
+            "dlogits.T @ h", "(dlogits - dlogits.mean(1, keepdim=True)).T @ h"
         ),
-        Slip(
-            "dlogits is changed by the way through the softmax, which it has behind it",
-            edit("dlogits.T @ h", "(dlogits - dlogits.mean(1, keepdim=True)).T @ h"),
+        "what enters is subtracted from what leaves; both uses add up": edit(
+            "(0, tokens, dx)", "(0, tokens, -dx)"
         ),
-        Slip(
-            "what enters is subtracted from what leaves; both uses add up",
-            edit("(0, tokens, dx)", "(0, tokens, -dx)"),
-        ),
-    ),
+    },
 )
 
 
@@ -275,35 +252,25 @@ _NAMES = Exercise(
         tensors([1.5, 2.5, 0.5], [3]),
     ),
     more=_drawn_costs,
-    slips=(
-        Slip(
-            "that is the mean over all letters, in which a long name counts for more",
-            edit("torch.stack([letters.mean() for letters in names]).mean()", "costs.mean()"),
+    slips={
+        "that is the mean over all letters, in which a long name counts for more": edit(
+            "torch.stack([letters.mean() for letters in names]).mean()", "costs.mean()"
         ),
-        Slip(
-            "those are whole names, not divided by how long they are", edit("letters.mean()", "letters.sum()")
+        "those are whole names, not divided by how long they are": edit("letters.mean()", "letters.sum()"),
+        "the means are added up; the mean of them is asked for": edit(
+            "in names]).mean()", "in names]).sum()"
         ),
-        Slip(
-            "the means are added up; the mean of them is asked for",
-            edit("in names]).mean()", "in names]).sum()"),
+        "there is a mean for each name; the mean of them is asked for": edit(
+            "in names]).mean()", "in names])"
         ),
-        Slip(
-            "there is a mean for each name; the mean of them is asked for",
-            edit("in names]).mean()", "in names])"),
+        "the end of each name is left out; it is one of the characters that are guessed": edit(
+            "letters.mean()", "letters[:-1].mean()"
         ),
-        Slip(
-            "the end of each name is left out; it is one of the characters that are guessed",
-            edit("letters.mean()", "letters[:-1].mean()"),
+        "the first letter of each name is left out; it is guessed like the others": edit(
+            "letters.mean()", "letters[1:].mean()"
         ),
-        Slip(
-            "the first letter of each name is left out; it is guessed like the others",
-            edit("letters.mean()", "letters[1:].mean()"),
-        ),
-        Slip(
-            "that is the median of the names, not their mean",
-            edit("in names]).mean()", "in names]).median()"),
-        ),
-    ),
+        "that is the median of the names, not their mean": edit("in names]).mean()", "in names]).median()"),
+    },
 )
 
 EXERCISES = (_COUNT, _GELU, _NORM, _TIED, _NAMES)

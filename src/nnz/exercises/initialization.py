@@ -13,7 +13,7 @@ from torch import Tensor
 from nnz.data import Vocabulary
 from nnz.exercises.checker.compare import freeze, is_tensor, same
 from nnz.exercises.checker.drawn import Draw, shaped
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts, in_words
 from nnz.init import second_moment
@@ -139,59 +139,36 @@ _MOVING = Exercise(
         _network_case(_THREE, "model.state_dict() | {'W2': 1e-9 * model.params['W2'].detach()}"),
     ),
     more=_drawn_network,
-    slips=(
-        Slip(
-            "the entries of a gradient were added up, and positive and negative ones cancel: those of W2 and b2 "
-            "sum to 0 over the characters",
-            edit("grad.any()", "grad.sum().abs() > 1e-5"),
+    slips={
+        "the entries of a gradient were added up, and positive and negative ones cancel: those of W2 and b2 "
+        "sum to 0 over the characters": edit("grad.any()", "grad.sum().abs() > 1e-5"),
+        "small gradients were taken for zero; a small step is a step too": edit(
+            "grad.any()", "grad.abs().max() > 1e-5"
         ),
-        Slip(
-            "small gradients were taken for zero; a small step is a step too",
-            edit("grad.any()", "grad.abs().max() > 1e-5"),
+        "those are the weights that are not zero themselves; the question is whether their "
+        "gradients are": edit("torch.autograd.grad(loss, list(own.values()))", "list(own.values())"),
+        "a weight is left out if any entry of its gradient is zero; it moves if any entry is not": edit(
+            "grad.any()", "grad.all()"
         ),
-        Slip(
-            "those are the weights that are not zero themselves; the question is whether their gradients are",
-            edit("torch.autograd.grad(loss, list(own.values()))", "list(own.values())"),
+        "all have a gradient, but it may be zero everywhere; look at its entries": edit(" if grad.any()", ""),
+        "those are the weights that stay; the ones that move are asked for": edit(
+            "grad.any()", "not grad.any()"
         ),
-        Slip(
-            "a weight is left out if any entry of its gradient is zero; it moves if any entry is not",
-            edit("grad.any()", "grad.all()"),
+        "the biases are left out; they are weights too": edit("grad.any()", "grad.any() and grad.ndim > 1"),
+        "those are the weights that have moved after more than one step; the first step alone "
+        "is meant": _in_two_steps,
+        "the names stand in the order of the dict; sort them": edit(
+            "sorted(name for name, grad in pairs if grad.any())",
+            "[name for name, grad in pairs if grad.any()]",
         ),
-        Slip(
-            "all have a gradient, but it may be zero everywhere; look at its entries",
-            edit(" if grad.any()", ""),
+        "the given tensors were made to ask for gradients; ask that of tensors of your own": edit(
+            "p.detach().requires_grad_()", "p.requires_grad_()"
         ),
-        Slip(
-            "those are the weights that stay; the ones that move are asked for",
-            edit("grad.any()", "not grad.any()"),
+        "the step was taken on the given tensors; no step is needed, the gradients say enough": edit(
+            "    pairs = ",
+            "    for p, grad in zip(params.values(), grads):\n        p.sub_(grad)\n    pairs = ",
         ),
-        Slip(
-            "the biases are left out; they are weights too",
-            edit("grad.any()", "grad.any() and grad.ndim > 1"),
-        ),
-        Slip(
-            "those are the weights that have moved after more than one step; the first step alone is meant",
-            _in_two_steps,
-        ),
-        Slip(
-            "the names stand in the order of the dict; sort them",
-            edit(
-                "sorted(name for name, grad in pairs if grad.any())",
-                "[name for name, grad in pairs if grad.any()]",
-            ),
-        ),
-        Slip(
-            "the given tensors were made to ask for gradients; ask that of tensors of your own",
-            edit("p.detach().requires_grad_()", "p.requires_grad_()"),
-        ),
-        Slip(
-            "the step was taken on the given tensors; no step is needed, the gradients say enough",
-            edit(
-                "    pairs = ",
-                "    for p, grad in zip(params.values(), grads):\n        p.sub_(grad)\n    pairs = ",
-            ),
-        ),
-    ),
+    },
     drive=_left_alone,
     changes=("params",),  # `_left_alone` sees to it, and says so in fewer words
 )
@@ -233,52 +210,39 @@ _FLOOR = Exercise(
         spelled("torch.arange(200) ** 2 % 27, 27"),
     ),
     more=shaped("N<V, #V"),
-    slips=(
-        Slip(
-            "that is log V, the loss before the bias has moved; it can learn which characters are frequent",
-            edit("(-shares * shares.log()).sum().item()", "math.log(V)"),
+    slips={
+        "that is log V, the loss before the bias has moved; it can learn which characters are frequent": edit(
+            "(-shares * shares.log()).sum().item()", "math.log(V)"
         ),
-        Slip(
-            "that is the logarithm of how many characters occur, as if they were equally frequent",
-            edit("(-shares * shares.log()).sum().item()", "math.log(len(shares))"),
+        "that is the logarithm of how many characters occur, as if they were equally frequent": edit(
+            "(-shares * shares.log()).sum().item()", "math.log(len(shares))"
         ),
-        Slip("that is in bits; the natural logarithm gives nats", edit("shares.log()", "shares.log2()")),
-        Slip(
-            "the counts were smoothed: shares that are not those of the targets cost more",
-            edit("shares.log()", "((counts[counts > 0] + 1) / (len(targets) + V)).log()"),
+        "that is in bits; the natural logarithm gives nats": edit("shares.log()", "shares.log2()"),
+        "the counts were smoothed: shares that are not those of the targets cost more": edit(
+            "shares.log()", "((counts[counts > 0] + 1) / (len(targets) + V)).log()"
         ),
-        Slip(
-            "the counts were smoothed, and the entropy is that of the smoothed shares; those of the targets count",
+        "the counts were smoothed, and the entropy is that of the smoothed shares; those of "
+        "the targets count": (
             edit(".double()", ".double() + 1"),
             edit("len(targets)", "counts.sum()"),
         ),
-        Slip(
-            "that is divided by V; the shares are weights already, and their sum is the mean over the targets",
-            edit(".item()", ".item() / V"),
+        "that is divided by V; the shares are weights already, and their sum is the mean over "
+        "the targets": edit(".item()", ".item() / V"),
+        "each character that occurs counts once; a frequent one has to count as often as it comes": edit(
+            "(-shares * shares.log()).sum()", "-shares.log().mean()"
         ),
-        Slip(
-            "each character that occurs counts once; a frequent one has to count as often as it comes",
-            edit("(-shares * shares.log()).sum()", "-shares.log().mean()"),
+        "a character that does not occur has the share 0, and 0 times the logarithm of 0 is "
+        "nan in a computer": edit("[counts > 0]", ""),
+        "the sign is wrong: a logarithm of a share is negative, and a loss is not": edit("-shares", "shares"),
+        "that is the sum over all targets; their mean is asked for": edit(
+            ".item()", ".item() * len(targets)"
         ),
-        Slip(
-            "a character that does not occur has the share 0, and 0 times the logarithm of 0 is nan in a computer",
-            edit("[counts > 0]", ""),
-        ),
-        Slip(
-            "the sign is wrong: a logarithm of a share is negative, and a loss is not",
-            edit("-shares", "shares"),
-        ),
-        Slip(
-            "that is the sum over all targets; their mean is asked for",
-            edit(".item()", ".item() * len(targets)"),
-        ),
-        Slip(
-            "the shares were used as logits; the bias that gives these shares is their logarithm",
+        "the shares were used as logits; the bias that gives these shares is their logarithm": (
             edit("[counts > 0]", ""),
             edit("shares.log()", "shares.log_softmax(0)"),
         ),
-        Slip("that is the perplexity, the exponential of the loss", edit(".sum()", ".sum().exp()")),
-    ),
+        "that is the perplexity, the exponential of the loss": edit(".sum()", ".sum().exp()"),
+    },
     properties=(_in_range,),
     tolerance=1e-5,
 )
@@ -334,60 +298,47 @@ _STACK = Exercise(
     more=lambda draw: spelled(
         f"torch.{draw.rng.choice(['tanh', 'relu'])}, {draw.positive(2)}, {draw.size()}"
     ),
-    slips=(
-        Slip(
-            "the gain counts in the first layer only; all layers have weights of that size",
+    slips={
+        "the gain counts in the first layer only; all layers have weights of that size": (
             edit("gain * size", "size"),
             edit("[1.0]", "[gain]"),
         ),
-        Slip("the gain is left out", edit("gain * size", "size")),
-        Slip(
-            "those are the sizes of what enters f; what leaves it is asked for",
-            edit("return sizes[1:]", "return [gain * size for size in sizes[:-1]]"),
+        "the gain is left out": edit("gain * size", "size"),
+        "those are the sizes of what enters f; what leaves it is asked for": edit(
+            "return sizes[1:]", "return [gain * size for size in sizes[:-1]]"
         ),
-        Slip(
-            "those are mean squares; their roots are asked for",
-            edit("return sizes[1:]", "return [size**2 for size in sizes[1:]]"),
+        "those are mean squares; their roots are asked for": edit(
+            "return sizes[1:]", "return [size**2 for size in sizes[1:]]"
         ),
-        Slip(
-            "f is fed with standard normal numbers in every layer, and its result scaled; what f does depends on "
-            "how widely its inputs are spread",
-            edit("second_moment(lambda z: f(gain * size * z)))", "second_moment(f)) * gain * size"),
+        "f is fed with standard normal numbers in every layer, and its result scaled; what f does depends on "
+        "how widely its inputs are spread": edit(
+            "second_moment(lambda z: f(gain * size * z)))", "second_moment(f)) * gain * size"
         ),
-        Slip(
-            "every layer is treated as the first; each is fed with what leaves the one before it",
-            edit("gain * size", "gain"),
+        "every layer is treated as the first; each is fed with what leaves the one before it": edit(
+            "gain * size", "gain"
         ),
-        Slip("the list begins with the inputs, and ends one layer early", edit("sizes[1:]", "sizes[:-1]")),
-        Slip(
-            "the inputs of the first layer are in the list; only the activations belong there",
-            edit("sizes[1:]", "sizes"),
+        "the list begins with the inputs, and ends one layer early": edit("sizes[1:]", "sizes[:-1]"),
+        "the inputs of the first layer are in the list; only the activations belong there": edit(
+            "sizes[1:]", "sizes"
         ),
-        Slip("that is the last layer alone; return a list with all of them", edit("sizes[1:]", "sizes[-1]")),
-        Slip(
-            "those are standard deviations, with the mean taken off; the root mean square leaves it in",
-            edit("return sizes[1:]", "return [_spread(f, gain * size) for size in sizes[:-1]]"),
+        "that is the last layer alone; return a list with all of them": edit("sizes[1:]", "sizes[-1]"),
+        "those are standard deviations, with the mean taken off; the root mean square leaves it in": edit(
+            "return sizes[1:]", "return [_spread(f, gain * size) for size in sizes[:-1]]"
         ),
-        Slip(
-            "the mean of the activations is taken off, and so missing in the next layer; what enters that one "
-            "depends on the mean square",
-            edit("math.sqrt(second_moment(lambda z: f(gain * size * z)))", "_spread(f, gain * size)"),
+        "the mean of the activations is taken off, and so missing in the next layer; what enters that one "
+        "depends on the mean square": edit(
+            "math.sqrt(second_moment(lambda z: f(gain * size * z)))", "_spread(f, gain * size)"
         ),
-        Slip(
-            "z is multiplied by the variance of what enters f; its standard deviation is the factor",
-            edit("gain * size", "(gain * size) ** 2"),
+        "z is multiplied by the variance of what enters f; its standard deviation is the factor": edit(
+            "gain * size", "(gain * size) ** 2"
         ),
-        Slip(
-            "the variance is multiplied by the gain; the gain is a factor of standard deviations, and its square "
-            "one of variances",
-            edit("gain * size", "math.sqrt(gain) * size"),
-        ),
-        Slip(
-            "the gain is multiplied on after f; it belongs to the weights, so f comes after it",
+        "the variance is multiplied by the gain; the gain is a factor of standard deviations, and its square "
+        "one of variances": edit("gain * size", "math.sqrt(gain) * size"),
+        "the gain is multiplied on after f; it belongs to the weights, so f comes after it": (
             edit("math.sqrt", "gain * math.sqrt"),
             edit("gain * size", "size"),
         ),
-    ),
+    },
     properties=(_integrated,),
     tolerance=1e-4,
 )
@@ -420,44 +371,29 @@ _UNIFORM = Exercise(
     ),
     inputs=(call(12, 1.0), call(3, 2.0), spelled("30, 5 / 3"), spelled("200, math.sqrt(2)")),
     more=lambda draw: call(draw.size(3, 90), draw.positive(2)),
-    slips=(
-        Slip(
-            "that is the standard deviation; the numbers reach further out than that",
-            edit("3 / n_in", "1 / n_in"),
+    slips={
+        "that is the standard deviation; the numbers reach further out than that": edit(
+            "3 / n_in", "1 / n_in"
         ),
-        Slip(
-            "that is one over the root of n_in, with neither the gain nor how far beyond their standard deviation "
-            "the numbers reach",
-            edit("gain * math.sqrt(3 / n_in)", "math.sqrt(1 / n_in)"),
+        "that is one over the root of n_in, with neither the gain nor how far beyond their standard deviation "
+        "the numbers reach": edit("gain * math.sqrt(3 / n_in)", "math.sqrt(1 / n_in)"),
+        "that is the width of the whole stretch, from -a to a; a is half of it": edit(
+            "gain * math", "2 * gain * math"
         ),
-        Slip(
-            "that is the width of the whole stretch, from -a to a; a is half of it",
-            edit("gain * math", "2 * gain * math"),
+        "the gain is left out": edit("gain * math", "math"),
+        "the gain went under the root; it is a factor of the standard deviation and not of "
+        "the variance": edit("gain * math", "math.sqrt(gain) * math"),
+        "the gain was squared, and no root taken of that": edit("gain * math", "gain**2 * math"),
+        "that is the root of 2 too large: formulas with a 6 have the gain of ReLU in them already, or two "
+        "sizes in the divisor": edit("3 / n_in", "6 / n_in"),
+        "the divisor is n_in, where its root belongs": edit("math.sqrt(3 / n_in)", "math.sqrt(3) / n_in"),
+        "the variance is a² / 3, so a is larger than the standard deviation by the root of 3, "
+        "and not by 3": edit("math.sqrt(3 / n_in)", "3 / math.sqrt(n_in)"),
+        "the root of 3 is upside down: a is larger than the standard deviation, not smaller": edit(
+            "3 / n_in", "1 / 3 / n_in"
         ),
-        Slip("the gain is left out", edit("gain * math", "math")),
-        Slip(
-            "the gain went under the root; it is a factor of the standard deviation and not of the variance",
-            edit("gain * math", "math.sqrt(gain) * math"),
-        ),
-        Slip("the gain was squared, and no root taken of that", edit("gain * math", "gain**2 * math")),
-        Slip(
-            "that is the root of 2 too large: formulas with a 6 have the gain of ReLU in them already, or two "
-            "sizes in the divisor",
-            edit("3 / n_in", "6 / n_in"),
-        ),
-        Slip(
-            "the divisor is n_in, where its root belongs", edit("math.sqrt(3 / n_in)", "math.sqrt(3) / n_in")
-        ),
-        Slip(
-            "the variance is a² / 3, so a is larger than the standard deviation by the root of 3, and not by 3",
-            edit("math.sqrt(3 / n_in)", "3 / math.sqrt(n_in)"),
-        ),
-        Slip(
-            "the root of 3 is upside down: a is larger than the standard deviation, not smaller",
-            edit("3 / n_in", "1 / 3 / n_in"),
-        ),
-        Slip("that is a²; its root is asked for", edit("gain * math.sqrt(3 / n_in)", "gain**2 * 3 / n_in")),
-    ),
+        "that is a²; its root is asked for": edit("gain * math.sqrt(3 / n_in)", "gain**2 * 3 / n_in"),
+    },
     properties=(_spreads,),
 )
 
@@ -504,43 +440,33 @@ _DEAD = Exercise(
         spelled("torch.arange(60.0).view(20, 3).sin() - torch.tensor([0.5, 1.5, 0.9])"),
     ),
     more=lambda draw: tensors(draw.table(draw.size(2, 4), 5, high=1)),
-    slips=(
-        Slip(
-            "units that are asleep for some examples are called dead; a dead one is so for all of them",
-            edit(".all(", ".any("),
+    slips={
+        "units that are asleep for some examples are called dead; a dead one is so for all of them": edit(
+            ".all(", ".any("
         ),
-        Slip(
-            "that says of each example whether all units are off; it is asked of each unit",
-            edit("dim=0", "dim=1"),
+        "that says of each example whether all units are off; it is asked of each unit": edit(
+            "dim=0", "dim=1"
         ),
-        Slip(
-            "the mean of what enters a unit is below 0, and still some example may get through",
-            edit("(pre <= 0).all(dim=0)", "pre.mean(dim=0) <= 0"),
+        "the mean of what enters a unit is below 0, and still some example may get through": edit(
+            "(pre <= 0).all(dim=0)", "pre.mean(dim=0) <= 0"
         ),
-        Slip("a unit that is exactly at 0 gets no gradient either; it has to be above", edit("<=", "<")),
-        Slip(
-            "those are the units that are alive; True is for the dead",
-            edit("(pre <= 0).all", "(pre > 0).any"),
+        "a unit that is exactly at 0 gets no gradient either; it has to be above": edit("<=", "<"),
+        "those are the units that are alive; True is for the dead": edit("(pre <= 0).all", "(pre > 0).any"),
+        "those are the units that are on for every example; True is for those that are on for none": edit(
+            "<=", ">"
         ),
-        Slip(
-            "those are the units that are on for every example; True is for those that are on for none",
-            edit("<=", ">"),
+        "those are the indices of the dead units; return a truth value for each unit": edit(
+            "all(dim=0)", "all(dim=0).nonzero().flatten()"
         ),
-        Slip(
-            "those are the indices of the dead units; return a truth value for each unit",
-            edit("all(dim=0)", "all(dim=0).nonzero().flatten()"),
+        "those are 0s and 1s; return truth values": edit("all(dim=0)", "all(dim=0).long()"),
+        "that is how many examples each unit is off for, as a share; it is dead if the share is 1": edit(
+            "all(dim=0)", "float().mean(dim=0)"
         ),
-        Slip("those are 0s and 1s; return truth values", edit("all(dim=0)", "all(dim=0).long()")),
-        Slip(
-            "that is how many examples each unit is off for, as a share; it is dead if the share is 1",
-            edit("all(dim=0)", "float().mean(dim=0)"),
+        "that is one answer for the whole layer; each unit has its own": edit("dim=0", ""),
+        "that says of every single number whether it is off; a unit is dead if all in its column are": edit(
+            ".all(dim=0)", ""
         ),
-        Slip("that is one answer for the whole layer; each unit has its own", edit("dim=0", "")),
-        Slip(
-            "that says of every single number whether it is off; a unit is dead if all in its column are",
-            edit(".all(dim=0)", ""),
-        ),
-    ),
+    },
     drive=in_words(DEAD, _dead_ones),
     properties=(_truth_values,),
 )

@@ -13,7 +13,7 @@ from nnz.bigram import BigramCounts, Uniform
 from nnz.bigram_net import BigramNet
 from nnz.contract import LanguageModel
 from nnz.exercises.checker.compare import describe
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call, spelled
 from nnz.exercises.checker.observe import RESULT, Parts
 from nnz.exercises.checker.properties import never_negative
@@ -190,78 +190,52 @@ _BEAT = Scoreboard(
             "split_names(load_names(resource('data', 'names-sample.txt')))",
         ),
     ),
-    slips=(
-        Slip(
-            "the class itself was returned, or something that is no model; return a fitted model",
-            edit("(order=6).fit(names)", ""),
+    slips={
+        "the class itself was returned, or something that is no model; return a fitted model": edit(
+            "(order=6).fit(names)", ""
         ),
-        Slip(
-            "what log_probs returns does not have one row of V numbers for each context",
-            _spoiled(lambda table, contexts: table.log_probs(contexts[:-1])),
+        "what log_probs returns does not have one row of V numbers for each context": _spoiled(
+            lambda table, contexts: table.log_probs(contexts[:-1])
         ),
-        Slip(
-            "those are probabilities; the contract asks for their logarithms",
-            _spoiled(lambda table, contexts: table.log_probs(contexts).exp()),
+        "those are probabilities; the contract asks for their logarithms": _spoiled(
+            lambda table, contexts: table.log_probs(contexts).exp()
         ),
-        Slip(
-            "those are scores that were not turned into probabilities: log_softmax is missing, or logarithms were "
-            "averaged",
-            _spoiled(lambda table, contexts: table.log_probs(contexts) * 0.9),
+        "those are scores that were not turned into probabilities: log_softmax is missing, or logarithms were "
+        "averaged": _spoiled(lambda table, contexts: table.log_probs(contexts) * 0.9),
+        "log_probs records gradients, which costs memory and time for nothing: "
+        "torch.no_grad() is missing": lambda names: _Recording(generator=torch.Generator().manual_seed(1)),
+        "log_probs writes into the contexts; work on a copy": _spoiled(
+            lambda table, contexts: (table.log_probs(contexts), contexts.zero_())[0]
         ),
-        Slip(
-            "log_probs records gradients, which costs memory and time for nothing: torch.no_grad() is missing",
-            lambda names: _Recording(generator=torch.Generator().manual_seed(1)),
+        "there is chance in the answers, as with dropout that is not switched off": _Unsteady,
+        "log_probs answers in training mode: batch norm or dropout do there what they do in "
+        "training": lambda names: _InTraining(),
+        "the contexts of a batch are compared with one another, and what is answered depends on who else is "
+        "asking; each has to be answered by itself": _spoiled(
+            lambda table, contexts: table.log_probs(contexts).softmax(dim=0).log_softmax(dim=1)
         ),
-        Slip(
-            "log_probs writes into the contexts; work on a copy",
-            _spoiled(lambda table, contexts: (table.log_probs(contexts), contexts.zero_())[0]),
+        "log_probs sets evaluation mode and does not set back what was there": lambda names: (
+            _LeftInEvaluation()
         ),
-        Slip("there is chance in the answers, as with dropout that is not switched off", _Unsteady),
-        Slip(
-            "log_probs answers in training mode: batch norm or dropout do there what they do in training",
-            lambda names: _InTraining(),
+        "wrong contexts are answered all the same; check_contexts refuses them": _spoiled(
+            lambda table, contexts: table.log_probs(contexts[:, :1].long().clamp(0, 26))
         ),
-        Slip(
-            "the contexts of a batch are compared with one another, and what is answered depends on who else is "
-            "asking; each has to be answered by itself",
-            _spoiled(lambda table, contexts: table.log_probs(contexts).softmax(dim=0).log_softmax(dim=1)),
+        "what never occurred has probability zero: smooth the model, or mix it with one that thinks nothing "
+        "impossible": lambda names: NGramCounts(3).fit(names),
+        "it has learned from the names that were set aside, as a model does that is fitted to "
+        "the whole list": lambda names: KneserNey(6, 0.85).fit(SET_ASIDE),
+        "every character is about as likely as any other; was the model fitted, or trained?": lambda names: (
+            Uniform()
         ),
-        Slip(
-            "log_probs sets evaluation mode and does not set back what was there",
-            lambda names: _LeftInEvaluation(),
+        "it is the table itself, or the same in other words": edit(
+            "ModifiedKneserNey(order=6)", "KneserNey(6, 0.85)"
         ),
-        Slip(
-            "wrong contexts are answered all the same; check_contexts refuses them",
-            _spoiled(lambda table, contexts: table.log_probs(contexts[:, :1].long().clamp(0, 26))),
-        ),
-        Slip(
-            "what never occurred has probability zero: smooth the model, or mix it with one that thinks nothing "
-            "impossible",
-            lambda names: NGramCounts(3).fit(names),
-        ),
-        Slip(
-            "it has learned from the names that were set aside, as a model does that is fitted to the whole list",
-            lambda names: KneserNey(6, 0.85).fit(SET_ASIDE),
-        ),
-        Slip(
-            "every character is about as likely as any other; was the model fitted, or trained?",
-            lambda names: Uniform(),
-        ),
-        Slip(
-            "it is the table itself, or the same in other words",
-            edit("ModifiedKneserNey(order=6)", "KneserNey(6, 0.85)"),
-        ),
-        Slip(
-            "it knows the names that it was given by heart and others less well than the table: too large, "
-            "trained for too long, or too little smoothed",
-            edit("ModifiedKneserNey(order=6)", "KneserNey(8, 0.2)"),
-        ),
-        Slip(
-            "it has learned, and not as much as the table: it reads fewer characters, or is smoothed too much, or "
-            "not trained for long enough",
-            edit("ModifiedKneserNey(order=6)", "BigramCounts(k=0.1)"),
-        ),
-    ),
+        "it knows the names that it was given by heart and others less well than the table: too large, "
+        "trained for too long, or too "
+        "little smoothed": edit("ModifiedKneserNey(order=6)", "KneserNey(8, 0.2)"),
+        "it has learned, and not as much as the table: it reads fewer characters, or is smoothed too much, or "
+        "not trained for long enough": edit("ModifiedKneserNey(order=6)", "BigramCounts(k=0.1)"),
+    },
     drive=with_verdict,
     properties=(beats,),
 )
@@ -331,60 +305,45 @@ _GRU = Exercise(
         _gru_case(3, 4, 3, 4, torch.float32),
     ),
     more=lambda draw: _gru_case(draw.size(), draw.size(), draw.size(), draw.seed(), torch.float64),
-    slips=(
-        Slip(
-            "the update gate is used the other way: z is the share of the old state",
-            edit("update * h + (1 - update) * proposed", "(1 - update) * h + update * proposed"),
+    slips={
+        "the update gate is used the other way: z is the share of the old state": edit(
+            "update * h + (1 - update) * proposed", "(1 - update) * h + update * proposed"
         ),
-        Slip(
-            "the reset gate was applied to h before U, as in the paper that introduced the unit; here it "
-            "multiplies h U + c",
-            edit("reset * past[2]", "(reset * h) @ U.chunk(3, dim=1)[2] + c.chunk(3)[2]"),
-        ),
-        Slip(
-            "the bias c of the proposal stands outside of the reset gate; it belongs to what the gate multiplies",
+        "the reset gate was applied to h before U, as in the paper that introduced the unit; here it "
+        "multiplies h U + c": edit("reset * past[2]", "(reset * h) @ U.chunk(3, dim=1)[2] + c.chunk(3)[2]"),
+        "the bias c of the proposal stands outside of the reset gate; it belongs to what the "
+        "gate multiplies": (
             edit("x @ W + b", "x @ W + b + c"),
             edit("h @ U + c", "h @ U"),
         ),
-        Slip("there is no reset gate in the proposal", edit("reset * past", "past")),
-        Slip(
-            "the reset gate multiplies all of the proposal's sum; it multiplies what comes from the state alone",
-            edit("ours[2] + reset * past[2]", "reset * (ours[2] + past[2])"),
+        "there is no reset gate in the proposal": edit("reset * past", "past"),
+        "the reset gate multiplies all of the proposal's sum; it multiplies what comes from "
+        "the state alone": edit("ours[2] + reset * past[2]", "reset * (ours[2] + past[2])"),
+        "the reset gate multiplies what comes from x; it multiplies what comes from the state": edit(
+            "ours[2] + reset * past[2]", "reset * ours[2] + past[2]"
         ),
-        Slip(
-            "the reset gate multiplies what comes from x; it multiplies what comes from the state",
-            edit("ours[2] + reset * past[2]", "reset * ours[2] + past[2]"),
-        ),
-        Slip(
-            "the first third is taken for the update gate and the second for the reset gate; it is the other "
-            "way around",
+        "the first third is taken for the update gate and the second for the reset gate; it is the other "
+        "way around": (
             edit("ours[0] + past[0]", "ours[1] + past[1]"),
             edit("ours[1] + past[1]", "ours[0] + past[0]"),
         ),
-        Slip(
-            "the first third is taken for the proposal; it comes last",
-            edit("    reset =", "    ours, past = ours[1:] + ours[:1], past[1:] + past[:1]\n    reset ="),
+        "the first third is taken for the proposal; it comes last": edit(
+            "    reset =", "    ours, past = ours[1:] + ours[:1], past[1:] + past[:1]\n    reset ="
         ),
-        Slip(
-            "the gates go through tanh; they are shares, which the logistic function gives",
+        "the gates go through tanh; they are shares, which the logistic function gives": (
             edit("torch.sigmoid(ours[0]", "torch.tanh(ours[0]"),
             edit("torch.sigmoid(ours[1]", "torch.tanh(ours[1]"),
         ),
-        Slip(
-            "the proposal goes through the logistic function; it is a tanh",
-            edit("torch.tanh", "torch.sigmoid"),
+        "the proposal goes through the logistic function; it is a tanh": edit("torch.tanh", "torch.sigmoid"),
+        "the old state is not kept at all: what is returned is the proposal": edit(
+            "update * h + (1 - update) * proposed", "proposed"
         ),
-        Slip(
-            "the old state is not kept at all: what is returned is the proposal",
-            edit("update * h + (1 - update) * proposed", "proposed"),
+        "the old state is kept in full, and the proposal added to it; the two share out what there is": edit(
+            "update * h", "h"
         ),
-        Slip(
-            "the old state is kept in full, and the proposal added to it; the two share out what there is",
-            edit("update * h", "h"),
-        ),
-        Slip("the biases are left out", edit("x @ W + b", "x @ W"), edit("h @ U + c", "h @ U")),
-        Slip("the bias c is left out; there are two", edit("h @ U + c", "h @ U")),
-    ),
+        "the biases are left out": (edit("x @ W + b", "x @ W"), edit("h @ U + c", "h @ U")),
+        "the bias c is left out; there are two": edit("h @ U + c", "h @ U"),
+    },
     properties=(_within,),
     tolerance=1e-5,
 )
@@ -438,64 +397,46 @@ _FRONT = Exercise(
         call(*_LECTURES),
     ),
     more=lambda draw: call(draw.whole(n := draw.size(5, 7), low=1, high=5), draw.table(n, low=1.2, high=1.8)),
-    slips=(
-        Slip(
-            "a model was left out only if another is better in both respects; better in one and no worse in the "
-            "other is enough",
-            edit("m[0] <= size and m[1] <= loss", "m[0] < size and m[1] < loss"),
+    slips={
+        "a model was left out only if another is better in both respects; better in one and no worse in the "
+        "other is enough": edit("m[0] <= size and m[1] <= loss", "m[0] < size and m[1] < loss"),
+        "two equal models drove each other out; neither dominates the other": edit(
+            "any(m != (size, loss) for m in as_good)", "len(as_good) > 1"
         ),
-        Slip(
-            "two equal models drove each other out; neither dominates the other",
-            edit("any(m != (size, loss) for m in as_good)", "len(as_good) > 1"),
+        "of two equal models the second is missing; neither dominates the other": edit(
+            "(*model)]", "(*model) and model not in models[:i]]"
         ),
-        Slip(
-            "of two equal models the second is missing; neither dominates the other",
-            edit("(*model)]", "(*model) and model not in models[:i]]"),
+        "a model was left out if another is better in one respect, whatever the other respect": edit(
+            "m[0] <= size and m[1] <= loss", "m[0] < size or m[1] < loss"
         ),
-        Slip(
-            "a model was left out if another is better in one respect, whatever the other respect",
-            edit("m[0] <= size and m[1] <= loss", "m[0] < size or m[1] < loss"),
+        "that is the best model of all; a smaller one may be the best of its size": edit(
+            "m[0] <= size and m[1] <= loss", "m[1] < loss"
         ),
-        Slip(
-            "that is the best model of all; a smaller one may be the best of its size",
-            edit("m[0] <= size and m[1] <= loss", "m[1] < loss"),
+        "that is the smallest model; a larger one may be better": edit(
+            "m[0] <= size and m[1] <= loss", "m[0] < size"
         ),
-        Slip(
-            "that is the smallest model; a larger one may be better",
-            edit("m[0] <= size and m[1] <= loss", "m[0] < size"),
+        "only models of the same size were compared; a smaller one dominates, too, if it is no worse": edit(
+            "m[0] <= size and m[1] <= loss", "m[0] == size and m[1] < loss"
         ),
-        Slip(
-            "only models of the same size were compared; a smaller one dominates, too, if it is no worse",
-            edit("m[0] <= size and m[1] <= loss", "m[0] == size and m[1] < loss"),
+        "more weights were taken for better; a model dominates others that are larger": edit(
+            "<= size", ">= size"
         ),
-        Slip(
-            "more weights were taken for better; a model dominates others that are larger",
-            edit("<= size", ">= size"),
+        "a higher loss was taken for better": edit("<= loss", ">= loss"),
+        "each model was compared with those before it in the list alone, as if they stood in the order of "
+        "their sizes": edit("not dominated(*model)", "model[1] < min([math.inf, *losses[:i]])"),
+        "those are the models that are dominated; the others are asked for": edit(
+            "if not dominated", "if dominated"
         ),
-        Slip("a higher loss was taken for better", edit("<= loss", ">= loss")),
-        Slip(
-            "each model was compared with those before it in the list alone, as if they stood in the order of "
-            "their sizes",
-            edit("not dominated(*model)", "model[1] < min([math.inf, *losses[:i]])"),
+        "those are sizes and losses; the indices are asked for": edit("[i for i", "[model for i"),
+        "there is a truth value for each model; the indices of those that are True are asked for": edit(
+            "[i for i, model in enumerate(models) if not dominated(*model)]",
+            "[not dominated(*model) for model in models]",
         ),
-        Slip(
-            "those are the models that are dominated; the others are asked for",
-            edit("if not dominated", "if dominated"),
-        ),
-        Slip("those are sizes and losses; the indices are asked for", edit("[i for i", "[model for i")),
-        Slip(
-            "there is a truth value for each model; the indices of those that are True are asked for",
-            edit(
-                "[i for i, model in enumerate(models) if not dominated(*model)]",
-                "[not dominated(*model) for model in models]",
-            ),
-        ),
-        Slip(
-            "the indices are in the order of the sizes; put them in ascending order",
+        "the indices are in the order of the sizes; put them in ascending order": (
             edit("return [i", "return sorted([i"),
             edit("(*model)]", "(*model)], key=lambda i: sizes[i])"),
         ),
-    ),
+    },
     properties=(_who_dominates,),
     tolerance=1e-12,
 )
@@ -534,68 +475,46 @@ _PAIRED = Exercise(
     more=lambda draw: _pair_case(
         draw.table(6, low=5, high=20), draw.table(6, low=5, high=20), draw.whole(6, low=3)
     ),
-    slips=(
-        Slip(
-            "the errors of the two losses were put together as if the models had been judged by different names; "
-            "take the difference name by name first",
-            lambda a, b, lengths: math.hypot(
-                paired_error(a, 0 * a, lengths), paired_error(0 * b, b, lengths)
-            ),
+    slips={
+        "the errors of the two losses were put together as if the models had been judged by different names; "
+        "take the difference name by name first": lambda a, b, lengths: math.hypot(
+            paired_error(a, 0 * a, lengths), paired_error(0 * b, b, lengths)
         ),
-        Slip(
-            "one error was taken from the other; that of a difference comes from the differences of the names",
-            lambda a, b, lengths: abs(paired_error(a, 0 * a, lengths) - paired_error(0 * b, b, lengths)),
+        "one error was taken from the other; that of a difference comes from the differences "
+        "of the names": lambda a, b, lengths: abs(
+            paired_error(a, 0 * a, lengths) - paired_error(0 * b, b, lengths)
         ),
-        Slip(
-            "every character was taken to be drawn by itself; names are drawn, and the characters of one belong "
-            "together",
-            edit(
-                "math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
-                "math.sqrt((rests**2 / lengths).sum() / (lengths.sum() - 1) / lengths.sum())",
-            ),
+        "every character was taken to be drawn by itself; names are drawn, and the characters of one belong "
+        "together": edit(
+            "math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
+            "math.sqrt((rests**2 / lengths).sum() / (lengths.sum() - 1) / lengths.sum())",
         ),
-        Slip(
-            "that is the error of the mean of the names' own differences per character, in which short names "
-            "weigh as much as long ones",
-            edit(
-                "math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
-                "(apart / lengths).std().item() / math.sqrt(n)",
-            ),
+        "that is the error of the mean of the names' own differences per character, in which short names "
+        "weigh as much as long ones": edit(
+            "math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
+            "(apart / lengths).std().item() / math.sqrt(n)",
         ),
-        Slip(
-            "that is the error of the difference of whole names; divide by the mean length",
-            edit("int(lengths.sum())", "n"),
+        "that is the error of the difference of whole names; divide by the mean length": edit(
+            "int(lengths.sum())", "n"
         ),
-        Slip(
-            "the lengths were taken to be all the same: the rest of a name is its difference less r for each of "
-            "its characters",
-            edit("difference * lengths", "apart.mean()"),
+        "the lengths were taken to be all the same: the rest of a name is its difference less r for each of "
+        "its characters": edit("difference * lengths", "apart.mean()"),
+        "nothing was subtracted from the differences before they were squared": edit(
+            " - difference * lengths", ""
         ),
-        Slip(
-            "nothing was subtracted from the differences before they were squared",
-            edit(" - difference * lengths", ""),
+        "the variance of the rests has the divisor n; n - 1 is asked for": edit("n / (n - 1) * ", ""),
+        "that is the standard deviation of one name's rest; the error of a mean is smaller by "
+        "the root of n": edit("n / (n - 1)", "n**2 / (n - 1)"),
+        "that is the error of the first model's loss; the second does not count in it": edit("a - b", "a"),
+        "that is the difference itself; its standard error is asked for": edit(
+            "math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())", "difference.item()"
         ),
-        Slip("the variance of the rests has the divisor n; n - 1 is asked for", edit("n / (n - 1) * ", "")),
-        Slip(
-            "that is the standard deviation of one name's rest; the error of a mean is smaller by the root of n",
-            edit("n / (n - 1)", "n**2 / (n - 1)"),
+        "that is the variance; the standard error is its root": edit(
+            "return math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
+            "error = math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())\n    return error**2",
         ),
-        Slip(
-            "that is the error of the first model's loss; the second does not count in it", edit("a - b", "a")
-        ),
-        Slip(
-            "that is the difference itself; its standard error is asked for",
-            edit("math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())", "difference.item()"),
-        ),
-        Slip(
-            "that is the variance; the standard error is its root",
-            edit(
-                "return math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())",
-                "error = math.sqrt(n / (n - 1) * (rests**2).sum()) / int(lengths.sum())\n    return error**2",
-            ),
-        ),
-        Slip("those are two standard errors; one is asked for", edit("math.sqrt", "2 * math.sqrt")),
-    ),
+        "those are two standard errors; one is asked for": edit("math.sqrt", "2 * math.sqrt"),
+    },
     properties=(never_negative("an error"),),
 )
 

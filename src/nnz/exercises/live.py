@@ -7,7 +7,7 @@ from typing import Any
 
 from nnz.exercises.checker.compare import kind
 from nnz.exercises.checker.drawn import Draw
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
@@ -111,26 +111,22 @@ _ADD = Exercise(
     ),
     inputs=_inputs("__add__"),
     more=lambda draw: _pair(draw.number(), draw.number(), "__add__"),
-    slips=(
-        Slip(_FORGETS, edit("other.data, pairs", "other.data")),
-        Slip(
-            "those are the slopes of a product; a sum grows by as much as either operand is nudged",
-            edit("(self, 1.0), (other, 1.0)", "(self, other.data), (other, self.data)"),
+    slips={
+        _FORGETS: edit("other.data, pairs", "other.data"),
+        "those are the slopes of a product; a sum grows by as much as either operand is nudged": edit(
+            "(self, 1.0), (other, 1.0)", "(self, other.data), (other, self.data)"
         ),
-        Slip("only self is kept; the sum was made of both", edit("(self, 1.0), (other, 1.0)", "(self, 1.0)")),
-        Slip(_PLAIN, edit("Number(self.data + other.data, pairs)", "self.data + other.data")),
-        Slip(
-            "the operands are kept as new Numbers; keep the very ones, or no gradient finds its way to them",
-            edit("(self, 1.0), (other, 1.0)", "(Number(self.data), 1.0), (Number(other.data), 1.0)"),
+        "only self is kept; the sum was made of both": edit("(self, 1.0), (other, 1.0)", "(self, 1.0)"),
+        _PLAIN: edit("Number(self.data + other.data, pairs)", "self.data + other.data"),
+        "the operands are kept as new Numbers; keep the very ones, or no gradient finds its "
+        "way to them": edit(
+            "(self, 1.0), (other, 1.0)", "(Number(self.data), 1.0), (Number(other.data), 1.0)"
         ),
-        Slip(
-            "self is changed, and is now the sum; later uses of it would be wrong",
-            edit(
-                "    return Number(self.data + other.data, pairs)",
-                "    self.data += other.data\n    return self",
-            ),
+        "self is changed, and is now the sum; later uses of it would be wrong": edit(
+            "    return Number(self.data + other.data, pairs)",
+            "    self.data += other.data\n    return self",
         ),
-    ),
+    },
     drive=_kept,
 )
 
@@ -147,26 +143,21 @@ _MUL = Exercise(
     ),
     inputs=_inputs("__mul__"),
     more=lambda draw: _pair(draw.number(), draw.number(), "__mul__"),
-    slips=(
-        Slip(
-            "each slope is the operand itself; the product grows by the other one per unit of the nudge",
-            edit("(self, other.data), (other, self.data)", "(self, self.data), (other, other.data)"),
+    slips={
+        "each slope is the operand itself; the product grows by the other one per unit of the nudge": edit(
+            "(self, other.data), (other, self.data)", "(self, self.data), (other, other.data)"
         ),
-        Slip(
-            "those are the slopes of a sum; nudging one factor counts as often as the other factor says",
-            edit("(self, other.data), (other, self.data)", "(self, 1.0), (other, 1.0)"),
+        "those are the slopes of a sum; nudging one factor counts as often as the other factor says": edit(
+            "(self, other.data), (other, self.data)", "(self, 1.0), (other, 1.0)"
         ),
-        Slip(_FORGETS, edit("other.data, pairs", "other.data")),
-        Slip("that is the sum", edit("self.data * other.data", "self.data + other.data")),
-        Slip(_PLAIN, edit("Number(self.data * other.data, pairs)", "self.data * other.data")),
-        Slip(
-            "each slope is the whole product; it is the factor that stands beside the operand",
-            edit(
-                "(self, other.data), (other, self.data)",
-                "(self, self.data * other.data), (other, self.data * other.data)",
-            ),
+        _FORGETS: edit("other.data, pairs", "other.data"),
+        "that is the sum": edit("self.data * other.data", "self.data + other.data"),
+        _PLAIN: edit("Number(self.data * other.data, pairs)", "self.data * other.data"),
+        "each slope is the whole product; it is the factor that stands beside the operand": edit(
+            "(self, other.data), (other, self.data)",
+            "(self, self.data * other.data), (other, self.data * other.data)",
         ),
-    ),
+    },
     drive=_kept,
 )
 
@@ -238,33 +229,25 @@ _BACKWARD = Exercise(
         _graph("a = 0.5; b = -2; p = a * b; q = p * a; r = q + p; L = r * q"),
     ),
     more=_drawn_graph,
-    slips=(
-        Slip(
-            "the gradient is put in the place of what was there; a Number that is used twice needs the sum",
-            edit("operand.grad += ", "operand.grad = "),
+    slips={
+        "the gradient is put in the place of what was there; a Number that is used twice needs the sum": edit(
+            "operand.grad += ", "operand.grad = "
         ),
-        Slip(
-            "a Number passes on all that it has each time something arrives, and so the same twice; wait until "
-            "all who used it have passed on theirs",
-            _at_once,
+        "a Number passes on all that it has each time something arrives, and so the same twice; wait until "
+        "all who used it have passed on theirs": _at_once,
+        "the order is walked from the leaves; begin at root and walk it backward": edit(
+            "reversed(order)", "order"
         ),
-        Slip(
-            "the order is walked from the leaves; begin at root and walk it backward",
-            edit("reversed(order)", "order"),
+        "the gradient arrives unchanged: it has to be multiplied by the slope": edit(
+            "slope * node.grad", "node.grad"
         ),
-        Slip(
-            "the gradient arrives unchanged: it has to be multiplied by the slope",
-            edit("slope * node.grad", "node.grad"),
+        "the slope alone is passed on, without the gradient of the Number that passes it on": edit(
+            "slope * node.grad", "slope"
         ),
-        Slip(
-            "the slope alone is passed on, without the gradient of the Number that passes it on",
-            edit("slope * node.grad", "slope"),
+        "each Number passes on its data in place of its gradient": edit(
+            "slope * node.grad", "slope * node.data"
         ),
-        Slip(
-            "each Number passes on its data in place of its gradient",
-            edit("slope * node.grad", "slope * node.data"),
-        ),
-    ),
+    },
     drive=_gradients,
     changes=("root",),
 )

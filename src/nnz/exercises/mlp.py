@@ -15,7 +15,7 @@ from nnz.data import LETTERS, Vocabulary
 from nnz.evaluate import surprisals
 from nnz.exercises.checker.compare import freeze, is_tensor, mismatch, same
 from nnz.exercises.checker.drawn import shaped
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.exercises.checker.properties import as_many_as_built
@@ -94,57 +94,38 @@ _EMBED = Exercise(
         call(torch.arange(20.0).view(4, 5) / 4, torch.tensor([[3], [0], [2]])),
     ),
     more=shaped("V M, B T<V"),
-    slips=(
-        Slip(
-            "the rows of a context are added, so that nobody can tell which character came first; set them side "
-            "by side",
-            edit("flatten(1)", "sum(1)"),
+    slips={
+        "the rows of a context are added, so that nobody can tell which character came first; set them side "
+        "by side": edit("flatten(1)", "sum(1)"),
+        "the rows of a context are averaged, and their order is lost; set them side by side": edit(
+            "flatten(1)", "mean(1)"
         ),
-        Slip(
-            "the rows of a context are averaged, and their order is lost; set them side by side",
-            edit("flatten(1)", "mean(1)"),
+        "the rows stand in the opposite order: the oldest character comes first": edit(
+            "C[contexts]", "C[contexts.flip(1)]"
         ),
-        Slip(
-            "the rows stand in the opposite order: the oldest character comes first",
-            edit("C[contexts]", "C[contexts.flip(1)]"),
+        "the rows are still on an axis of their own; make one axis of the last two": edit(".flatten(1)", ""),
+        "all contexts run together into one long row; the first axis should stay": edit(
+            "flatten(1)", "flatten()"
         ),
-        Slip(
-            "the rows are still on an axis of their own; make one axis of the last two",
-            edit(".flatten(1)", ""),
+        "the characters of a context are one below the other, as if each were a context of its own": edit(
+            "flatten(1)", "flatten(0, 1)"
         ),
-        Slip(
-            "all contexts run together into one long row; the first axis should stay",
-            edit("flatten(1)", "flatten()"),
-        ),
-        Slip(
-            "the characters of a context are one below the other, as if each were a context of its own",
-            edit("flatten(1)", "flatten(0, 1)"),
-        ),
-        Slip(
-            "the positions are joined along the first axis, one below the other; join them along the second",
+        "the positions are joined along the first axis, one below the other; join them along the second": (
             edit("C[contexts]", "C[contexts.T]"),
             edit("flatten(1)", "flatten(0, 1)"),
         ),
-        Slip(
-            "the rows are mixed together: first the first number of every row, then the second. Each row should "
-            "stay whole",
-            edit("flatten(1)", "transpose(1, 2).flatten(1)"),
+        "the rows are mixed together: first the first number of every row, then the second. Each row should "
+        "stay whole": edit("flatten(1)", "transpose(1, 2).flatten(1)"),
+        "those are the indices of the characters as numbers; each should be replaced by its row of C": edit(
+            "rows.flatten(1)", "contexts.float()"
         ),
-        Slip(
-            "those are the indices of the characters as numbers; each should be replaced by its row of C",
-            edit("rows.flatten(1)", "contexts.float()"),
+        "only the last character of each context is there": edit("rows.flatten(1)", "rows[:, -1]"),
+        "three positions are looked up, whatever the context; there are block_size of them": edit(
+            "rows.flatten(1)", "torch.cat([rows[:, i] for i in range(3)], 1)"
         ),
-        Slip("only the last character of each context is there", edit("rows.flatten(1)", "rows[:, -1]")),
-        Slip(
-            "three positions are looked up, whatever the context; there are block_size of them",
-            edit("rows.flatten(1)", "torch.cat([rows[:, i] for i in range(3)], 1)"),
-        ),
-        Slip(
-            "the new shape is written as a fixed number, which fits contexts of three characters; take it from "
-            "the shapes",
-            edit("flatten(1)", "view(-1, 3 * C.shape[1])"),
-        ),
-    ),
+        "the new shape is written as a fixed number, which fits contexts of three characters; take it from "
+        "the shapes": edit("flatten(1)", "view(-1, 3 * C.shape[1])"),
+    },
 )
 
 
@@ -171,60 +152,47 @@ _PARAMETERS = Exercise(
         call(17964, 5, 100, 60, True),
     ),
     more=lambda draw: call(*draw.sizes(4), *draw.pick(1, True, False)),
-    slips=(
-        Slip(
-            "each position has a table of embeddings of its own; the model has one, which all positions share",
-            edit("V * n_embd", "V * n_in"),
+    slips={
+        "each position has a table of embeddings of its own; the model has one, which all "
+        "positions share": edit("V * n_embd", "V * n_in"),
+        "the table of embeddings is left out; it is learned with the rest": edit(
+            "embeddings + hidden", "hidden"
         ),
-        Slip(
-            "the table of embeddings is left out; it is learned with the rest",
-            edit("embeddings + hidden", "hidden"),
-        ),
-        Slip(
-            "the biases are left out, those of the hidden units and those of the outputs",
+        "the biases are left out, those of the hidden units and those of the outputs": (
             edit("n_in + 1", "n_in"),
             edit("n_hidden + 1", "n_hidden"),
         ),
-        Slip("the biases of the hidden units are left out", edit("n_in + 1", "n_in")),
-        Slip("the biases of the outputs are left out", edit("n_hidden + 1", "n_hidden")),
-        Slip(
-            "there is one bias for each unit, not one for each layer",
+        "the biases of the hidden units are left out": edit("n_in + 1", "n_in"),
+        "the biases of the outputs are left out": edit("n_hidden + 1", "n_hidden"),
+        "there is one bias for each unit, not one for each layer": (
             edit("(n_in + 1) * n_hidden", "n_in * n_hidden + 1"),
             edit("(n_hidden + 1) * V", "n_hidden * V + 1"),
         ),
-        Slip(
-            "one character too many is read: block_size is the paper's n - 1, not its n",
-            edit("block_size * n_embd", "(block_size + 1) * n_embd"),
+        "one character too many is read: block_size is the paper's n - 1, not its n": edit(
+            "block_size * n_embd", "(block_size + 1) * n_embd"
         ),
-        Slip(
-            "one character too few is read: block_size is the paper's n - 1 already",
-            edit("block_size * n_embd", "(block_size - 1) * n_embd"),
+        "one character too few is read: block_size is the paper's n - 1 already": edit(
+            "block_size * n_embd", "(block_size - 1) * n_embd"
         ),
-        Slip(
-            "the hidden units read one character; they read all block_size of them",
-            edit("n_in + 1", "n_embd + 1"),
+        "the hidden units read one character; they read all block_size of them": edit(
+            "n_in + 1", "n_embd + 1"
         ),
-        Slip(
-            "the hidden units read V numbers for each character, as if there were no embeddings",
-            edit("n_in + 1", "block_size * V + 1"),
+        "the hidden units read V numbers for each character, as if there were no embeddings": edit(
+            "n_in + 1", "block_size * V + 1"
         ),
-        Slip("the direct connections are counted even where there are none", edit(" if direct else 0", "")),
-        Slip(
-            "that is the paper's formula with direct connections in any case, and with block_size for its n, "
-            "which is one more",
+        "the direct connections are counted even where there are none": edit(" if direct else 0", ""),
+        "that is the paper's formula with direct connections in any case, and with block_size for its n, "
+        "which is one more": (
             edit("block_size * n_embd", "(block_size - 1) * n_embd"),
             edit(" if direct else 0", ""),
         ),
-        Slip("the direct connections are never counted", edit("n_in * V if direct else 0", "0")),
-        Slip(
-            "the direct connections come from one character; they come from the embeddings of all block_size",
-            edit("n_in * V", "n_embd * V"),
+        "the direct connections are never counted": edit("n_in * V if direct else 0", "0"),
+        "the direct connections come from one character; they come from the embeddings of all "
+        "block_size": edit("n_in * V", "n_embd * V"),
+        "the direct connections have biases of their own; the outputs have theirs already": edit(
+            "n_in * V", "(n_in + 1) * V"
         ),
-        Slip(
-            "the direct connections have biases of their own; the outputs have theirs already",
-            edit("n_in * V", "(n_in + 1) * V"),
-        ),
-    ),
+    },
     properties=(as_many_as_built(BengioMLP),),
     tolerance=1e-12,
 )
@@ -376,75 +344,49 @@ _QUIET = Exercise(
         _start_case(8, 30, 8, 4, "abcde"),
     ),
     more=lambda draw: _start_case(draw.size(), draw.size(), draw.size(), draw.seed(), "abcdefg"),
-    slips=(
-        Slip(
-            "nothing was scaled: the network begins sure of itself, and mostly wrong",
-            edit("factor * params", "params"),
+    slips={
+        "nothing was scaled: the network begins sure of itself, and mostly wrong": edit(
+            "factor * params", "params"
         ),
-        Slip(
-            "with W1 and W2 both zero the loss is log V, but their gradients are zero too and they never learn",
+        "with W1 and W2 both zero the loss is log V, but their gradients are zero too and they never learn": (
             edit('into, "b1"', '0, "b1"'),
             edit('out_of, "b2"', '0, "b2"'),
         ),
-        Slip(
-            "with W2 all zero the loss is log V, but no gradient comes back to W1 and C; a small W2 will do",
-            edit('out_of, "b2"', '0, "b2"'),
+        "with W2 all zero the loss is log V, but no gradient comes back to W1 and C; a small "
+        "W2 will do": edit('out_of, "b2"', '0, "b2"'),
+        "only the output was made quiet: what enters the hidden units is still too large, and most "
+        "of them sit at -1 or 1, where tanh is flat": edit('into, "b1": 0', '1, "b1": 1'),
+        "W1 is so small that the hidden units hardly answer to the context; what enters them "
+        "should spread by about 1": edit(_INTO, "0.01"),
+        "W1 is still too large for most sizes: too many hidden units sit where tanh is flat": edit(
+            _INTO, "0.6"
         ),
-        Slip(
-            "only the output was made quiet: what enters the hidden units is still too large, and most "
-            "of them sit at -1 or 1, where tanh is flat",
-            edit('into, "b1": 0', '1, "b1": 1'),
+        "the hidden units are too quiet for most sizes: W1 was scaled by a fixed number, and "
+        "a small one": edit(_INTO, "0.05"),
+        "the embeddings were scaled with the rest; C stays as it is, since W1 can do the same": edit(
+            '"C": 1', '"C": 0.01'
         ),
-        Slip(
-            "W1 is so small that the hidden units hardly answer to the context; what enters them "
-            "should spread by about 1",
-            edit(_INTO, "0.01"),
+        "b2 was left as it was: it alone makes some characters much likelier than others": edit(
+            '"b2": 0', '"b2": 1'
         ),
-        Slip(
-            "W1 is still too large for most sizes: too many hidden units sit where tanh is flat",
-            edit(_INTO, "0.6"),
+        "W2 is still too large: a logit is the sum of n_hidden terms, and should be near 0": edit(
+            'out_of, "b2"', '1, "b2"'
         ),
-        Slip(
-            "the hidden units are too quiet for most sizes: W1 was scaled by a fixed number, and a small one",
-            edit(_INTO, "0.05"),
+        "the hidden layer is fine, but W2 and b2 are still too large: the logits are far from equal": edit(
+            'out_of, "b2": 0', '1, "b2": 1'
         ),
-        Slip(
-            "the embeddings were scaled with the rest; C stays as it is, since W1 can do the same",
-            edit('"C": 1', '"C": 0.01'),
+        "the given tensors were overwritten; make new ones": edit(
+            "    return {name: factor * params[name]", "    return {name: params[name].mul_(factor)"
         ),
-        Slip(
-            "b2 was left as it was: it alone makes some characters much likelier than others",
-            edit('"b2": 0', '"b2": 1'),
-        ),
-        Slip(
-            "W2 is still too large: a logit is the sum of n_hidden terms, and should be near 0",
-            edit('out_of, "b2"', '1, "b2"'),
-        ),
-        Slip(
-            "the hidden layer is fine, but W2 and b2 are still too large: the logits are far from equal",
-            edit('out_of, "b2": 0', '1, "b2": 1'),
-        ),
-        Slip(
-            "the given tensors were overwritten; make new ones",
-            edit("    return {name: factor * params[name]", "    return {name: params[name].mul_(factor)"),
-        ),
-        Slip(
-            "W1 was divided by n_in, which is too much: a sum of n_in such numbers grows only as the root of n_in",
-            edit(_INTO, "1 / n_in"),
-        ),
-        Slip(
-            "W1 was scaled by the number of hidden units; what counts is how many numbers each of them adds up",
-            edit("math.sqrt(n_in)", "math.sqrt(n_hidden)"),
-        ),
-        Slip(
-            "W1 was scaled by a fixed number, which is too large where n_in is; it has to fall as n_in grows",
-            edit(_INTO, "0.2"),
-        ),
-        Slip(
-            "W1 was scaled by a fixed number, which is too small where n_in is; it has to rise as n_in falls",
-            edit(_INTO, "0.1"),
-        ),
-    ),
+        "W1 was divided by n_in, which is too much: a sum of n_in such numbers grows only as "
+        "the root of n_in": edit(_INTO, "1 / n_in"),
+        "W1 was scaled by the number of hidden units; what counts is how many numbers each of "
+        "them adds up": edit("math.sqrt(n_in)", "math.sqrt(n_hidden)"),
+        "W1 was scaled by a fixed number, which is too large where n_in is; it has to fall as "
+        "n_in grows": edit(_INTO, "0.2"),
+        "W1 was scaled by a fixed number, which is too small where n_in is; it has to rise as "
+        "n_in falls": edit(_INTO, "0.1"),
+    },
     drive=_started,
     properties=(_starts_well,),
     changes=("params",),  # `_started` sees to it, and says so in fewer words
@@ -481,49 +423,35 @@ _BATCH = Exercise(
         Input((torch.arange(100.0) / 20, 32), "batch_error(torch.arange(100.0) / 20, 32)"),
     ),
     more=lambda draw: tensors(draw.table(draw.size(4, 7), low=0.3), draw.size(2, 9)),
-    slips=(
-        Slip(
-            "that is how much the loss of one example varies; the mean of a batch varies less",
-            edit(" / math.sqrt(batch_size)", ""),
+    slips={
+        "that is how much the loss of one example varies; the mean of a batch varies less": edit(
+            " / math.sqrt(batch_size)", ""
         ),
-        Slip(
-            "it is divided by batch_size, where the root belongs: to halve it takes four times the batch",
-            edit("math.sqrt(batch_size)", "batch_size"),
+        "it is divided by batch_size, where the root belongs: to halve it takes four times the batch": edit(
+            "math.sqrt(batch_size)", "batch_size"
         ),
-        Slip(
-            "the variance has the divisor N - 1, which is for a sample; these N are all there are to draw from, "
-            "so the divisor is N",
-            edit("correction=0", ""),
+        "the variance has the divisor N - 1, which is for a sample; these N are all there are to draw from, "
+        "so the divisor is N": edit("correction=0", ""),
+        "it is divided by the root of N; the mean is over a batch, not over all examples": edit(
+            "sqrt(batch_size)", "sqrt(len(losses))"
         ),
-        Slip(
-            "it is divided by the root of N; the mean is over a batch, not over all examples",
-            edit("sqrt(batch_size)", "sqrt(len(losses))"),
-        ),
-        Slip(
-            "that is the variance; the standard deviation is its root",
+        "that is the variance; the standard deviation is its root": (
             edit("losses.std", "losses.var"),
             edit("math.sqrt(batch_size)", "batch_size"),
         ),
-        Slip(
-            "the mean was not subtracted before the losses were squared",
-            edit("losses.std(correction=0)", "(losses**2).mean().sqrt()"),
+        "the mean was not subtracted before the losses were squared": edit(
+            "losses.std(correction=0)", "(losses**2).mean().sqrt()"
         ),
-        Slip(
-            "the distances from the mean are averaged as they are, where their squares should be",
-            edit("losses.std(correction=0)", "(losses - losses.mean()).abs().mean()"),
+        "the distances from the mean are averaged as they are, where their squares should be": edit(
+            "losses.std(correction=0)", "(losses - losses.mean()).abs().mean()"
         ),
-        Slip(
-            "that is for batches in which no example comes twice; here each is drawn from all N",
-            edit(
-                "math.sqrt(batch_size)",
-                "math.sqrt(batch_size * (len(losses) - 1) / (len(losses) - batch_size))",
-            ),
+        "that is for batches in which no example comes twice; here each is drawn from all N": edit(
+            "math.sqrt(batch_size)",
+            "math.sqrt(batch_size * (len(losses) - 1) / (len(losses) - batch_size))",
         ),
-        Slip(
-            "that is the standard deviation of the batch's sum, which grows with the batch; the mean is asked for",
-            edit("/ math", "* math"),
-        ),
-    ),
+        "that is the standard deviation of the batch's sum, which grows with the batch; the "
+        "mean is asked for": edit("/ math", "* math"),
+    },
     properties=(_exact,),
     tolerance=1e-5,
 )
@@ -580,65 +508,47 @@ _MIXTURE = Exercise(
         tensors([-800.0, -1.0, -2.0], [-801.5, -3.0, -0.5], dtype=torch.float64),
     ),
     more=lambda draw: _chances_case(*(draw.table(5, low=0.1, high=0.9, digits=2) for _ in "ab")),
-    slips=(
-        Slip(
-            "that is the better model alone, which comes out of mixing the logarithms; it is the probabilities "
-            "that are mixed",
-            edit("torch.logaddexp(a, b)", "(shares * first + (1 - shares) * second)"),
+    slips={
+        "that is the better model alone, which comes out of mixing the logarithms; it is the probabilities "
+        "that are mixed": edit("torch.logaddexp(a, b)", "(shares * first + (1 - shares) * second)"),
+        "the logarithms are multiplied by the shares, which are factors of the probabilities": edit(
+            "first + shares.log(), second + (1 - shares).log()", "shares * first, (1 - shares) * second"
         ),
-        Slip(
-            "the logarithms are multiplied by the shares, which are factors of the probabilities",
-            edit(
-                "first + shares.log(), second + (1 - shares).log()", "shares * first, (1 - shares) * second"
-            ),
+        "the probabilities are averaged over the characters before the logarithm is taken; each character "
+        "has a surprisal of its own, and "
+        "those are averaged": edit(".mean(dim=1)", ".exp().mean(dim=1).log()"),
+        "that is the share of the second model; the share of the first is asked for": edit(
+            "best / 100", "1 - best / 100"
         ),
-        Slip(
-            "the probabilities are averaged over the characters before the logarithm is taken; each character "
-            "has a surprisal of its own, and those are averaged",
-            edit(".mean(dim=1)", ".exp().mean(dim=1).log()"),
+        "that is the share with the largest loss, not the least": edit("argmin", "argmax"),
+        "a probability below the smallest float became 0, and its surprisal infinite; stay "
+        "with logarithms": edit("torch.logaddexp(a, b)", "(a.exp() + b.exp()).log()"),
+        "a probability below the smallest float became 0, which has no logarithm; stay with logarithms": edit(
+            "torch.logaddexp(a, b)", "(a.exp() + b.exp()).apply_(math.log)"
         ),
-        Slip(
-            "that is the share of the second model; the share of the first is asked for",
-            edit("best / 100", "1 - best / 100"),
+        "that is the sum of the surprisals; their mean is asked for": edit(
+            "losses[best].item()", "losses[best].item() * len(first)"
         ),
-        Slip("that is the share with the largest loss, not the least", edit("argmin", "argmax")),
-        Slip(
-            "a probability below the smallest float became 0, and its surprisal infinite; stay with logarithms",
-            edit("torch.logaddexp(a, b)", "(a.exp() + b.exp()).log()"),
+        "the loss is in bits; the natural logarithm gives nats": edit(
+            "losses[best].item()", "losses[best].item() / math.log(2)"
         ),
-        Slip(
-            "a probability below the smallest float became 0, which has no logarithm; stay with logarithms",
-            edit("torch.logaddexp(a, b)", "(a.exp() + b.exp()).apply_(math.log)"),
+        "that is the mean log-probability, which is negative; the surprisal has the opposite sign": edit(
+            "losses[best].item()", "-losses[best].item()"
         ),
-        Slip(
-            "that is the sum of the surprisals; their mean is asked for",
-            edit("losses[best].item()", "losses[best].item() * len(first)"),
+        "the share is in percent; give it as a number from 0 to 1": edit("best / 100", "best"),
+        "the loss stands first; the share comes before it": edit(
+            "best / 100, losses[best].item()", "losses[best].item(), best / 100"
         ),
-        Slip(
-            "the loss is in bits; the natural logarithm gives nats",
-            edit("losses[best].item()", "losses[best].item() / math.log(2)"),
-        ),
-        Slip(
-            "that is the mean log-probability, which is negative; the surprisal has the opposite sign",
-            edit("losses[best].item()", "-losses[best].item()"),
-        ),
-        Slip("the share is in percent; give it as a number from 0 to 1", edit("best / 100", "best")),
-        Slip(
-            "the loss stands first; the share comes before it",
-            edit("best / 100, losses[best].item()", "losses[best].item(), best / 100"),
-        ),
-        Slip(
-            "the shares go by tenths; go by hundredths",
+        "the shares go by tenths; go by hundredths": (
             edit("arange(101,", "arange(0, 101, 10,"),
             edit("best / 100", "best / 10"),
         ),
-        Slip(
-            "the shares 0 and 1 were not tried, where one model alone may be best",
+        "the shares 0 and 1 were not tried, where one model alone may be best": (
             edit("arange(101,", "arange(1, 100,"),
             edit("best / 100", "(best + 1) / 100"),
         ),
-        Slip("the share 1 was not tried; the last hundredth counts too", edit("arange(101,", "arange(100,")),
-    ),
+        "the share 1 was not tried; the last hundredth counts too": edit("arange(101,", "arange(100,"),
+    },
     properties=(_in_hundredths,),
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nnz.engine import Value
 from nnz.exercises.checker.compare import kind
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call
 from nnz.exercises.checker.observe import GRADIENTS, RESULT, Answer, Parts, with_gradients
 from nnz.nn import MLP
@@ -83,19 +83,17 @@ _COUNT = Exercise(
     ),
     inputs=(call(1, [1]), call(2, [3]), call(2, [16, 16, 1]), call(3, [4, 5, 2]), call(784, [1000, 100, 10])),
     more=lambda draw: call(draw.size(), draw.sizes(3)),
-    slips=(
-        Slip("each neuron has a bias as well as its weights", edit("(n_from + 1)", "n_from")),
-        Slip(
-            "only the first layer reads the network's inputs; the others read the layer before",
-            edit("(n_from + 1)", "(n_in + 1)"),
+    slips={
+        "each neuron has a bias as well as its weights": edit("(n_from + 1)", "n_from"),
+        "only the first layer reads the network's inputs; the others read the layer before": edit(
+            "(n_from + 1)", "(n_in + 1)"
         ),
-        Slip("the last layer is left out", edit("*n_outs]", "*n_outs[:-1]]")),
-        Slip("the first layer is left out; it reads the network's inputs", edit("[n_in, *n_outs]", "n_outs")),
-        Slip(
-            "there is one bias for each neuron, not one for each layer",
-            edit("(n_from + 1) * n_to", "n_from * n_to + 1"),
+        "the last layer is left out": edit("*n_outs]", "*n_outs[:-1]]"),
+        "the first layer is left out; it reads the network's inputs": edit("[n_in, *n_outs]", "n_outs"),
+        "there is one bias for each neuron, not one for each layer": edit(
+            "(n_from + 1) * n_to", "n_from * n_to + 1"
         ),
-    ),
+    },
     properties=(_as_built,),
 )
 
@@ -128,19 +126,17 @@ _XOR = Exercise(
     inputs=tuple(
         Input(corner, f"xor()([{corner[0]}, {corner[1]}])") for corner in ((0, 0), (0, 1), (1, 0), (1, 1))
     ),
-    slips=(
-        Slip("that is AND: positive only where both inputs are 1", edit("[1, -2, -0.5]", "[0, 1, -0.5]")),
-        Slip("that is OR: positive where both inputs are 1 as well", edit("[1, -2, -0.5]", "[1, 0, -0.5]")),
-        Slip("that is its opposite: every sign is reversed", edit("[1, -2, -0.5]", "[-1, 2, 0.5]")),
-        Slip(
-            "the output is 0 everywhere, as it is while weights and bias of the last neuron are 0",
-            edit("[1, -2, -0.5]", "[0, 0, 0]"),
+    slips={
+        "that is AND: positive only where both inputs are 1": edit("[1, -2, -0.5]", "[0, 1, -0.5]"),
+        "that is OR: positive where both inputs are 1 as well": edit("[1, -2, -0.5]", "[1, 0, -0.5]"),
+        "that is its opposite: every sign is reversed": edit("[1, -2, -0.5]", "[-1, 2, 0.5]"),
+        "the output is 0 everywhere, as it is while weights and bias of the last neuron are 0": edit(
+            "[1, -2, -0.5]", "[0, 0, 0]"
         ),
-        Slip(
-            "the output is negative everywhere: the bias of the last neuron outweighs the rest",
-            edit("[1, -2, -0.5]", "[1, -2, -9]"),
+        "the output is negative everywhere: the bias of the last neuron outweighs the rest": edit(
+            "[1, -2, -0.5]", "[1, -2, -9]"
         ),
-    ),
+    },
     drive=_sign_of_output,
 )
 
@@ -191,32 +187,27 @@ _MOMENTUM = Exercise(
         _step_case([0.3, -2.0, 4.0], [1.0, -0.5, 0.125], 0.05, 0.75),
     ),
     more=lambda draw: _step_case(draw.table(4), draw.table(4), draw.positive(0.5, 2), 0.7),
-    slips=(
-        Slip("the parameters climb: they should move against the velocity", edit("data -=", "data +=")),
-        Slip(
-            "the velocity is neither used nor kept; that is plain gradient descent",
+    slips={
+        "the parameters climb: they should move against the velocity": edit("data -=", "data +="),
+        "the velocity is neither used nor kept; that is plain gradient descent": (
             edit("        velocities[i] = momentum * velocities[i] + parameter.grad\n", ""),
             edit("learning_rate * velocities[i]", "learning_rate * parameter.grad"),
         ),
-        Slip(
-            "the gradient is weighted by 1 - momentum, as in an average; torch adds it in full",
-            edit("+ parameter.grad", "+ (1 - momentum) * parameter.grad"),
+        "the gradient is weighted by 1 - momentum, as in an average; torch adds it in full": edit(
+            "+ parameter.grad", "+ (1 - momentum) * parameter.grad"
         ),
-        Slip(
-            "the new velocities are in a list of their own; put them into the one that was given",
-            edit("    for i, parameter", "    velocities = list(velocities)\n    for i, parameter"),
+        "the new velocities are in a list of their own; put them into the one that was given": edit(
+            "    for i, parameter", "    velocities = list(velocities)\n    for i, parameter"
         ),
-        Slip(
-            "the learning rate is inside the velocity; it belongs to the parameter's step",
+        "the learning rate is inside the velocity; it belongs to the parameter's step": (
             edit("+ parameter.grad", "+ learning_rate * parameter.grad"),
             edit("learning_rate * velocities[i]", "velocities[i]"),
         ),
-        Slip(
-            "the parameters move by the velocity from before this step",
+        "the parameters move by the velocity from before this step": (
             edit("velocities[i] = momentum", "before = velocities[i]\n        velocities[i] = momentum"),
             edit("learning_rate * velocities[i]", "learning_rate * before"),
         ),
-    ),
+    },
     drive=_three_steps,
     changes=("parameters", "velocities"),
 )
@@ -255,35 +246,29 @@ _LOGISTIC = Exercise(
         call(_scores(1000.0, -1000.0), [1, 1]),
     ),
     more=lambda draw: call(_scores(*draw.table(n := draw.size())), draw.pick(n, 1, -1)),
-    slips=(
-        Slip("that is the sum; the mean is asked for", edit(" / len(scores)", "")),
-        Slip(
-            "the sign of y s: the loss should be small where score and target agree",
-            edit("score * target", "-score * target"),
+    slips={
+        "that is the sum; the mean is asked for": edit(" / len(scores)", ""),
+        "the sign of y s: the loss should be small where score and target agree": edit(
+            "score * target", "-score * target"
         ),
-        Slip(
-            "the calculation leaves the graph, as it does where .data is taken: do it with Values",
-            edit("total / len(scores)", "Value(total.data / len(scores))"),
+        "the calculation leaves the graph, as it does where .data is taken: do it with Values": edit(
+            "total / len(scores)", "Value(total.data / len(scores))"
         ),
-        Slip(
-            "that is the hinge loss, max(0, 1 - y s); the logistic loss is a smooth relative of it",
+        "that is the hinge loss, max(0, 1 - y s); the logistic loss is a smooth relative of it": (
             edit("(1 + (-margin).exp()).log()", "(1 - margin).relu()"),
             edit("(1 + margin.exp()).log() - margin", "(1 - margin).relu()"),
         ),
-        Slip(
-            "the logarithm is to base 2; the natural one is asked for",
-            edit("total / len(scores)", "total / len(scores) / Value(2).log()"),
+        "the logarithm is to base 2; the natural one is asked for": edit(
+            "total / len(scores)", "total / len(scores) / Value(2).log()"
         ),
-        Slip(
-            "exp of a large number is larger than any float; give it only negative ones",
-            edit("(1 + margin.exp()).log() - margin", "(1 + (-margin).exp()).log()"),
+        "exp of a large number is larger than any float; give it only negative ones": edit(
+            "(1 + margin.exp()).log() - margin", "(1 + (-margin).exp()).log()"
         ),
-        Slip(
-            "the sigmoid of a large negative margin is rounded to 0, which has no logarithm",
+        "the sigmoid of a large negative margin is rounded to 0, which has no logarithm": (
             edit("(1 + (-margin).exp()).log()", "-margin.sigmoid().log()"),
             edit("(1 + margin.exp()).log() - margin", "-margin.sigmoid().log()"),
         ),
-    ),
+    },
     drive=with_gradients,
     properties=(_pushes_the_right_way,),
 )

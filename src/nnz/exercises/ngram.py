@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nnz.bigram import BigramCounts
 from nnz.evaluate import nll
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call, tensors
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 from nnz.ngram import NGramCounts
@@ -90,49 +90,39 @@ _TRIGRAM = Exercise(
     ),
     inputs=(call(["ab", "ac"]), call(["an", "ana", "nan"]), call(["emma", "ava", "eva", "mia", "ave"])),
     more=lambda draw: call(draw.names(5, "aemv")),
-    slips=(
-        Slip(
-            "the first letters are not predicted: each name needs two start tokens before it",
-            edit('f"..{name}."', 'f".{name}."'),
+    slips={
+        "the first letters are not predicted: each name needs two start tokens before it": edit(
+            'f"..{name}."', 'f".{name}."'
         ),
-        Slip(
-            "the ends of the names are not predicted; each is a character like the others",
-            edit('f"..{name}."', 'f"..{name}"'),
+        "the ends of the names are not predicted; each is a character like the others": edit(
+            'f"..{name}."', 'f"..{name}"'
         ),
-        Slip(
-            "those are pairs; each character is predicted from the two before it",
+        "those are pairs; each character is predicted from the two before it": (
             edit("t[i :", "t[i + 1 :"),
             edit("gram[:2] for", "gram[:1] for"),
             edit("gram[:2]]", "gram[:1]]"),
         ),
-        Slip("that is the sum over all characters; the average is asked for", edit(" / grams.total()", "")),
-        Slip(
-            "the sum is divided by the number of names, not by that of the characters",
-            edit("grams.total()", "len(names)"),
+        "that is the sum over all characters; the average is asked for": edit(" / grams.total()", ""),
+        "the sum is divided by the number of names, not by that of the characters": edit(
+            "grams.total()", "len(names)"
         ),
-        Slip(
-            "the sum is divided by the number of letters, to which the ends have to be added",
-            edit("grams.total()", 'len("".join(names))'),
+        "the sum is divided by the number of letters, to which the ends have to be added": edit(
+            "grams.total()", 'len("".join(names))'
         ),
-        Slip(
-            "that is the average log-likelihood, which is negative; the loss has the opposite sign",
-            edit("return sum", "return -sum"),
+        "that is the average log-likelihood, which is negative; the loss has the opposite sign": edit(
+            "return sum", "return -sum"
         ),
-        Slip("that is in bits; nats come from the natural logarithm", edit("math.log", "math.log2")),
-        Slip(
-            "the counts are shares of all trigrams, where they should be shares of those with the same context",
-            edit("contexts[gram[:2]]", "grams.total()"),
+        "that is in bits; nats come from the natural logarithm": edit("math.log", "math.log2"),
+        "the counts are shares of all trigrams, where they should be shares of those with the "
+        "same context": edit("contexts[gram[:2]]", "grams.total()"),
+        "the names are joined, so that some trigrams reach from one into the next; take each by itself": edit(
+            '[f"..{name}." for name in names]', '["..".join(["", *names, ""])]'
         ),
-        Slip(
-            "the names are joined, so that some trigrams reach from one into the next; take each by itself",
-            edit('[f"..{name}." for name in names]', '["..".join(["", *names, ""])]'),
-        ),
-        Slip(
-            "each different trigram enters the average once, however often it occurs",
+        "each different trigram enters the average once, however often it occurs": (
             edit("n * math.log", "math.log"),
             edit("grams.total()", "len(grams)"),
         ),
-    ),
+    },
 )
 
 
@@ -168,34 +158,27 @@ _SMOOTHING = Exercise(
     more=lambda draw: call(
         draw.names(4, "anh"), draw.names(3, "anh"), draw.size(1, 4), draw.table(4, low=0.1)
     ),
-    slips=(
-        Slip(
-            "that is the smallest k, which judging a model by the names that it was fitted to will always "
-            "choose; fit to train and judge by dev",
-            edit("(train), dev", "(train), train"),
+    slips={
+        "that is the smallest k, which judging a model by the names that it was fitted to will always "
+        "choose; fit to train and judge by dev": edit("(train), dev", "(train), train"),
+        "the models are fitted to dev and judged by train; it should be the other way around": edit(
+            "(train), dev", "(dev), train"
         ),
-        Slip(
-            "the models are fitted to dev and judged by train; it should be the other way around",
-            edit("(train), dev", "(dev), train"),
-        ),
-        Slip("that is the k with the largest loss", edit("min(", "max(")),
-        Slip(
-            "that is the smallest loss, not the k that it belongs to",
+        "that is the k with the largest loss": edit("min(", "max("),
+        "that is the smallest loss, not the k that it belongs to": (
             edit("ks, key=lambda k: nll", "nll"),
             edit("dev)", "dev) for k in ks"),
         ),
-        Slip(
-            "that is the place of the k in ks, not the k itself",
+        "that is the place of the k in ks, not the k itself": (
             edit("min(", "ks.index(min("),
             edit("dev))", "dev)))"),
         ),
-        Slip("the models are bigrams, whatever order is given", edit("order, k)", "2, k)")),
-        Slip(
-            "the n-grams have one character more than order says, which counts the one that is predicted",
-            edit("order, k)", "order + 1, k)"),
+        "the models are bigrams, whatever order is given": edit("order, k)", "2, k)"),
+        "the n-grams have one character more than order says, which counts the one that is predicted": edit(
+            "order, k)", "order + 1, k)"
         ),
-        Slip("of several with the same loss, that is not the first", edit("min(ks", "min(ks[::-1]")),
-    ),
+        "of several with the same loss, that is not the first": edit("min(ks", "min(ks[::-1]"),
+    },
     properties=(_is_one_of_them,),
 )
 
@@ -230,54 +213,45 @@ _DISCOUNT = Exercise(
         call([0, 0, 0], [0.5, 0.3, 0.2], 0.5),
     ),
     more=lambda draw: call(draw.whole(n := draw.size(), high=4), draw.chances(n), draw.positive(0.9)),
-    slips=(
-        Slip("what was taken from the counts is not handed on", edit(" + discount * kinds * share", "")),
-        Slip(
-            "what was taken is handed on in equal parts, where lower should say which character gets how much",
-            edit("kinds * share", "kinds / len(lower)"),
+    slips={
+        "what was taken from the counts is not handed on": edit(" + discount * kinds * share", ""),
+        "what was taken is handed on in equal parts, where lower should say which character "
+        "gets how much": edit("kinds * share", "kinds / len(lower)"),
+        "only one D is handed on, and each character with a count above 0 gave one up": edit(
+            "kinds * share", "share"
         ),
-        Slip(
-            "only one D is handed on, and each character with a count above 0 gave one up",
-            edit("kinds * share", "share"),
+        "the counts of 0 are among the kinds, and those gave nothing up": edit(
+            "sum(count > 0 for count in counts)", "len(counts)"
         ),
-        Slip(
-            "the counts of 0 are among the kinds, and those gave nothing up",
-            edit("sum(count > 0 for count in counts)", "len(counts)"),
+        "only the characters with count 0 get their part of what was taken, and the rest of it is lost": edit(
+            "kinds * share", "kinds * share * (count == 0)"
         ),
-        Slip(
-            "only the characters with count 0 get their part of what was taken, and the rest of it is lost",
-            edit("kinds * share", "kinds * share * (count == 0)"),
-        ),
-        Slip(
-            "all that was taken goes to the characters with count 0, which is backing off; here every character "
-            "gets its part",
+        "all that was taken goes to the characters with count 0, which is backing off; here every character "
+        "gets its part": (
             edit("kinds * share", "kinds * share * (count == 0) / spare"),
             edit(
                 "    return [\n",
                 "    spare = sum(share for n, share in zip(counts, lower) if n == 0) or 1\n    return [\n",
             ),
         ),
-        Slip(
-            "what is left of the counts is divided by its own sum; divide by the sum of the counts as they were",
+        "what is left of the counts is divided by its own sum; divide by the sum of the "
+        "counts as they were": (
             edit("(max(count - discount, 0) + ", "max(count - discount, 0) / left + ("),
             edit(
                 "    return [\n",
                 "    left = sum(max(count - discount, 0) for count in counts) or 1\n    return [\n",
             ),
         ),
-        Slip(
-            "a count of 0 cannot give anything, and yet it is lowered below 0",
-            edit("max(count - discount, 0)", "count - discount"),
+        "a count of 0 cannot give anything, and yet it is lowered below 0": edit(
+            "max(count - discount, 0)", "count - discount"
         ),
-        Slip(
-            "a context that never occurred has total 0; nothing but lower is known about it",
-            edit("    if total == 0:\n        return list(lower)\n", ""),
+        "a context that never occurred has total 0; nothing but lower is known about it": edit(
+            "    if total == 0:\n        return list(lower)\n", ""
         ),
-        Slip(
-            "a context that never occurred gets zeros, which are no probabilities; lower is what is known",
-            edit("list(lower)", "[0.0] * len(lower)"),
+        "a context that never occurred gets zeros, which are no probabilities; lower is what is known": edit(
+            "list(lower)", "[0.0] * len(lower)"
         ),
-    ),
+    },
     properties=(_sums_to_one,),
 )
 
@@ -314,46 +288,31 @@ _CONTINUATION = Exercise(
         call(["emma", "ava", "eva", "mia", "ave"]),
     ),
     more=lambda draw: call(draw.names(4, "anhi")),
-    slips=(
-        Slip(
-            "that is how often each character occurs; a neighbor that returns counts only once",
+    slips={
+        "that is how often each character occurs; a neighbor that returns counts only once": (
             edit("{pair", "[pair"),
             edit('.")}', '.")]'),
         ),
-        Slip(
-            "those are the neighbors after each character; count the ones before it",
-            edit("_, char", "char, _"),
+        "those are the neighbors after each character; count the ones before it": edit("_, char", "char, _"),
+        "the ends are left out: the '.' before the first letter and the one after the last "
+        "are neighbors too": edit('f".{name}."', "name"),
+        "the '.' before each name is left out; a first letter follows it": edit('f".{name}."', 'f"{name}."'),
+        "the '.' after each name is left out; it follows the last letter and has an entry of its own": edit(
+            'f".{name}."', 'f".{name}"'
         ),
-        Slip(
-            "the ends are left out: the '.' before the first letter and the one after the last are neighbors too",
-            edit('f".{name}."', "name"),
-        ),
-        Slip(
-            "the '.' before each name is left out; a first letter follows it",
-            edit('f".{name}."', 'f"{name}."'),
-        ),
-        Slip(
-            "the '.' after each name is left out; it follows the last letter and has an entry of its own",
-            edit('f".{name}."', 'f".{name}"'),
-        ),
-        Slip(
-            "a neighbor counts once for each name in which it is one; count it once in all the names",
+        "a neighbor counts once for each name in which it is one; count it once in all the names": (
             edit("{pair for", "[pair for"),
             edit('pairwise(f".{name}.")}', 'set(pairwise(f".{name}."))]'),
         ),
-        Slip(
-            "the names run into one another, so that the '.' after a name stands before that of the next; take "
-            "each name by itself",
-            edit(
-                '{pair for name in names for pair in pairwise(f".{name}.")}',
-                'set(pairwise("".join(f".{name}." for name in names)))',
-            ),
+        "the names run into one another, so that the '.' after a name stands before that of the next; take "
+        "each name by itself": edit(
+            '{pair for name in names for pair in pairwise(f".{name}.")}',
+            'set(pairwise("".join(f".{name}." for name in names)))',
         ),
-        Slip(
-            "a letter that stands before itself, as in 'nn', is one of its own neighbors",
-            edit("_, char in pairs", "other, char in pairs if other != char"),
+        "a letter that stands before itself, as in 'nn', is one of its own neighbors": edit(
+            "_, char in pairs", "other, char in pairs if other != char"
         ),
-    ),
+    },
     drive=_entry_by_entry,
 )
 
@@ -378,26 +337,22 @@ _ESTIMATE = Exercise(
         call(torch.tensor([[4, 1], [1, 0]])),
     ),
     more=lambda draw: tensors(draw.whole(*draw.sizes(2), high=3)),
-    slips=(
-        Slip("n2 is not doubled", edit("2 * twice", "twice")),
-        Slip("2 n2 stands above the line, where n1 belongs", edit("once / (", "2 * twice / (")),
-        Slip(
-            "those are the numbers of 0s and of 1s; n1 is how many entries are 1, and n2 how many are 2",
-            edit("(1, 2)", "(0, 1)"),
+    slips={
+        "n2 is not doubled": edit("2 * twice", "twice"),
+        "2 n2 stands above the line, where n1 belongs": edit("once / (", "2 * twice / ("),
+        "those are the numbers of 0s and of 1s; n1 is how many entries are 1, and n2 how many are 2": edit(
+            "(1, 2)", "(0, 1)"
         ),
-        Slip(
-            "n1 and n2 have larger counts in them; n1 is for entries of exactly 1, and n2 for exactly 2",
-            edit("counts == times", "counts >= times"),
+        "n1 and n2 have larger counts in them; n1 is for entries of exactly 1, and n2 for exactly 2": edit(
+            "counts == times", "counts >= times"
         ),
-        Slip(
-            "n2 has larger counts in it; it is for entries of exactly 2",
-            edit("(counts == times)", "(counts.clamp(max=2) == times)"),
+        "n2 has larger counts in it; it is for entries of exactly 2": edit(
+            "(counts == times)", "(counts.clamp(max=2) == times)"
         ),
-        Slip(
-            "the entries equal to 2 are added up, where they should be counted",
-            edit("2 * twice", "2 * (2 * twice)"),
+        "the entries equal to 2 are added up, where they should be counted": edit(
+            "2 * twice", "2 * (2 * twice)"
         ),
-    ),
+    },
 )
 
 
@@ -463,42 +418,33 @@ _MIX = Exercise(
         _bigram_case("ava", "eva", 0.6),
     ),
     more=lambda draw: _mix_case([draw.chances(4), draw.chances(4)], [draw.chances(4), draw.chances(4)], 0.3),
-    slips=(
-        Slip(
-            "the logarithms are averaged, where the probabilities should be",
-            lambda a, b, weight: weight * a + (1 - weight) * b,
+    slips={
+        "the logarithms are averaged, where the probabilities should be": lambda a, b, weight: (
+            weight * a + (1 - weight) * b
         ),
-        Slip(
-            "the logarithms are averaged and the rows then made to sum to 1, which is another mixture: what one "
-            "model thinks impossible stays so",
-            lambda a, b, weight: (weight * a + (1 - weight) * b).log_softmax(dim=1),
+        "the logarithms are averaged and the rows then made to sum to 1, which is another mixture: what one "
+        "model thinks impossible stays so": lambda a, b, weight: (weight * a + (1 - weight) * b).log_softmax(
+            dim=1
         ),
-        Slip(
-            "those are the probabilities; return their logarithms",
-            lambda a, b, weight: weight * a.exp() + (1 - weight) * b.exp(),
+        "those are the probabilities; return their logarithms": lambda a, b, weight: (
+            weight * a.exp() + (1 - weight) * b.exp()
         ),
-        Slip(
-            "the weight is given to the second model; it is the share of the first",
-            edit("a + math.log(weight), b", "b + math.log(weight), a"),
+        "the weight is given to the second model; it is the share of the first": edit(
+            "a + math.log(weight), b", "b + math.log(weight), a"
         ),
-        Slip(
-            "the probabilities are added without their weights",
-            edit("a + math.log(weight), b + math.log(1 - weight)", "a, b"),
+        "the probabilities are added without their weights": edit(
+            "a + math.log(weight), b + math.log(1 - weight)", "a, b"
         ),
-        Slip(
-            "both models count the same, whatever the weight",
+        "both models count the same, whatever the weight": (
             edit("math.log(weight)", "math.log(0.5)"),
             edit("math.log(1 - weight)", "math.log(0.5)"),
         ),
-        Slip(
-            "the logarithms are multiplied by the weights, which belong to the probabilities",
-            edit("a + math.log(weight), b + math.log(1 - weight)", "weight * a, (1 - weight) * b"),
+        "the logarithms are multiplied by the weights, which belong to the probabilities": edit(
+            "a + math.log(weight), b + math.log(1 - weight)", "weight * a, (1 - weight) * b"
         ),
-        Slip(
-            "where both entries are -inf, the larger of them was subtracted: -inf less -inf is nan",
-            _largest_taken_out,
-        ),
-    ),
+        "where both entries are -inf, the larger of them was subtracted: -inf less -inf is "
+        "nan": _largest_taken_out,
+    },
     properties=(_rows_sum_to_one, _impossible_in_both),
     tolerance=1e-5,
 )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nnz.exercises.checker.drawn import Draw, shaped
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, tensors
 from nnz.exercises.checker.observe import RESULT, Parts, in_a_tuple
 from nnz.exercises.checker.properties import which_are_off
@@ -96,40 +96,29 @@ _STEP = Exercise(
         ),
     ),
     more=shaped("B H, B H, B H, B H, B N, N H, H H"),
-    slips=(
-        Slip(
-            "what comes from the next step is left out; the state learns nothing for later",
-            edit("(dh + later)", "dh"),
+    slips={
+        "what comes from the next step is left out; the state learns nothing for later": edit(
+            "(dh + later)", "dh"
         ),
-        Slip("what comes from the output of this step is left out", edit("(dh + later)", "later")),
-        Slip("the derivative of tanh is 1 - h²; the square is missing", edit("h**2", "h")),
-        Slip("there is no derivative of tanh", edit(" * (1 - h**2)", "")),
-        Slip(
-            "the derivative of tanh was taken of dh alone; both gradients go through it",
-            edit("(dh + later) * (1 - h**2)", "dh * (1 - h**2) + later"),
+        "what comes from the output of this step is left out": edit("(dh + later)", "later"),
+        "the derivative of tanh is 1 - h²; the square is missing": edit("h**2", "h"),
+        "there is no derivative of tanh": edit(" * (1 - h**2)", ""),
+        "the derivative of tanh was taken of dh alone; both gradients go through it": edit(
+            "(dh + later) * (1 - h**2)", "dh * (1 - h**2) + later"
         ),
-        Slip(
-            "the derivative was taken at the state before; tanh gave h",
-            edit("1 - h**2", "1 - before**2"),
+        "the derivative was taken at the state before; tanh gave h": edit("1 - h**2", "1 - before**2"),
+        "U is not transposed on the way back to the state": edit("da @ U.T", "da @ U"),
+        "the gradient of U is made of the new state; U met the state before": edit(
+            "before.T @ da", "h.T @ da"
         ),
-        Slip("U is not transposed on the way back to the state", edit("da @ U.T", "da @ U")),
-        Slip(
-            "the gradient of U is made of the new state; U met the state before",
-            edit("before.T @ da", "h.T @ da"),
+        "the gradients of W and U are transposed": edit("x.T @ da, before.T @ da", "da.T @ x, da.T @ before"),
+        "the gradient of U is transposed; it has the rows of the state before": edit(
+            "before.T @ da", "da.T @ before"
         ),
-        Slip(
-            "the gradients of W and U are transposed",
-            edit("x.T @ da, before.T @ da", "da.T @ x, da.T @ before"),
+        "the gradients of W and U are means over the batch; they are sums": edit(
+            "x.T @ da, before.T @ da", "x.T @ da / len(x), before.T @ da / len(x)"
         ),
-        Slip(
-            "the gradient of U is transposed; it has the rows of the state before",
-            edit("before.T @ da", "da.T @ before"),
-        ),
-        Slip(
-            "the gradients of W and U are means over the batch; they are sums",
-            edit("x.T @ da, before.T @ da", "x.T @ da / len(x), before.T @ da / len(x)"),
-        ),
-    ),
+    },
     drive=in_a_tuple,
     properties=(which_are_off("dx", "dbefore", "dW", "dU", right=rnn_step_backward),),
     tolerance=1e-5,
@@ -178,39 +167,29 @@ _PAPER = Exercise(
         ),
     ),
     more=shaped("B N, B H, N 3H, H 3H, 3H"),
-    slips=(
-        Slip(
-            "the reset gate multiplies h U, as in our cell; here it multiplies h before the matrix",
-            edit("(reset * h) @ U.chunk(3, dim=1)[2]", "reset * gates[2]"),
+    slips={
+        "the reset gate multiplies h U, as in our cell; here it multiplies h before the matrix": edit(
+            "(reset * h) @ U.chunk(3, dim=1)[2]", "reset * gates[2]"
         ),
-        Slip(
-            "there is no reset gate in the new state",
-            edit("(reset * h)", "h"),
+        "there is no reset gate in the new state": edit("(reset * h)", "h"),
+        "the update gate is used the other way; z is the share of the old state": edit(
+            "update * h + (1 - update) * new", "(1 - update) * h + update * new"
         ),
-        Slip(
-            "the update gate is used the other way; z is the share of the old state",
-            edit("update * h + (1 - update) * new", "(1 - update) * h + update * new"),
-        ),
-        Slip(
-            "the first third is taken for the update gate and the second for the reset gate",
+        "the first third is taken for the update gate and the second for the reset gate": (
             edit("inputs[0] + gates[0]", "inputs[1] + gates[1]"),
             edit("inputs[1] + gates[1])\n", "inputs[0] + gates[0])\n"),
         ),
-        Slip(
-            "the reset gate multiplies what comes from x as well; it multiplies the state alone",
-            edit(
-                "inputs[2] + (reset * h) @ U.chunk(3, dim=1)[2]",
-                "reset * inputs[2] + (reset * h) @ U.chunk(3, dim=1)[2]",
-            ),
+        "the reset gate multiplies what comes from x as well; it multiplies the state alone": edit(
+            "inputs[2] + (reset * h) @ U.chunk(3, dim=1)[2]",
+            "reset * inputs[2] + (reset * h) @ U.chunk(3, dim=1)[2]",
         ),
-        Slip(
-            "the reset state is also what is kept; the old state is",
-            edit("update * h +", "update * (reset * h) +"),
+        "the reset state is also what is kept; the old state is": edit(
+            "update * h +", "update * (reset * h) +"
         ),
-        Slip("the old state is kept in full", edit("update * h +", "h +")),
-        Slip("the biases are left out", edit("x @ W + b", "x @ W")),
-        Slip("the new state has no tanh", edit("torch.tanh(inputs[2]", "(inputs[2]")),
-    ),
+        "the old state is kept in full": edit("update * h +", "h +"),
+        "the biases are left out": edit("x @ W + b", "x @ W"),
+        "the new state has no tanh": edit("torch.tanh(inputs[2]", "(inputs[2]"),
+    },
     properties=(_between,),
     tolerance=1e-5,
 )
@@ -256,37 +235,29 @@ _LSTM = Exercise(
         ),
     ),
     more=shaped("B N, B H, B H, N 4H, H 4H, 4H"),
-    slips=(
-        Slip(
-            "input and forget gate are the other way around: the order is i, f, g, o",
-            edit("i, f, g, o =", "f, i, g, o ="),
+    slips={
+        "input and forget gate are the other way around: the order is i, f, g, o": edit(
+            "i, f, g, o =", "f, i, g, o ="
         ),
-        Slip(
-            "the last two parts are the other way around: the order is i, f, g, o",
-            edit("i, f, g, o =", "i, f, o, g ="),
+        "the last two parts are the other way around: the order is i, f, g, o": edit(
+            "i, f, g, o =", "i, f, o, g ="
         ),
-        Slip(
-            "the output is made of the old memory; it is made of the new one",
-            edit("torch.tanh(memory)", "torch.tanh(c)"),
+        "the output is made of the old memory; it is made of the new one": edit(
+            "torch.tanh(memory)", "torch.tanh(c)"
         ),
-        Slip("the output is made of the memory without its tanh", edit("torch.tanh(memory)", "memory")),
-        Slip("the memory is returned first; the output comes first", lambda *a: lstm_step(*a)[::-1]),
-        Slip(
-            "the old memory is kept in full; the forget gate says how much of it stays",
-            edit("torch.sigmoid(f) * c", "c"),
+        "the output is made of the memory without its tanh": edit("torch.tanh(memory)", "memory"),
+        "the memory is returned first; the output comes first": lambda *a: lstm_step(*a)[::-1],
+        "the old memory is kept in full; the forget gate says how much of it stays": edit(
+            "torch.sigmoid(f) * c", "c"
         ),
-        Slip(
-            "the input gate is left out: what is new comes in as it is",
-            edit("torch.sigmoid(i) * ", ""),
+        "the input gate is left out: what is new comes in as it is": edit("torch.sigmoid(i) * ", ""),
+        "what is new has share 1 - f, as in a GRU; here it has a gate of its own": edit(
+            "torch.sigmoid(i)", "(1 - torch.sigmoid(f))"
         ),
-        Slip(
-            "what is new has share 1 - f, as in a GRU; here it has a gate of its own",
-            edit("torch.sigmoid(i)", "(1 - torch.sigmoid(f))"),
-        ),
-        Slip("g is taken for a gate; it goes through tanh", edit("torch.tanh(g)", "torch.sigmoid(g)")),
-        Slip("the forget gate meets the output; it meets the memory", edit(" * c +", " * h +")),
-        Slip("the bias is left out", edit(" + b)", ")")),
-    ),
+        "g is taken for a gate; it goes through tanh": edit("torch.tanh(g)", "torch.sigmoid(g)"),
+        "the forget gate meets the output; it meets the memory": edit(" * c +", " * h +"),
+        "the bias is left out": edit(" + b)", ")"),
+    },
     drive=in_a_tuple,
     properties=(which_are_off("h", "c", right=lstm_step),),
     tolerance=1e-5,
@@ -327,30 +298,25 @@ _RUNNING = Exercise(
         tensors([6, 1, 3, 15, 7]),
     ),
     more=lambda draw: tensors(draw.whole(draw.size(), low=1, high=9)),
-    slips=(
-        Slip(
-            "a name of t letters runs at step t as well: the dot was the first that it read",
-            edit(">= steps", "> steps"),
+    slips={
+        "a name of t letters runs at step t as well: the dot was the first that it read": edit(
+            ">= steps", "> steps"
         ),
-        Slip(
-            "the last step is missing; the dot is one step more",
-            edit("int(lengths.max()) + 1", "int(lengths.max())"),
+        "the last step is missing; the dot is one step more": edit(
+            "int(lengths.max()) + 1", "int(lengths.max())"
         ),
-        Slip("that is how many names have ended; count those that run", edit(">= steps", "< steps")),
-        Slip("that is how many end at each step; count those that still run", edit(">= steps", "== steps")),
-        Slip(
-            "the count was taken over the steps of each name; take it over the names at each step",
-            edit("sum(dim=0)", "sum(dim=1)"),
+        "that is how many names have ended; count those that run": edit(">= steps", "< steps"),
+        "that is how many end at each step; count those that still run": edit(">= steps", "== steps"),
+        "the count was taken over the steps of each name; take it over the names at each step": edit(
+            "sum(dim=0)", "sum(dim=1)"
         ),
-        Slip(
-            "the list grows from step to step; names stop, and none begins later",
-            edit("running.sum(dim=0)", "running.sum(dim=0).flip(0)"),
+        "the list grows from step to step; names stop, and none begins later": edit(
+            "running.sum(dim=0)", "running.sum(dim=0).flip(0)"
         ),
-        Slip(
-            "there are as many steps as names; there are as many as the longest name has characters",
-            edit("int(lengths.max()) + 1", "len(lengths)"),
+        "there are as many steps as names; there are as many as the longest name has characters": edit(
+            "int(lengths.max()) + 1", "len(lengths)"
         ),
-    ),
+    },
     properties=(_first_and_last,),
     tolerance=1e-12,
 )
@@ -394,38 +360,27 @@ _SINCE = Exercise(
         tensors([[1.0, -1.0], [2.0, 0.5], [4.0, 3.0], [0.5, 2.0]], [True, True, False, True]),
     ),
     more=_drawn_sums,
-    slips=(
-        Slip(
-            "the sum goes on from name to name; it begins anew where a name begins",
-            edit(" - before[number]", ""),
+    slips={
+        "the sum goes on from name to name; it begins anew where a name begins": edit(
+            " - before[number]", ""
         ),
-        Slip(
-            "the row with which a name begins is left out of its sums",
-            edit("(total - x)[begins]", "total[begins]"),
+        "the row with which a name begins is left out of its sums": edit(
+            "(total - x)[begins]", "total[begins]"
         ),
-        Slip(
-            "each row has the sum up to the one before it; it counts itself",
-            edit("total - before[number]", "total - x - before[number]"),
+        "each row has the sum up to the one before it; it counts itself": edit(
+            "total - before[number]", "total - x - before[number]"
         ),
-        Slip(
-            "all rows lose what had been summed before the last name; each loses what came before its own",
-            edit("before[number]", "before[-1]"),
+        "all rows lose what had been summed before the last name; each loses what came before its own": edit(
+            "before[number]", "before[-1]"
         ),
-        Slip(
-            "each row has the sum of its whole name; it has read only up to itself",
-            lambda x, begins: torch.zeros_like(x).index_add(0, begins.long().cumsum(0) - 1, x)[
-                begins.long().cumsum(0) - 1
-            ],
+        "each row has the sum of its whole name; it has read only up to itself": lambda x, begins: (
+            torch.zeros_like(x).index_add(0, begins.long().cumsum(0) - 1, x)[begins.long().cumsum(0) - 1]
         ),
-        Slip(
-            "the sums run over the features; they run over the rows",
-            edit("x.cumsum(dim=0)", "x.cumsum(dim=1)"),
+        "the sums run over the features; they run over the rows": edit("x.cumsum(dim=0)", "x.cumsum(dim=1)"),
+        "rows that begin a name are their own sum, and all others have the sum from the very first row": edit(
+            "total - before[number]", "torch.where(begins[:, None], x, total)"
         ),
-        Slip(
-            "rows that begin a name are their own sum, and all others have the sum from the very first row",
-            edit("total - before[number]", "torch.where(begins[:, None], x, total)"),
-        ),
-    ),
+    },
     properties=(_name_by_name,),
     tolerance=1e-5,
 )

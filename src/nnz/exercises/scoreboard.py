@@ -294,7 +294,7 @@ class Scoreboard(Exercise):
 
     def observe(self, answer: Answer, index: int) -> Outcome:
         """Try an answer, see `Exercise.observe`; the reference and the slips are tried once and remembered."""
-        if answer is self.reference or any(answer is self.wrong(slip) for slip in self.slips):
+        if answer is self.reference or any(answer is self.wrong(slip) for slip in self.known_slips):
             return _once(self, answer, index)
         self._latest = super().observe(answer, index)
         return self._latest

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nnz.exercises.checker.drawn import Draw
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call
 from nnz.exercises.checker.observe import RESULT, Answer, Parts
 
@@ -100,66 +100,46 @@ _WARM = Exercise(
         call(999, 1000, 0.1, 100),
     ),
     more=lambda draw: call(draw.whole(high=7), draw.size(8, 30), draw.positive(0.9), draw.size(2, 6)),
-    slips=(
-        Slip(
-            "the climb begins at 0, and a step with a rate of 0 is lost; step 0 has one share already",
-            edit("(step + 1) / warmup", "step / warmup"),
+    slips={
+        "the climb begins at 0, and a step with a rate of 0 is lost; step 0 has one share already": edit(
+            "(step + 1) / warmup", "step / warmup"
         ),
-        Slip(
-            "the climb goes on for one step too many, to above highest; step warmup is the first of the fall",
-            edit("step < warmup", "step <= warmup"),
+        "the climb goes on for one step too many, to above highest; step warmup is the first "
+        "of the fall": edit("step < warmup", "step <= warmup"),
+        "the wave begins at step 0, so the rate jumps down where the climb ends; the wave begins there": edit(
+            "(step - warmup) / (steps - warmup)", "step / steps"
         ),
-        Slip(
-            "the wave begins at step 0, so the rate jumps down where the climb ends; the wave begins there",
-            edit("(step - warmup) / (steps - warmup)", "step / steps"),
+        "the fall is one step ahead: at step warmup the wave is still at highest": edit(
+            "(step - warmup)", "(step + 1 - warmup)"
         ),
-        Slip(
-            "the fall is one step ahead: at step warmup the wave is still at highest",
-            edit("(step - warmup)", "(step + 1 - warmup)"),
-        ),
-        Slip("highest plays no part in the fall; the wave is a share of it", edit("highest * (1", "(1")),
-        Slip(
-            "the climb and a wave over all steps are multiplied; the fall begins only where the climb ends",
+        "highest plays no part in the fall; the wave is a share of it": edit("highest * (1", "(1"),
+        "the climb and a wave over all steps are multiplied; the fall begins only where the climb ends": (
             edit("return highest * (step + 1) / warmup", "highest *= (step + 1) / warmup"),
             edit("(step - warmup) / (steps - warmup)", "step / steps"),
         ),
-        Slip(
-            "the wave begins where it should but is too long, so it ends above 0: the steps of the climb are not "
-            "part of it",
-            edit("(steps - warmup)", "steps"),
+        "the wave begins where it should but is too long, so it ends above 0: the steps of the climb are not "
+        "part of it": edit("(steps - warmup)", "steps"),
+        "that is a whole wave, which comes up again; half of one has an angle from 0 to pi": edit(
+            "math.pi", "2 * math.pi"
         ),
-        Slip(
-            "that is a whole wave, which comes up again; half of one has an angle from 0 to pi",
-            edit("math.pi", "2 * math.pi"),
+        "the angle is in degrees, and math.cos takes radians: half a turn is pi": edit("math.pi", "180"),
+        "a cosine falls to -1, and no rate is below 0; it has to be raised and made half as high": edit(
+            _WAVE, "math.cos(math.pi * share)"
         ),
-        Slip(
-            "the angle is in degrees, and math.cos takes radians: half a turn is pi", edit("math.pi", "180")
+        "a cosine that was raised by 1 falls from 2, so the rate is twice as high as it should be": edit(
+            " / 2", ""
         ),
-        Slip(
-            "a cosine falls to -1, and no rate is below 0; it has to be raised and made half as high",
-            edit(_WAVE, "math.cos(math.pi * share)"),
+        "that is a quarter of a wave, steep at its end; half a wave is flat at both ends": edit(
+            _WAVE, "math.cos(math.pi / 2 * share)"
         ),
-        Slip(
-            "a cosine that was raised by 1 falls from 2, so the rate is twice as high as it should be",
-            edit(" / 2", ""),
+        "the rate falls in a straight line; a cosine wave is flat at both ends": edit(_WAVE, "(1 - share)"),
+        "the last step has 0, and is lost; the wave would be at 0 one step later, at step steps": edit(
+            "(steps - warmup)", "(steps - 1 - warmup)"
         ),
-        Slip(
-            "that is a quarter of a wave, steep at its end; half a wave is flat at both ends",
-            edit(_WAVE, "math.cos(math.pi / 2 * share)"),
+        "warmup may be 0, and was divided by": edit(
+            "    if step < warmup:\n", "    climb = (step + 1) / warmup\n    if climb <= 1:\n"
         ),
-        Slip(
-            "the rate falls in a straight line; a cosine wave is flat at both ends",
-            edit(_WAVE, "(1 - share)"),
-        ),
-        Slip(
-            "the last step has 0, and is lost; the wave would be at 0 one step later, at step steps",
-            edit("(steps - warmup)", "(steps - 1 - warmup)"),
-        ),
-        Slip(
-            "warmup may be 0, and was divided by",
-            edit("    if step < warmup:\n", "    climb = (step + 1) / warmup\n    if climb <= 1:\n"),
-        ),
-    ),
+    },
     properties=(_above_zero,),
     tolerance=1e-9,
 )
@@ -233,68 +213,51 @@ _ADAMW = Exercise(
         _step_case([4.0, -3.0], [0.25, 2.0], [-0.5, 1.5], [1.0, 3.0], t=100, rate=0.02, decay=2.0),
     ),
     more=_drawn_step,
-    slips=(
-        Slip(
-            "the means are used as they are; they began at 0, and are too small at first unless corrected",
-            edit("m / (1 - 0.9**t), v / (1 - 0.99**t)", "m, v"),
+    slips={
+        "the means are used as they are; they began at 0, and are too small at first unless corrected": edit(
+            "m / (1 - 0.9**t), v / (1 - 0.99**t)", "m, v"
         ),
-        Slip(
-            "the decay is added to the gradient, so it goes through m and v, as in Adam with a penalty on large "
-            "weights; here it goes straight to p",
+        "the decay is added to the gradient, so it goes through m and v, as in Adam with a penalty on large "
+        "weights; here it goes straight to p": (
             edit("    m, v =", "    grad = grad + decay * p\n    m, v ="),
             edit(" * (1 - rate * decay)", ""),
         ),
-        Slip(
-            "the share that the decay takes off p is decay alone; it is rate times decay",
-            edit("rate * decay", "decay"),
+        "the share that the decay takes off p is decay alone; it is rate times decay": edit(
+            "rate * decay", "decay"
         ),
-        Slip(
-            "the decay is taken off p after the step; it is a share of p as it was before",
-            edit("p * (1 - rate * decay) - rate * direction", "(p - rate * direction) * (1 - rate * decay)"),
+        "the decay is taken off p after the step; it is a share of p as it was before": edit(
+            "p * (1 - rate * decay) - rate * direction", "(p - rate * direction) * (1 - rate * decay)"
         ),
-        Slip(
-            "eps is added under the root, where 1e-8 is as much as a gradient of 1e-4; it is added to the root",
-            edit("square.sqrt() + 1e-8", "(square + 1e-8).sqrt()"),
+        "eps is added under the root, where 1e-8 is as much as a gradient of 1e-4; it is "
+        "added to the root": edit("square.sqrt() + 1e-8", "(square + 1e-8).sqrt()"),
+        "there is no eps; where every gradient so far was 0, 0 is divided by 0": edit(" + 1e-8", ""),
+        "there is no root: the direction is divided by the mean square, not by its root": edit(
+            "square.sqrt()", "square"
         ),
-        Slip("there is no eps; where every gradient so far was 0, 0 is divided by 0", edit(" + 1e-8", "")),
-        Slip(
-            "there is no root: the direction is divided by the mean square, not by its root",
-            edit("square.sqrt()", "square"),
+        "v is given the square of the mean; it is a mean of squares of the gradient itself": edit(
+            "m, v = 0.9 * m + 0.1 * grad, 0.99 * v + 0.01 * grad**2",
+            "m = 0.9 * m + 0.1 * grad\n    v = 0.99 * v + 0.01 * m**2",
         ),
-        Slip(
-            "v is given the square of the mean; it is a mean of squares of the gradient itself",
-            edit(
-                "m, v = 0.9 * m + 0.1 * grad, 0.99 * v + 0.01 * grad**2",
-                "m = 0.9 * m + 0.1 * grad\n    v = 0.99 * v + 0.01 * m**2",
-            ),
-        ),
-        Slip(
-            "the corrections count steps from 0; the first one has t = 1, and with 0 they divide by 0",
+        "the corrections count steps from 0; the first one has t = 1, and with 0 they divide by 0": (
             edit("0.9**t", "0.9 ** (t - 1)"),
             edit("0.99**t", "0.99 ** (t - 1)"),
         ),
-        Slip(
-            "eps is added to the root of the mean square before that is corrected, which makes it larger; it is "
-            "added to the root of the corrected one",
-            edit("mean / (square.sqrt() + 1e-8)", "mean / (v.sqrt() + 1e-8) * math.sqrt(1 - 0.99**t)"),
+        "eps is added to the root of the mean square before that is corrected, which makes it larger; it is "
+        "added to the root of the corrected one": edit(
+            "mean / (square.sqrt() + 1e-8)", "mean / (v.sqrt() + 1e-8) * math.sqrt(1 - 0.99**t)"
         ),
-        Slip("only p is returned; the next step needs the new m and v", edit("direction, m, v", "direction")),
-        Slip(
-            "m and v are returned as they were; the next step begins from the new ones",
+        "only p is returned; the next step needs the new m and v": edit("direction, m, v", "direction"),
+        "m and v are returned as they were; the next step begins from the new ones": (
             edit("    m, v =", "    was = m, v\n    m, v ="),
             edit("direction, m, v", "direction, *was"),
         ),
-        Slip(
-            "the corrected means are returned; those are for this step alone, and the next one begins from the "
-            "others",
-            edit("direction, m, v", "direction, mean, square"),
-        ),
-        Slip(
-            "beta for the squares is 0.999, which is usual elsewhere; it is 0.99 here",
+        "the corrected means are returned; those are for this step alone, and the next one begins from the "
+        "others": edit("direction, m, v", "direction, mean, square"),
+        "beta for the squares is 0.999, which is usual elsewhere; it is 0.99 here": (
             edit("0.99 * v + 0.01", "0.999 * v + 0.001"),
             edit("0.99**t", "0.999**t"),
         ),
-    ),
+    },
     drive=_in_a_tuple,
     properties=(_which_are_wrong,),
 )
@@ -327,40 +290,28 @@ _KEEP = Exercise(
     more=lambda draw: call(
         [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0], draw.table(8, low=1.5, high=4), draw.pick(1, 3, 5)[0]
     ),
-    slips=(
-        Slip(
-            "the losses are not smoothed: the lowest of single batches is the luckiest of them",
-            edit("means.index(min(means))", "list(losses).index(min(losses)) - width // 2"),
+    slips={
+        "the losses are not smoothed: the lowest of single batches is the luckiest of them": edit(
+            "means.index(min(means))", "list(losses).index(min(losses)) - width // 2"
         ),
-        Slip(
-            "that is the rate at which the row begins; the middle of the row is further on",
-            edit("lowest + width // 2", "lowest"),
+        "that is the rate at which the row begins; the middle of the row is further on": edit(
+            "lowest + width // 2", "lowest"
         ),
-        Slip(
-            "that is the rate at which the row ends; its middle comes before",
-            edit("width // 2", "width - 1"),
+        "that is the rate at which the row ends; its middle comes before": edit("width // 2", "width - 1"),
+        "that is the rate itself; a third of it is asked for": edit(" / 3", ""),
+        "the last row is left out: in five losses there are three rows of three": edit(
+            " - width + 1", " - width"
         ),
-        Slip("that is the rate itself; a third of it is asked for", edit(" / 3", "")),
-        Slip(
-            "the last row is left out: in five losses there are three rows of three",
-            edit(" - width + 1", " - width"),
+        "rows at the end have fewer losses than width, and their sums are divided by width "
+        "all the same": edit("range(len(losses) - width + 1)", "range(len(losses) - width // 2)"),
+        "that is the row with the highest mean": edit("min(means)", "max(means)"),
+        "that is a loss, and not a rate": edit("rates[lowest", "losses[lowest"),
+        "of rows that are equally low the last one was taken, and not the first": edit(
+            "means.index(min(means))", "len(means) - 1 - means[::-1].index(min(means))"
         ),
-        Slip(
-            "rows at the end have fewer losses than width, and their sums are divided by width all the same",
-            edit("range(len(losses) - width + 1)", "range(len(losses) - width // 2)"),
-        ),
-        Slip("that is the row with the highest mean", edit("min(means)", "max(means)")),
-        Slip("that is a loss, and not a rate", edit("rates[lowest", "losses[lowest")),
-        Slip(
-            "of rows that are equally low the last one was taken, and not the first",
-            edit("means.index(min(means))", "len(means) - 1 - means[::-1].index(min(means))"),
-        ),
-        Slip(
-            "that is where the losses fall fastest from one step to the next; the place where they are lowest is "
-            "asked for",
-            edit("sum(losses[i : i + width]) / width", "losses[i + width - 1] - losses[i]"),
-        ),
-    ),
+        "that is where the losses fall fastest from one step to the next; the place where they are lowest is "
+        "asked for": edit("sum(losses[i : i + width]) / width", "losses[i + width - 1] - losses[i]"),
+    },
 )
 
 
@@ -392,37 +343,25 @@ _WHOLE = Exercise(
         ),
     ),
     more=lambda draw: _parts_case(draw.table(4, 3), draw.sizes(4)),
-    slips=(
-        Slip(
-            "every part counts the same, whatever its size; a window in a small part then counts for more than "
-            "one in a large part",
-            edit("size / sum(sizes)", "1 / len(sizes)"),
+    slips={
+        "every part counts the same, whatever its size; a window in a small part then counts for more than "
+        "one in a large part": edit("size / sum(sizes)", "1 / len(sizes)"),
+        "the gradients are added as they are, which is what torch does if the losses are not "
+        "multiplied": edit(" * size / sum(sizes)", ""),
+        "each gradient is multiplied by its size, and the sum is not divided by all of them": edit(
+            " / sum(sizes)", ""
         ),
-        Slip(
-            "the gradients are added as they are, which is what torch does if the losses are not multiplied",
-            edit(" * size / sum(sizes)", ""),
+        "the sum is divided by the number of parts; it has to be by the number of windows": edit(
+            "sum(sizes)", "len(sizes)"
         ),
-        Slip(
-            "each gradient is multiplied by its size, and the sum is not divided by all of them",
-            edit(" / sum(sizes)", ""),
+        "each gradient is divided by its size; it is a mean already, and has to be made a sum": edit(
+            "gradient * size / sum(sizes)", "gradient / size"
         ),
-        Slip(
-            "the sum is divided by the number of parts; it has to be by the number of windows",
-            edit("sum(sizes)", "len(sizes)"),
+        "only the last part is left; the gradients of all parts are added": edit("total += ", "total = "),
+        "each part is weighted with the size of the first one; the last part is often smaller": edit(
+            "gradient * size", "gradient * sizes[0]"
         ),
-        Slip(
-            "each gradient is divided by its size; it is a mean already, and has to be made a sum",
-            edit("gradient * size / sum(sizes)", "gradient / size"),
-        ),
-        Slip(
-            "only the last part is left; the gradients of all parts are added",
-            edit("total += ", "total = "),
-        ),
-        Slip(
-            "each part is weighted with the size of the first one; the last part is often smaller",
-            edit("gradient * size", "gradient * sizes[0]"),
-        ),
-    ),
+    },
 )
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nnz.exercises.checker.drawn import Draw
-from nnz.exercises.checker.exercise import Exercise, Slip, edit
+from nnz.exercises.checker.exercise import Exercise, edit
 from nnz.exercises.checker.inputs import Input, call, spelled, tensors
 from nnz.exercises.checker.observe import RESULT, Parts
 from nnz.exercises.checker.properties import as_many_as_built, never_negative
@@ -103,55 +103,39 @@ _STRIDES = Exercise(
         spelled("torch.arange(72.0).view(2, 12, 3) / 2, 4"),
     ),
     more=_drawn_places,
-    slips=(
-        Slip(
-            "positions that stand T / n apart are joined, the first with the first of the next piece; a group is "
-            "n neighbors",
-            edit("[x[:, i::n] for i in range(n)]", "x.chunk(n, dim=1)"),
+    slips={
+        "positions that stand T / n apart are joined, the first with the first of the next piece; a group is "
+        "n neighbors": edit("[x[:, i::n] for i in range(n)]", "x.chunk(n, dim=1)"),
+        "each group is in reverse order: its last position stands first": edit(
+            "range(n)", "reversed(range(n))"
         ),
-        Slip(
-            "each group is in reverse order: its last position stands first",
-            edit("range(n)", "reversed(range(n))"),
+        "the rows of a group are mixed together, first the first number of each; every position's numbers "
+        "should stay in a row": edit("torch.cat(strided, dim=2)", "torch.stack(strided, dim=3).flatten(2)"),
+        "x was transposed before it was reshaped, so a row holds one feature of many positions": edit(
+            "torch.cat(strided, dim=2)", "x.transpose(1, 2).reshape(len(x), x.shape[1] // n, -1)"
         ),
-        Slip(
-            "the rows of a group are mixed together, first the first number of each; every position's numbers "
-            "should stay in a row",
-            edit("torch.cat(strided, dim=2)", "torch.stack(strided, dim=3).flatten(2)"),
+        "with one group left its axis is gone, as in FlattenConsecutive; here it stays": edit(
+            "dim=2)", "dim=2).squeeze(1)"
         ),
-        Slip(
-            "x was transposed before it was reshaped, so a row holds one feature of many positions",
-            edit("torch.cat(strided, dim=2)", "x.transpose(1, 2).reshape(len(x), x.shape[1] // n, -1)"),
+        "the slices are one after another along the axis of positions; put them side by side, "
+        "along the last": edit("dim=2", "dim=1"),
+        "there are two slices, whatever n is; a group has n positions": edit(
+            "[x[:, i::n] for i in range(n)]", "[x[:, 0::2], x[:, 1::2]]"
         ),
-        Slip(
-            "with one group left its axis is gone, as in FlattenConsecutive; here it stays",
-            edit("dim=2)", "dim=2).squeeze(1)"),
+        "all n slices begin at position 0; slice i begins at position i": edit("i::n", "::n"),
+        "the groups overlap: each begins one position after the one before, not n": edit(
+            "i::n", "i : x.shape[1] - n + 1 + i"
         ),
-        Slip(
-            "the slices are one after another along the axis of positions; put them side by side, along the last",
-            edit("dim=2", "dim=1"),
+        "the positions of a group were added; set them side by side": edit(
+            "torch.cat(strided, dim=2)", "sum(strided)"
         ),
-        Slip(
-            "there are two slices, whatever n is; a group has n positions",
-            edit("[x[:, i::n] for i in range(n)]", "[x[:, 0::2], x[:, 1::2]]"),
+        "all positions of an example are side by side; only n of them make a group": edit(
+            "torch.cat(strided, dim=2)", "x.flatten(1)[:, None]"
         ),
-        Slip("all n slices begin at position 0; slice i begins at position i", edit("i::n", "::n")),
-        Slip(
-            "the groups overlap: each begins one position after the one before, not n",
-            edit("i::n", "i : x.shape[1] - n + 1 + i"),
+        "the groups are still on an axis of their own, (B, T / n, n, C); make one axis of the last two": edit(
+            "torch.cat", "torch.stack"
         ),
-        Slip(
-            "the positions of a group were added; set them side by side",
-            edit("torch.cat(strided, dim=2)", "sum(strided)"),
-        ),
-        Slip(
-            "all positions of an example are side by side; only n of them make a group",
-            edit("torch.cat(strided, dim=2)", "x.flatten(1)[:, None]"),
-        ),
-        Slip(
-            "the groups are still on an axis of their own, (B, T / n, n, C); make one axis of the last two",
-            edit("torch.cat", "torch.stack"),
-        ),
-    ),
+    },
     properties=(_which_pair,),
 )
 
@@ -182,62 +166,46 @@ _PARAMETERS = Exercise(
         call(17964, 100, 60, 16),
     ),
     more=lambda draw: call(*draw.sizes(3), 2 ** draw.size(1, 4)),
-    slips=(
-        Slip(
-            "the levels' linear layers have biases; the shift of batch norm takes their place",
-            edit("2 * depth)", "3 * depth)"),
+    slips={
+        "the levels' linear layers have biases; the shift of batch norm takes their place": edit(
+            "2 * depth)", "3 * depth)"
         ),
-        Slip(
-            "the running averages are counted; they are no weights, since no gradient changes them",
-            edit("2 * depth)", "4 * depth)"),
+        "the running averages are counted; they are no weights, since no gradient changes them": edit(
+            "2 * depth)", "4 * depth)"
         ),
-        Slip(
-            "batch norm is left out; it learns two numbers for each feature of a level",
-            edit(" + 2 * depth)", ")"),
+        "batch norm is left out; it learns two numbers for each feature of a level": edit(
+            " + 2 * depth)", ")"
         ),
-        Slip(
-            "batch norm has one number for each feature; it has a factor and a shift",
-            edit("2 * depth)", "depth)"),
+        "batch norm has one number for each feature; it has a factor and a shift": edit(
+            "2 * depth)", "depth)"
         ),
-        Slip(
-            "every level reads two embeddings; from the second level on it is two times n_hidden",
-            edit("2 * n_hidden", "2 * n_embd"),
+        "every level reads two embeddings; from the second level on it is two times n_hidden": edit(
+            "2 * n_hidden", "2 * n_embd"
         ),
-        Slip(
-            "every level reads two times n_hidden; the first one reads two embeddings",
-            edit("2 * n_embd", "2 * n_hidden"),
+        "every level reads two times n_hidden; the first one reads two embeddings": edit(
+            "2 * n_embd", "2 * n_hidden"
         ),
-        Slip(
-            "each level reads one position; it joins two of them",
-            edit("2 * n_embd + (depth - 1) * 2 * n_hidden", "n_embd + (depth - 1) * n_hidden"),
+        "each level reads one position; it joins two of them": edit(
+            "2 * n_embd + (depth - 1) * 2 * n_hidden", "n_embd + (depth - 1) * n_hidden"
         ),
-        Slip(
-            "there is one level too few: 8 characters take three levels, until one position is left",
-            edit("bit_length() - 1", "bit_length() - 2"),
+        "there is one level too few: 8 characters take three levels, until one position is left": edit(
+            "bit_length() - 1", "bit_length() - 2"
         ),
-        Slip(
-            "there is one level too many: 8 characters take three levels, and the last layer joins nothing",
-            edit("bit_length() - 1", "bit_length()"),
+        "there is one level too many: 8 characters take three levels, and the last layer joins nothing": edit(
+            "bit_length() - 1", "bit_length()"
         ),
-        Slip(
-            "each pair of a level has weights of its own; all pairs of a level share theirs",
-            edit(
-                "2 * n_embd + (depth - 1) * 2 * n_hidden",
-                "block_size * n_embd + (block_size // 2 - 1) * 2 * n_hidden",
-            ),
+        "each pair of a level has weights of its own; all pairs of a level share theirs": edit(
+            "2 * n_embd + (depth - 1) * 2 * n_hidden",
+            "block_size * n_embd + (block_size // 2 - 1) * 2 * n_hidden",
         ),
-        Slip("the table of embeddings is left out; it is learned with the rest", edit("V * n_embd + ", "")),
-        Slip(
-            "each position has a table of embeddings of its own; all positions share one",
-            edit("V * n_embd", "block_size * V * n_embd"),
+        "the table of embeddings is left out; it is learned with the rest": edit("V * n_embd + ", ""),
+        "each position has a table of embeddings of its own; all positions share one": edit(
+            "V * n_embd", "block_size * V * n_embd"
         ),
-        Slip("the bias of the last layer is left out", edit("(n_hidden + 1) * V", "n_hidden * V")),
-        Slip(
-            "the first level reads all embeddings at once, and there are no others: that is the network with one "
-            "hidden layer",
-            edit("inputs + 2 * depth", "block_size * n_embd + 2"),
-        ),
-    ),
+        "the bias of the last layer is left out": edit("(n_hidden + 1) * V", "n_hidden * V"),
+        "the first level reads all embeddings at once, and there are no others: that is the network with one "
+        "hidden layer": edit("inputs + 2 * depth", "block_size * n_embd + 2"),
+    },
     properties=(as_many_as_built(WaveNet),),
     tolerance=1e-12,
 )
@@ -300,38 +268,30 @@ _WIDTH = Exercise(
         call(200_000, 27, 24, 8),
     ),
     more=_drawn_budget,
-    slips=(
-        Slip(
-            "that is the first width that is too large; the one before it is the largest that is not",
-            edit("return n_hidden", "return n_hidden + 1"),
+    slips={
+        "that is the first width that is too large; the one before it is the largest that is not": edit(
+            "return n_hidden", "return n_hidden + 1"
         ),
-        Slip("a width with exactly that many weights is allowed: at most, not fewer", edit("<=", "<")),
-        Slip(
-            "the width was rounded to the nearest whole number, which may be too large; round down",
-            edit("return n_hidden", "return round(_root(budget, V, n_embd, block_size))"),
+        "a width with exactly that many weights is allowed: at most, not fewer": edit("<=", "<"),
+        "the width was rounded to the nearest whole number, which may be too large; round down": edit(
+            "return n_hidden", "return round(_root(budget, V, n_embd, block_size))"
         ),
-        Slip(
-            "the width is not a whole number; round down",
-            edit("return n_hidden", "return _root(budget, V, n_embd, block_size)"),
+        "the width is not a whole number; round down": edit(
+            "return n_hidden", "return _root(budget, V, n_embd, block_size)"
         ),
-        Slip(
-            "only the squares of n_hidden were counted; the first level, batch norm, the last layer and the "
-            "embeddings cost something too",
-            edit("return V", "return 2 * (depth - 1) * n_hidden**2 or V", of=tree_parameters),
+        "only the squares of n_hidden were counted; the first level, batch norm, the last layer and the "
+        "embeddings cost something too": edit(
+            "return V", "return 2 * (depth - 1) * n_hidden**2 or V", of=tree_parameters
         ),
-        Slip("only powers of two were tried", edit("n_hidden + 1", "2 * n_hidden"), edit("+= 1", "*= 2")),
-        Slip(
-            "the levels' linear layers were counted with biases, which they do not have",
-            edit("2 * depth)", "3 * depth)", of=tree_parameters),
+        "only powers of two were tried": (edit("n_hidden + 1", "2 * n_hidden"), edit("+= 1", "*= 2")),
+        "the levels' linear layers were counted with biases, which they do not have": edit(
+            "2 * depth)", "3 * depth)", of=tree_parameters
         ),
-        Slip(
-            "the table of embeddings was left out of the count", edit("V * n_embd + ", "", of=tree_parameters)
+        "the table of embeddings was left out of the count": edit("V * n_embd + ", "", of=tree_parameters),
+        "that is how many weights there are, not how many features": edit(
+            "return n_hidden", "return tree_parameters(V, n_embd, n_hidden, block_size)"
         ),
-        Slip(
-            "that is how many weights there are, not how many features",
-            edit("return n_hidden", "return tree_parameters(V, n_embd, n_hidden, block_size)"),
-        ),
-    ),
+    },
     properties=(_affordable,),
     tolerance=1e-12,
 )
@@ -360,47 +320,38 @@ _SMOOTHED = Exercise(
         spelled("torch.arange(103.0) ** 2 % 17, 10"),
     ),
     more=lambda draw: tensors(draw.table(draw.size(7, 12)), draw.size(2, 5)),
-    slips=(
-        Slip(
-            "the losses are arranged in rows of size, which works only if none is left over; the last group may "
-            "be shorter",
-            edit("torch.stack([group.mean() for group in groups])", "losses.view(-1, size).mean(dim=1)"),
+    slips={
+        "the losses are arranged in rows of size, which works only if none is left over; the last group may "
+        "be shorter": edit(
+            "torch.stack([group.mean() for group in groups])", "losses.view(-1, size).mean(dim=1)"
         ),
-        Slip(
-            "the last group, which is shorter, was dropped; it is averaged too",
-            edit("in groups", "in groups if len(group) == size"),
+        "the last group, which is shorter, was dropped; it is averaged too": edit(
+            "in groups", "in groups if len(group) == size"
         ),
-        Slip(
-            "the sum of the last group was divided by size; it has fewer losses",
-            edit("group.mean()", "group.sum() / size"),
+        "the sum of the last group was divided by size; it has fewer losses": edit(
+            "group.mean()", "group.sum() / size"
         ),
-        Slip(
-            "that is a running mean, with groups that overlap; each loss belongs to one group",
-            edit("losses.split(size)", "losses.unfold(0, min(size, len(losses)), 1)"),
+        "that is a running mean, with groups that overlap; each loss belongs to one group": edit(
+            "losses.split(size)", "losses.unfold(0, min(size, len(losses)), 1)"
         ),
-        Slip(
-            "that is a running mean over the last size losses at each step; each loss belongs to one group",
-            edit("losses.split(size)", "[losses[max(0, i + 1 - size) : i + 1] for i in range(len(losses))]"),
+        "that is a running mean over the last size losses at each step; each loss belongs to one group": edit(
+            "losses.split(size)", "[losses[max(0, i + 1 - size) : i + 1] for i in range(len(losses))]"
         ),
-        Slip("those are sums; divide each by how many losses are in it", edit("group.mean()", "group.sum()")),
-        Slip(
-            "every loss of that number was picked and the others were thrown away; average them",
-            edit("group.mean()", "group[0]"),
+        "those are sums; divide each by how many losses are in it": edit("group.mean()", "group.sum()"),
+        "every loss of that number was picked and the others were thrown away; average them": edit(
+            "group.mean()", "group[0]"
         ),
-        Slip(
-            "there are size groups; there should be size losses in each group",
-            edit("split(size)", "chunk(size)"),
+        "there are size groups; there should be size losses in each group": edit(
+            "split(size)", "chunk(size)"
         ),
-        Slip("those are medians; the means are asked for", edit("group.mean()", "group.median()")),
-        Slip(
-            "losses that stand size apart were averaged; a group is size losses in a row",
-            edit("losses.split(size)", "[losses[i::size] for i in range(min(size, len(losses)))]"),
+        "those are medians; the means are asked for": edit("group.mean()", "group.median()"),
+        "losses that stand size apart were averaged; a group is size losses in a row": edit(
+            "losses.split(size)", "[losses[i::size] for i in range(min(size, len(losses)))]"
         ),
-        Slip(
-            "each mean is repeated for every loss of its group; there is one number for each group",
-            edit("torch.stack([group.mean()", "torch.cat([group.mean().expand(len(group))"),
+        "each mean is repeated for every loss of its group; there is one number for each group": edit(
+            "torch.stack([group.mean()", "torch.cat([group.mean().expand(len(group))"
         ),
-    ),
+    },
     tolerance=1e-5,
 )
 
@@ -470,78 +421,56 @@ _IMPORTANCE = Exercise(
         _importance_case([1.0, 0.0, 1.0, 0.5], 4, _CONTEXTS, [1, 2], [4, 3, 2, 1, 0]),
     ),
     more=_drawn_importance,
-    slips=(
-        Slip(
-            "P and Q are exchanged: the weights are the probabilities for the true contexts",
-            edit("P, Q =", "Q, P ="),
+    slips={
+        "P and Q are exchanged: the weights are the probabilities for the true contexts": edit(
+            "P, Q =", "Q, P ="
         ),
-        Slip(
-            "the divergences of the contexts were added; average them", edit(".sum(dim=1).mean()", ".sum()")
+        "the divergences of the contexts were added; average them": edit(".sum(dim=1).mean()", ".sum()"),
+        "the mean was taken over the characters as well; over those it is a sum": edit(
+            ".sum(dim=1).mean()", ".mean()"
         ),
-        Slip(
-            "the mean was taken over the characters as well; over those it is a sum",
-            edit(".sum(dim=1).mean()", ".mean()"),
+        "the positions were changed one at a time and the divergences added; change them all "
+        "at once": lambda log_probs, contexts, positions, order: sum(
+            joint_importance(log_probs, contexts, [position], order) for position in positions
         ),
-        Slip(
-            "the positions were changed one at a time and the divergences added; change them all at once",
-            lambda log_probs, contexts, positions, order: sum(
-                joint_importance(log_probs, contexts, [position], order) for position in positions
-            ),
+        "only the first of the positions was changed": edit("in positions:", "in positions[:1]:"),
+        "whole contexts were exchanged; the other positions stay as they are": edit(
+            "log_probs(changed)", "log_probs(contexts[order])"
         ),
-        Slip("only the first of the positions was changed", edit("in positions:", "in positions[:1]:")),
-        Slip(
-            "whole contexts were exchanged; the other positions stay as they are",
-            edit("log_probs(changed)", "log_probs(contexts[order])"),
+        "all other positions were changed, and those that are given stayed": edit(
+            "in positions:", "in set(range(contexts.shape[1])) - set(positions):"
         ),
-        Slip(
-            "all other positions were changed, and those that are given stayed",
-            edit("in positions:", "in set(range(contexts.shape[1])) - set(positions):"),
+        "the positions were counted from the right; 0 is the first column, the oldest character": edit(
+            "in positions:", "in [-1 - i for i in positions]:"
         ),
-        Slip(
-            "the positions were counted from the right; 0 is the first column, the oldest character",
-            edit("in positions:", "in [-1 - i for i in positions]:"),
+        "the positions were set to the full stop; put there what stands in the other context": edit(
+            "contexts[order, position]", "0"
         ),
-        Slip(
-            "the positions were set to the full stop; put there what stands in the other context",
-            edit("contexts[order, position]", "0"),
+        "the permutation was used the other way: context i gets the characters of context order[i], and does "
+        "not give its own to it": edit("contexts[order, position]", "contexts[order.argsort(), position]"),
+        "contexts[order, positions] takes one index from each, pair by pair; take the rows first, then the "
+        "columns": edit(
+            "    for position in positions:\n        changed[:, position] = contexts[order, position]",
+            "    changed[:, positions] = contexts[order, positions]",
         ),
-        Slip(
-            "the permutation was used the other way: context i gets the characters of context order[i], and does "
-            "not give its own to it",
-            edit("contexts[order, position]", "contexts[order.argsort(), position]"),
-        ),
-        Slip(
-            "contexts[order, positions] takes one index from each, pair by pair; take the rows first, then the "
-            "columns",
-            edit(
-                "    for position in positions:\n        changed[:, position] = contexts[order, position]",
-                "    changed[:, positions] = contexts[order, positions]",
-            ),
-        ),
-        Slip(
-            "P and Q are for the same contexts, the changed ones, so nothing differs; take P before, or a copy",
-            edit("log_probs(contexts)", "log_probs(changed)"),
-        ),
-        Slip(
-            "the argument contexts was changed; work on a copy",
+        "P and Q are for the same contexts, the changed ones, so nothing differs; take P "
+        "before, or a copy": edit("log_probs(contexts)", "log_probs(changed)"),
+        "the argument contexts was changed; work on a copy": (
             edit("changed = contexts.clone()", "P, changed = log_probs(contexts), contexts"),
             edit("P, Q = log_probs(contexts), ", "Q = "),
         ),
-        Slip("the probabilities that weigh the terms are missing", edit("P.exp() * (P - Q)", "P - Q")),
-        Slip(
-            "that is the cross-entropy; the entropy of P is not subtracted",
-            edit("P.exp() * (P - Q)", "P.exp() * -Q"),
+        "the probabilities that weigh the terms are missing": edit("P.exp() * (P - Q)", "P - Q"),
+        "that is the cross-entropy; the entropy of P is not subtracted": edit(
+            "P.exp() * (P - Q)", "P.exp() * -Q"
         ),
-        Slip(
-            "the terms are weighed with the logarithms; the probabilities are their exponentials",
-            edit("P.exp()", "P"),
+        "the terms are weighed with the logarithms; the probabilities are their exponentials": edit(
+            "P.exp()", "P"
         ),
-        Slip("those are bits; the natural logarithm gives nats", edit(".item()", ".item() / math.log(2)")),
-        Slip(
-            "that is how far the probabilities are apart, not the divergence",
-            edit("P.exp() * (P - Q)", "(P.exp() - Q.exp()).abs()"),
+        "those are bits; the natural logarithm gives nats": edit(".item()", ".item() / math.log(2)"),
+        "that is how far the probabilities are apart, not the divergence": edit(
+            "P.exp() * (P - Q)", "(P.exp() - Q.exp()).abs()"
         ),
-    ),
+    },
     properties=(never_negative("a divergence"),),
 )
 

@@ -17,12 +17,13 @@ from nnz.exercises.checker.slips import Slip
 class Examined(Protocol):
     """What of an exercise is looked at here; see `Exercise`."""
 
-    slips: tuple[Slip, ...]
     properties: tuple[Property, ...]
     tolerance: float
 
     @property
     def tried(self) -> tuple[Input, ...]: ...  # noqa: D102
+    @property
+    def known_slips(self) -> tuple[Slip, ...]: ...  # noqa: D102
     @property
     def reference(self) -> Answer: ...  # noqa: D102
     @property
@@ -140,7 +141,7 @@ def probable_slip(exercise: Examined, answer: Any, outcomes: Sequence[Outcome]) 
 
     Where several fit, the inputs that were not tried yet decide; None if they cannot.
     """
-    fitting = list(exercise.slips)
+    fitting = list(exercise.known_slips)
     for index in range(len(exercise.tried)):
         if index >= len(outcomes) and len(fitting) <= 1:
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,10 +15,10 @@ from nnz.exercises.checker.inputs import Input
 from nnz.exercises.checker.observe import Answer, Drive, Outcome, Property, observe, returned
 from nnz.exercises.checker.plain import plain
 from nnz.exercises.checker.result import Result, Text
-from nnz.exercises.checker.slips import EditError, Slip, edit
+from nnz.exercises.checker.slips import EditError, How, Slip, edit
 from nnz.exercises.contents import CONTENTS
 
-__all__ = ["Exercise", "Slip", "edit"]
+__all__ = ["Exercise", "edit"]
 
 
 @dataclass(eq=False, repr=False)
@@ -30,7 +31,7 @@ class Exercise:
         task: what is asked for, in Markdown, which the book shows as it is.
         hints: from a nudge to nearly there.
         inputs: what an answer is tried on, from the smallest to the largest, chosen to tell the slips apart.
-        slips: known wrong answers.
+        slips: known wrong answers, by what is said of them: an edit of the reference, or several, or an answer.
         drive: how an answer is called, and what of it is compared.
         properties: what holds of every right answer: each takes the arguments and the parts that `drive` returns,
             and says what does not hold, or nothing.
@@ -45,7 +46,7 @@ class Exercise:
     task: str
     hints: tuple[str, ...]
     inputs: tuple[Input, ...]
-    slips: tuple[Slip, ...]
+    slips: Mapping[str, How]
     drive: Drive = returned
     properties: tuple[Property, ...] = ()
     changes: tuple[str, ...] = ()
@@ -89,6 +90,11 @@ class Exercise:
     def tried(self) -> tuple[Input, ...]:
         """All that an answer is tried on: the inputs that were chosen, and those that are drawn."""
         return self.inputs + (drawn(self.more, self.name) if self.more else ())
+
+    @cached_property
+    def known_slips(self) -> tuple[Slip, ...]:
+        """The known wrong answers."""
+        return tuple(Slip(cause, how) for cause, how in self.slips.items())
 
     def check(self, answer: object) -> Result:
         """Judge an answer: not attempted, error, wrong or right.

@@ -7,7 +7,7 @@ import inspect
 import linecache
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -39,15 +39,18 @@ def edit(old: str, new: str, of: Callable[..., object] | None = None) -> Edit:
     return Edit(old, new, of)
 
 
+How = Edit | tuple[Edit, ...] | Answer  # what makes a wrong answer: edits of the reference, or itself
+
+
 class Slip:
     """A known wrong turn: what is said of it, and the answer that takes it.
 
     Args:
         cause: what is said of it.
-        how: edits of the reference, made in their order; or the wrong answer itself.
+        how: an edit of the reference, several that are made together, or the wrong answer itself.
     """
 
-    def __init__(self, cause: str, *how: Edit | Answer) -> None:
+    def __init__(self, cause: str, how: How) -> None:
         self.cause = cause
         self.how = how
         self._made: dict[Answer, Answer] = {}
@@ -59,13 +62,18 @@ class Slip:
             EditError: the text to change does not stand in the source exactly once.
         """
         if reference not in self._made:
-            edits = [change for change in self.how if isinstance(change, Edit)]
-            given = [answer for answer in self.how if not isinstance(answer, Edit)]
-            self._made[reference] = given[0] if given else edited(reference, edits, self.cause)
+            self._made[reference] = (
+                self.how if callable(self.how) else edited(reference, self.edits, self.cause)
+            )
         return self._made[reference]
 
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The edits that it is made by; none, if it is an answer of its own."""
+        return self.how if isinstance(self.how, tuple) else (self.how,) if isinstance(self.how, Edit) else ()
 
-def edited(reference: Answer, edits: list[Edit], cause: str) -> Answer:
+
+def edited(reference: Answer, edits: Sequence[Edit], cause: str) -> Answer:
     """Return the reference with some edits made.
 
     What is edited besides it is what the edited reference finds under its name; nothing else sees the change.
@@ -80,7 +88,7 @@ def edited(reference: Answer, edits: list[Edit], cause: str) -> Answer:
     return made
 
 
-def _changed(thing: Any, edits: list[Edit], where: str) -> str:
+def _changed(thing: Any, edits: Sequence[Edit], where: str) -> str:
     """Return the source of a thing after edits, each of which is found in the code as it was, docstring aside."""
     source = inspect.getsource(thing)
     code = re.sub('""".*?"""', lambda doc: "\0" * len(doc[0]), source, count=1, flags=re.DOTALL)
