@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nnz.plumbing.checks import check_sizes
+
 EPS = 1e-5  # added to the variance, as in `nnz.norms.BatchNorm1d`
 
 PARAMETERS = ("C", "W1", "b1", "bngain", "bnbias", "W2", "b2")
@@ -60,7 +62,7 @@ def first_params(
     >>> sum(p.numel() for p in params.values())
     12297
     """
-    _check_sizes(
+    check_sizes(
         block_size=block_size, n_embd=n_embd, n_hidden=n_hidden, n_chars=n_chars
     )
 
@@ -249,14 +251,6 @@ def check_batch(params: Mapping[str, Tensor], X: Tensor, Y: Tensor) -> None:
             f"the batch has {len(X)} examples; a batch norm needs at least 2, since fewer have no spread."
         )
     _check_indices(len(params["C"]), X=X, Y=Y)
-
-
-def _check_sizes(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(
-                f"{name} is {size!r}; it must be a whole number of at least 1."
-            )
 
 
 def _check_indices(V: int, **indices: Tensor) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nnz.backprop import EPS, Values, check_batch
+from nnz.plumbing.checks import check_sizes
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -56,10 +57,7 @@ class HandStep:
         check_batch(params, X, Y)
         if params["C"].dtype != torch.float32:
             raise TypeError(f"params must be float32; got {params['C'].dtype}.")
-        if not isinstance(batch_size, int) or batch_size < 2:
-            raise ValueError(
-                f"batch_size is {batch_size!r}; it must be a whole number of at least 2."
-            )
+        check_sizes(least=2, batch_size=batch_size)
         for name, p in params.items():
             if p.requires_grad or not p.is_contiguous():
                 raise ValueError(

@@ -16,6 +16,7 @@ from nnz.data import LETTERS, Vocabulary
 from nnz.dilated import CausalStack, join
 from nnz.layers import Embedding, Linear, Sequential, TensorModule
 from nnz.norms import LayerNorm
+from nnz.plumbing.checks import check_sizes
 from nnz.plumbing.undo import note
 
 
@@ -114,7 +115,7 @@ class GatedWaveNet(CausalStack):
         **block: Any,
     ) -> None:
         super().__init__(dilations, vocabulary)
-        check_channels(n_channels)
+        check_sizes(n_channels=n_channels)
         _check_block(block)
         C, V = n_channels, len(vocabulary)
         self.skip = skip
@@ -145,14 +146,6 @@ class GatedWaveNet(CausalStack):
 def layer_norm(norm: LayerNorm, x: Tensor) -> Tensor:
     """Return norm(x), float of shape (..., C), as torch computes it: the same numbers but for rounding, faster."""
     return F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
-
-
-def check_channels(n_channels: int) -> None:
-    """Raise a clear error unless there is at least one channel."""
-    if not isinstance(n_channels, int) or n_channels < 1:
-        raise ValueError(
-            f"n_channels is {n_channels!r}; it must be a whole number of at least 1."
-        )
 
 
 def _check_block(settings: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from nnz.data import LETTERS, Vocabulary
 from nnz.gated import layer_norm
 from nnz.layers import Embedding, Linear, Sequential, TensorModule, evaluating
 from nnz.norms import LayerNorm
+from nnz.plumbing.checks import check_sizes
 from nnz.plumbing.undo import unmoved
 from nnz.rows import Rows, begins, places, visible
 from nnz.softmax import log_softmax
@@ -43,7 +44,7 @@ class LookupModel(TensorModule):
     def __init__(
         self, block_size: int, n_layer: int, vocabulary: Vocabulary
     ) -> None:
-        _check_sizes(block_size, n_layer)
+        check_sizes(block_size=block_size, n_layer=n_layer)
         self.block_size, self.n_layer, self.vocabulary = (
             block_size,
             n_layer,
@@ -178,15 +179,6 @@ class AttentionNet(LookupModel):
     def head(self, x: Tensor) -> Tensor:
         """Return the last linear layer of the last norm."""
         return self.last(layer_norm(cast(LayerNorm, self.norms.layers[-1]), x))
-
-
-def _check_sizes(block_size: int, n_layer: int) -> None:
-    """Raise a clear error unless there is at least one position and one layer."""
-    for name, n in (("block_size", block_size), ("n_layer", n_layer)):
-        if not isinstance(n, int) or n < 1:
-            raise ValueError(
-                f"{name} is {n!r}; it must be a whole number, at least 1."
-            )
 
 
 def _check_places(place: Tensor, block_size: int) -> None:

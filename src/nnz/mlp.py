@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nnz.contract import check_contexts
 from nnz.data import LETTERS, Vocabulary
+from nnz.plumbing.checks import check_sizes
 from nnz.plumbing.tensors import TakesState
 from nnz.softmax import log_softmax
 
@@ -73,7 +74,7 @@ class BengioMLP(TakesState):
         generator: torch.Generator,
         vocabulary: Vocabulary = LETTERS,
     ) -> None:
-        _check_sizes(block_size=block_size, n_embd=n_embd, n_hidden=n_hidden)
+        check_sizes(block_size=block_size, n_embd=n_embd, n_hidden=n_hidden)
         self.block_size, self.vocabulary = block_size, vocabulary
         V, n_in = len(vocabulary), block_size * n_embd
         shapes = {"C": (V, n_embd), "W1": (n_in, n_hidden), "b1": (n_hidden,)}
@@ -118,12 +119,3 @@ class BengioMLP(TakesState):
         for name in self.params.keys() & {"b1", "b2", "W"}:
             self.params[name] *= 0
         return self
-
-
-def _check_sizes(**sizes: int) -> None:
-    """Raise a clear error unless each size is a whole number of at least 1."""
-    for name, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(
-                f"{name} is {size!r}; it must be a whole number of at least 1."
-            )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nnz.layers import TensorModule
+from nnz.plumbing.checks import check_sizes
 from nnz.plumbing.undo import note
 
 
@@ -128,9 +129,6 @@ class LayerNorm(TensorModule):
 
 def _check_norm(n_features: int, eps: float) -> None:
     """Raise a clear error unless there is at least one feature, and something to add to its variance."""
-    if not isinstance(n_features, int) or n_features < 1:
-        raise ValueError(
-            f"n_features is {n_features!r}; it must be a whole number of at least 1."
-        )
+    check_sizes(n_features=n_features)
     if not 0 < eps < math.inf:
         raise ValueError(f"eps is {eps}; it must be above 0, and finite.")

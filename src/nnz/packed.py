@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nnz.contract import LanguageModel
 from nnz.data import LETTERS, Vocabulary, windows
+from nnz.plumbing.checks import check_sizes
 
 
 class Packed(NamedTuple):
@@ -105,10 +106,7 @@ def packed_batches(
     Raises:
         TypeError, ValueError: batch_size is not a whole number of at least 1, or as `nnz.data.windows`.
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(
-            f"batch_size is {batch_size!r}; it must be a whole number of at least 1."
-        )
+    check_sizes(batch_size=batch_size)
     everything, Y = pack(names, vocabulary)
     lengths = torch.tensor([len(name) + 1 for name in names])
     return _rounds(everything, Y, lengths, batch_size, generator)

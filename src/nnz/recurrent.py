@@ -20,6 +20,7 @@ from nnz.data import LETTERS, Vocabulary
 from nnz.gated import Dropout
 from nnz.layers import Embedding, Linear, Sequential, TensorModule, evaluating
 from nnz.packed import Packed
+from nnz.plumbing.checks import check_sizes
 from nnz.plumbing.undo import unmoved
 from nnz.softmax import log_softmax
 
@@ -212,11 +213,7 @@ def _check(cell: str, **sizes: int) -> None:
     """Raise a clear error unless there is such a cell, and each size is a whole number of at least 1."""
     if cell not in CELLS:
         raise ValueError(f"there is no cell {cell!r}; choose {' or '.join(CELLS)}.")
-    for name, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(
-                f"{name} is {size!r}; it must be a whole number of at least 1."
-            )
+    check_sizes(**sizes)
 
 
 def _check_states(states: list[Tensor], n: int, start: Tensor) -> None:

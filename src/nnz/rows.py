@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nnz.contract import LanguageModel
 from nnz.data import LETTERS, Vocabulary, windows
+from nnz.plumbing.checks import check_sizes
 
 CHUNK = 8  # batches whose names are sorted by length, so that a batch has little padding
 
@@ -122,7 +123,7 @@ def row_batches(
     Raises:
         TypeError, ValueError: batch_size is not a whole number of at least 1, or as `nnz.data.windows`.
     """
-    _check_size(batch_size)
+    check_sizes(batch_size=batch_size)
     everything, Y = in_rows(names, vocabulary)
     asked = torch.zeros(everything.tokens.shape, dtype=torch.bool)
     asked.view(-1)[everything.asked] = True
@@ -162,11 +163,3 @@ def whole_rows(
     """Return batches of so many whole names, as a source for a `Recipe`."""
     size, vocabulary = size or len(names) or 1, model.vocabulary
     return row_batches(names, size, generator=generator, vocabulary=vocabulary)
-
-
-def _check_size(batch_size: int) -> None:
-    """Raise a clear error unless a batch has a whole number of names, and at least one."""
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(
-            f"batch_size is {batch_size!r}; it must be a whole number of at least 1."
-        )

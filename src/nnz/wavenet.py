@@ -21,6 +21,7 @@ from nnz.layers import (
     TensorModule,
 )
 from nnz.norms import BatchNorm1d
+from nnz.plumbing.checks import check_sizes
 from nnz.plumbing.undo import unmoved
 
 
@@ -57,7 +58,7 @@ class WaveNet(LayeredModel):
         generator: torch.Generator,
         vocabulary: Vocabulary = LETTERS,
     ) -> None:
-        _check_sizes(n_embd=n_embd, n_hidden=n_hidden)
+        check_sizes(n_embd=n_embd, n_hidden=n_hidden)
         self.depth, V = depth_of(block_size), len(vocabulary)
         layers: list[TensorModule] = [Embedding(V, n_embd, generator=generator)]
         for level in range(self.depth):
@@ -83,15 +84,6 @@ def depth_of(block_size: int) -> int:
             f"block_size is {block_size!r}; a tree that joins two at a time needs a power of two: 2, 4, 8, 16."
         )
     return block_size.bit_length() - 1
-
-
-def _check_sizes(**sizes: int) -> None:
-    """Raise a clear error unless each size is a whole number of at least 1."""
-    for name, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(
-                f"{name} is {size!r}; it must be a whole number of at least 1."
-            )
 
 
 def trace(net: Sequential, x: Tensor) -> Iterator[tuple[str, Tensor]]:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from nnz.data import load_names, split_names
 from nnz.experiments import scaled
-from nnz.experiments.judging import judged, learned, losses, mixed, surprisals
+from nnz.experiments.judging import (
+    in_training,
+    judged,
+    learned,
+    losses,
+    mixed,
+    surprisals,
+)
 from nnz.models import fit, spec_of
 from nnz.sample import seeded
 
@@ -80,7 +89,7 @@ def mixtures(seed: int) -> dict[str, float]:
         apart = costs[worse][1] - costs[better][1]
         found[f"{better} below {worse}"] = apart.mean().item()
         found[f"{better} below {worse} ± names"] = error_over_names(apart)
-    return found | by_place(costs)
+    return found | by_place(costs) | in_parts_of_dev(costs)
 
 
 def blend(costs: list[Tensor], shares: tuple[float, ...]) -> Tensor:
@@ -89,23 +98,57 @@ def blend(costs: list[Tensor], shares: tuple[float, ...]) -> Tensor:
     return mixed([costs[i] for i in chosen], [shares[i] for i in chosen])
 
 
-def error_over_names(costs: Tensor) -> float:
-    """Return the standard error (names) of the mean of what each character of test costs."""
-    names = split_names(load_names())[2]
+def error_over_names(
+    costs: Tensor, names: Sequence[str] = (), chosen: Tensor | None = None
+) -> float:
+    """Return the standard error (names) of the mean of what each character costs, of all or of those chosen.
+
+    Args:
+        costs: float (N,), of each character of the names.
+        names: those of test by default.
+        chosen: bool (N,), the characters whose mean it is; all by default.
+    """
+    names = names or split_names(load_names())[2]
     lengths = torch.tensor([len(name) + 1 for name in names])
     owner = torch.arange(len(names)).repeat_interleave(lengths)
-    # Of each name, how far its characters together are from as many of the mean.
-    off = owner.bincount(weights=costs - costs.mean())
-    return (off.square().sum().sqrt() / lengths.sum()).item()
+    counted = torch.ones_like(costs) if chosen is None else chosen.double()
+    n = counted.sum().clamp(min=1)
+    # Of each name, how far its counted characters together are from as many of the mean.
+    off = owner.bincount(weights=(costs - (costs * counted).sum() / n) * counted)
+    return (off.square().sum().sqrt() / n).item()
+
+
+def places() -> dict[str, Tensor]:
+    """Return which characters of dev are early in their names, late, in names that training knows, in new ones."""
+    dev = split_names(load_names())[1]
+    place = torch.cat([torch.arange(len(name) + 1) for name in dev])
+    known = in_training(dev)
+    return {
+        "early": (place >= 1) & (place <= 4),
+        "late": place > 4,
+        "known": known,
+        "new": ~known,
+    }
 
 
 def by_place(costs: dict[str, list[Tensor]]) -> dict[str, float]:
     """Return the dev losses of GRU and WaveNet from the second to the fifth character, and later."""
-    dev = split_names(load_names())[1]
-    place = torch.cat([torch.arange(len(name) + 1) for name in dev])
-    early, late = (place >= 1) & (place <= 4), place > 4
-    found = {}
+    found, where = {}, places()
     for name in ("gru", "gated"):
-        found[f"{name} early"] = costs[name][0][early].mean().item()
-        found[f"{name} late"] = costs[name][0][late].mean().item()
+        for what in ("early", "late"):
+            found[f"{name} {what}"] = costs[name][0][where[what]].mean().item()
+    return found
+
+
+def in_parts_of_dev(costs: dict[str, list[Tensor]]) -> dict[str, float]:
+    """Return by how much models are apart in the `places` of dev, and the errors (names) of that."""
+    dev, found = split_names(load_names())[1], {}
+    for what, chosen in places().items():
+        for better, worse in (("gru", "gated"), ("mixture-4", "mixture")):
+            apart = costs[worse][0] - costs[better][0]
+            gap = (apart * chosen).sum() / chosen.sum().clamp(min=1)
+            found[f"{better} below {worse}, {what}"] = gap.item()
+            found[f"{better} below {worse}, {what} ± names"] = error_over_names(
+                apart, dev, chosen
+            )
     return found

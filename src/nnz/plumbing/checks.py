@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 from reprlib import repr as shorten
 
-__all__ = ["check_count", "check_source", "given", "shorten"]
+__all__ = ["check_count", "check_sizes", "check_source", "given", "shorten"]
 
 
 def given(thing: object) -> str:
@@ -28,6 +28,19 @@ def check_count(n: object, least: int, rule: str) -> None:
         raise TypeError(f"{rule}; got {given(n)}.")
     if n < least:
         raise ValueError(f"{rule}; got {n}.")
+
+
+def check_sizes(*, least: int = 1, **sizes: object) -> None:
+    """Raise a ValueError that names the first size that is not a whole number of at least `least`.
+
+    >>> check_sizes(n_embd=10, block_size=0)
+    Traceback (most recent call last):
+        ...
+    ValueError: block_size is 0; it must be a whole number of at least 1.
+    """
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < least:
+            raise ValueError(f"{name} is {size!r}; it must be a whole number of at least {least}.")
 
 
 def check_source(generator: object, *methods: str) -> None:
