@@ -99,8 +99,9 @@ _GELU = Exercise(
     task=r"""
     GPT-2 has another function in the place of the ReLU, the Gaussian error linear unit:
     $x\,\Phi(x)$, where $\Phi(x) = \frac12 (1 + \mathrm{erf}(x/\sqrt2))$ is the probability that a standard
-    normal number is below $x$. With `nnz.engine.new_node` and `math.erf`, write `gelu(x)` as a single operation
-    of a Value. What is its local derivative?
+    normal number is below $x$ {cite}`hendrycks2016gaussian`. (Its code has a formula with tanh that is near it.)
+    With `nnz.engine.new_node` and `math.erf`, write `gelu(x)` as a single operation of a Value. What is its
+    local derivative?
     """,
     hints=(
         "It is a product of two functions of x. What is the derivative of a product?",
@@ -181,7 +182,7 @@ _TIED = Exercise(
     label="gpt-ex-tied",
     reference=tied_gradient,
     task=r"""
-    In GPT-2 one table $E$ of shape $(V, C)$ serves at both ends: the rows that enter are
+    In GPT-2 one table $E$ of shape $(V, C)$ serves at both ends {cite}`press2017using`: the rows that enter are
     $x_t = E_{\text{token } t}$, and the scores that leave are $z = h E^\top$. Write
     `tied_gradient(dlogits, h, tokens, dx)`, the gradient of the loss with respect to $E$, without autograd.
     `dlogits` $(T, V)$ and `dx` $(T, C)$ are the gradients with respect to $z$ and $x$; `h` is $(T, C)$, and

@@ -288,7 +288,7 @@ _GRU = Exercise(
     These are the formulas of `torch.nn.GRUCell`; in the paper $h$ is multiplied by $r$ before $U_n$. Write
     `gru_step(x, h, W, U, b, c)`, with the parts for $r$, $z$ and $n$ side by side in $W$ and $U$, $b$ and
     $c$, in this order. $x$ has shape $(B, n_\text{in})$ and $h$, as what is returned, $(B, H)$; nothing is
-    changed in place. Then make it a model of the contract, and see where it stands.
+    changed in place.
     """,
     hints=(
         "Two matrix products are enough, one with x and one with h. Add their biases and cut both into thirds; "
