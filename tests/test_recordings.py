@@ -296,7 +296,7 @@ def test_every_recording_is_used_by_a_page(root: Path) -> None:
 
 
 def test_a_child_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    child = "import sys, time; from nnz.press.recordings import end_with_parent; end_with_parent(); "
+    child = "import sys, time; from nnz.plumbing.machine import end_with_parent; end_with_parent(); "
     child += f"open({str(tmp_path / 'began')!r}, 'w').close(); time.sleep(600)"
     parent = (
         "import pathlib, subprocess, sys, time\n"

@@ -21,11 +21,11 @@ from filelock import FileLock, Timeout
 
 import pages
 from nnz.plumbing.datasets import DataError, book_source
+from nnz.plumbing.machine import cores
 from nnz.press import executed
 from nnz.press.house import over_budget
 from nnz.press.kernel import use_own_python
 from nnz.press.pages import PageError, chapters
-from nnz.press.recordings import cores
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"

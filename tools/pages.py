@@ -53,7 +53,7 @@ def work(root: Path, build: Path) -> list[Work]:
         if there and there["metadata"]["nnz"]["key"] == key:
             continue
         remove(target)
-        weight = float(table.get(path.stem, {}).get("seconds", 5))
+        weight = float(table.get(path.stem, {}).get("seconds", 20))
         left.append(Work(path.stem, path, target, key, weight))
     return sorted(left, key=lambda page: -page.weight)
 
@@ -189,7 +189,7 @@ def printed(outputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
 
 
 def main() -> None:
-    """Print seconds by cell of each page that was executed: what `make profile` shows."""
+    """Print seconds by cell of each page that was executed: what `python tools/pages.py` shows."""
     folder = Path(os.environ.get("NNZ_PAGES", "_build/pages"))
     for path in sorted(folder.glob("*.ipynb")):
         if there := executed.read(path):

@@ -23,7 +23,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from nnz.plumbing.files import replaced
-from nnz.press.recordings import end_with_parent
+from nnz.plumbing.machine import end_with_parent
 
 
 def read(path: Path) -> Any:

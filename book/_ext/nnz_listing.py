@@ -8,8 +8,6 @@ listings defined.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import posixpath
 import re
@@ -30,6 +28,7 @@ from sphinx.util.parallel import ParallelTasks, SerialTasks, make_chunks, parall
 from sphinx.writers.html5 import HTML5Translator
 
 from nnz.press.listing import Excerpt, ListingError, find, find_all, is_public, names_in
+from nnz_strict import digest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
@@ -247,11 +246,6 @@ def renamed(page: str, old: str, new: str) -> str:
     for script in re.findall(r"<script[^>]*>([^<]+)</script>", page):
         page = page.replace(digest(script), digest(name.sub(new, script)))
     return name.sub(new, page)
-
-
-def digest(script: str) -> str:
-    """Return what a Content-Security-Policy calls an inline script by."""
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def is_newer(source: Path, page: Path) -> bool:

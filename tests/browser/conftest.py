@@ -10,7 +10,7 @@ import psutil
 import pytest
 from playwright.sync_api import ConsoleMessage, Error, Page, Playwright, Request, sync_playwright
 
-from nnz.app.doctor import browser as look_for_browser
+from nnz.plumbing import machine
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "_build" / "html"
@@ -49,10 +49,10 @@ FOLLOWED = "() => new Promise(done => setTimeout(done, 300))"
 
 def find_browser() -> str:
     """Return the path of Chromium, or fail with what to do."""
-    (finding,) = look_for_browser()
-    if not finding.well:
-        pytest.fail(f"Chromium: {finding.found}; {finding.advice}", pytrace=False)
-    return finding.found
+    program, found = machine.chromium()
+    if not program:
+        pytest.fail(f"Chromium: {found}; {machine.NO_BROWSER}", pytrace=False)
+    return program
 
 
 def is_a_page(path: Path) -> bool:

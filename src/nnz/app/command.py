@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 import torch
 
 from nnz.app import doctor, store
-from nnz.app.entry import INTERRUPTED
 from nnz.app.files import load_model, save_model
 from nnz.app.lists import composed, names_to_use
 from nnz.app.resumable import devices, facts_in
@@ -26,7 +25,7 @@ from nnz.experiments.judging import surprisals
 from nnz.model_spec import ModelSpec
 from nnz.models import MODELS, size_of, spec_of
 from nnz.plumbing.progress import Bar, watched
-from nnz.plumbing.terminal import print_any_letter, shown
+from nnz.plumbing.terminal import INTERRUPTED, print_any_letter, shown
 from nnz.sample import sample_names, seeded
 from nnz.train import LossError
 

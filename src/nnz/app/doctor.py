@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from nnz.plumbing.machine import NO_BROWSER, chromium
+
 OLDEST = (3, 11)
 LIBRARIES = ("torch", "numpy", "safetensors", "pooch", "requests", "tqdm", "filelock")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 @dataclass(frozen=True)
@@ -160,10 +160,8 @@ def _other_python(spec: Path) -> str | None:
 
 def browser() -> Iterator[Finding]:
     """Yield where Chromium is."""
-    named = os.environ.get("CHROMIUM")
-    found = next(filter(None, map(shutil.which, [named] if named else BROWSERS)), None)
-    shown = found or (f"CHROMIUM={named} is no program" if named else "not found")
-    advice = "only make browser needs it: install it (Debian: apt install chromium), or name it in CHROMIUM"
+    found, shown = chromium()
+    advice = f"only make browser, epub and pdf need it: {NO_BROWSER}"
     yield Finding("Chromium", shown, found is not None, needed=False, advice=advice)
 
 

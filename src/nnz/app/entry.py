@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from nnz.app import doctor
-
-INTERRUPTED = 130  # exit code: 128 and the number of the signal
+from nnz.plumbing.terminal import INTERRUPTED
 
 
 def main(argv: Sequence[str] | None = None) -> int:

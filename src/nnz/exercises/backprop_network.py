@@ -209,7 +209,6 @@ def _formula(formula: str, function: _Function) -> Formula:
 
 
 _SQUARES = _formula("np.sum(x * x)", lambda x: np.sum(x * x))
-_CUBES = _formula("np.sum(x ** 3)", lambda x: np.sum(x**3))
 _ROWS = _formula("np.sum(x[0] * x[1] ** 3)", lambda x: np.sum(x[0] * x[1] ** 3))
 _SINES = _formula("np.sum(np.sin(x[0]) @ x[1])", lambda x: np.sum(np.sin(x[0]) @ x[1]))
 _WEIGHED = _formula("np.sum(x[:, 0] ** 3 * x[:, 1])", lambda x: np.sum(x[:, 0] ** 3 * x[:, 1]))

@@ -94,9 +94,6 @@ class Arrow:
     lit: list[int] = field(default_factory=list)
 
 
-Place = tuple[float, float]
-
-
 def spread(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
     """Return positions in the given order, as near to the wanted ones as the least distances allow.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import sys
 
+INTERRUPTED = 130  # exit code: 128 and the number of the signal
+
 
 def print_any_letter() -> None:
     """Print from now on the code of a character that the output has no letter for, and do not stop there."""

@@ -36,8 +36,9 @@ from typing import Any
 import numpy as np
 
 from nnz.plumbing import datasets
+from nnz.plumbing.machine import cores, processor
 from nnz.plumbing.paths import place
-from nnz.press.recordings import ROOM, Recording, RecordingError, cores, processor, recording
+from nnz.press.recordings import ROOM, Recording, RecordingError, recording
 
 CHECKS = ("exactly", "expected", "at_most", "at_least")
 KEYS = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bs4.element import Tag
 
-from nnz.app.doctor import browser as look_for_browser
+from nnz.plumbing import machine
 from nnz.press.volume import Leaf, VolumeError, packaged
 
 if TYPE_CHECKING:
@@ -46,12 +46,11 @@ def browser_page() -> Iterator[Page]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         raise VolumeError("playwright is not installed; `make venv` installs it.") from None
-    (finding,) = look_for_browser()
-    if not finding.well:
-        advice = "install it (Debian: apt install chromium), or name it in CHROMIUM"
-        raise VolumeError(f"formulas are set in Chromium, and it is {finding.found}: {advice}.")
+    program, found = machine.chromium()
+    if not program:
+        raise VolumeError(f"formulas are set in Chromium, and it is {found}: {machine.NO_BROWSER}.")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=finding.found, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
         try:
             page = chromium.new_page()
             page.set_default_timeout(0)  # a slow machine is waited for

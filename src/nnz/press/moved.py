@@ -29,7 +29,6 @@ REDIRECT = """<!DOCTYPE html>
 </head>
 <body><main><h1>{title}</h1><p><a href="{where}">{words}</a></p></main></body></html>
 """
-Moved = Mapping[str, Mapping[str, str]]
 
 
 class MovedError(ValueError):

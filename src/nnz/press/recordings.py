@@ -13,11 +13,9 @@ import json
 import math
 import os
 import platform
-import re
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -28,6 +26,7 @@ from pathlib import Path
 
 from nnz.plumbing import datasets, dependencies
 from nnz.plumbing.files import replaced
+from nnz.plumbing.machine import cores, end_with_parent, processor
 from nnz.plumbing.paths import PACKAGE, place
 from nnz.plumbing.progress import Bar
 
@@ -242,17 +241,6 @@ def run(name: str, seed: int) -> dict[str, float]:
     return numbers
 
 
-def processor() -> str:
-    """Return the name of this machine's processor."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        if found := re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE):
-            return found[1]
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
 def _fresh(name: str) -> Recording:
     versions = {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
     return Recording(name, fingerprint(name), "", processor(), versions, {})
@@ -352,14 +340,6 @@ def record(
     return recording(name)
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
-
-
 def _each(
     name: str, seeds: Sequence[int], jobs: int, one: OneSeed, total: int
 ) -> Iterator[tuple[int, dict[str, float], float]]:
@@ -415,18 +395,6 @@ def stale() -> dict[str, str]:
                 f"if one seed comes out the same, or else `{command(name)}`."
             )
     return problems
-
-
-def end_with_parent() -> None:
-    """End this process when the one that started it has ended, so that none goes on unseen."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def main(arguments: Sequence[str]) -> int:
