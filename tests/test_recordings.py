@@ -302,7 +302,8 @@ def test_a_child_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         "import pathlib, subprocess, sys, time\n"
         f"p = subprocess.Popen([sys.executable, '-c', {child!r}])\n"
         f"began = pathlib.Path({str(tmp_path / 'began')!r})\n"
-        "while not began.exists(): time.sleep(0.05)\n"
+        "while not began.exists() and p.poll() is None: time.sleep(0.05)\n"
+        "assert began.exists(), 'the child did not begin'\n"
         "print(p.pid, flush=True)\n"
     )
     done = subprocess.run(
