@@ -7,7 +7,7 @@ import torch
 
 from nnz import evaluate
 from nnz.contract import LanguageModel
-from nnz.experiments import judging
+from nnz.experiments import judging, leaderboard
 from nnz.gated import GatedWaveNet
 from nnz.gpt import GPT
 from nnz.lookup import AttentionNet
@@ -48,6 +48,36 @@ def test_judging_records_no_gradient_and_leaves_the_mode_as_it_was() -> None:
     found = judging.surprisals(model, NAMES)
     assert not found.requires_grad
     assert model.training
+
+
+def test_the_error_over_names_is_that_of_many_draws_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["".join("ab"[: 1 + i % 2]) * (1 + i % 5) for i in range(400)]
+    n = sum(len(name) + 1 for name in names)
+    costs = torch.rand(n, generator=seeded(1), dtype=torch.float64)
+    chosen = torch.rand(n, generator=seeded(2)) < 0.4
+    owner = torch.arange(len(names)).repeat_interleave(torch.tensor([len(name) + 1 for name in names]))
+    drawn = torch.randint(len(names), (4000, len(names)), generator=seeded(3))
+    for which in (None, chosen):
+        counted = torch.ones(n, dtype=torch.float64) if which is None else which.double()
+        sums, sizes = (owner.bincount(weights=x) for x in (costs * counted, counted))
+        wanted = (sums[drawn].sum(dim=1) / sizes[drawn].sum(dim=1)).std().item()
+        assert leaderboard.error_over_names(costs, names, which) == pytest.approx(wanted, rel=0.1)
+
+
+def test_models_are_compared_in_the_parts_of_dev(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (judging, leaderboard):
+        monkeypatch.setattr(module, "load_names", lambda: None)
+        monkeypatch.setattr(module, "split_names", lambda _: (["ava", "eve"], ["eve", "michael"], []))
+    zero = torch.zeros(12, dtype=torch.float64)
+    behind = torch.tensor([1.0, 2, 2, 2, 3, 4, 4, 4, 4, 6, 6, 6]).double()
+    costs = {name: [zero] for name in ("gru", "mixture-4")} | {
+        name: [behind] for name in ("gated", "mixture")
+    }
+    found = leaderboard.in_parts_of_dev(costs)
+    parts = ("known", "new", "early", "late")
+    assert [found[f"gru below gated, {what}"] for what in parts] == [7 / 4, 37 / 8, 22 / 7, 6.0]
+    assert found["gru below gated, late ± names"] == 0  # it is the same everywhere
+    assert found["mixture-4 below mixture, early ± names"] > 0
 
 
 def test_losses_of_known_and_new_names_make_up_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:

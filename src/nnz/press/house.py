@@ -12,6 +12,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -153,6 +154,23 @@ def forward_imports(root: Path) -> list[str]:
             if module.split(".")[0] != "plumbing"
         ]
     return problems
+
+
+def circles(root: Path) -> list[str]:
+    """No file of the package imports, by way of others, itself."""
+    package = root / "src" / "nnz"
+    names = {
+        path: ".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")
+    }
+    arrows = {
+        name: {module for _, module in _imports(path) if module in names.values()} - {name}
+        for path, name in names.items()
+    }
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return [f"src/nnz: these import each other in a circle: {' <- '.join(error.args[1])}"]
+    return []
 
 
 def _imports(path: Path) -> Iterator[tuple[int, str]]:
@@ -722,6 +740,7 @@ RULES = (
     unplaced,
     long_modules,
     forward_imports,
+    circles,
     not_shown_once,
     typed_numbers,
     bad_headers,
