@@ -32,7 +32,7 @@ from nnz.plumbing.progress import Bar
 
 SEEDS = 10  # the least that a finished recording has
 # Where each seed takes minutes of a core, fewer will do; the page says how many there are.
-FEWER = {"recurrent.large": 3, "leaderboard.mixtures": 3, "makemore.at_length": 4}
+FEWER = {"makemore.at_length": 4}
 ROOM = 4  # standard deviations from the recorded mean within which a build's own run must lie
 PACKAGES = ("torch", "numpy")
 
