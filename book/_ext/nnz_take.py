@@ -35,14 +35,13 @@ def executed(app: Sphinx) -> dict[str, Path]:
     """Return the chapters that have cells, and what MyST-NB wrote of each: the page with its outputs."""
     folder = Path(app.outdir).parent / "jupyter_execute"
     there = {name: folder / f"{name}.ipynb" for name in sorted(app.env.found_docs)}
-    return {
-        name: path for name, path in there.items() if path.is_file() and Path(name).name in chapters(ROOT)
-    }
+    known = chapters(ROOT)
+    return {name: path for name, path in there.items() if Path(name).name in known and path.is_file()}
 
 
 def offer(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.Node | None) -> None:
     """Put the notebooks of a chapter into the menu of what can be downloaded."""
-    if app.builder.name != "html" or page not in executed(app):
+    if app.builder.name != "html" or page.startswith("_") or page not in executed(app):
         return
     found = copies.buttons(
         Path(page).name,

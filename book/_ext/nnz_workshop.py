@@ -120,7 +120,8 @@ def show_times(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace `{times}` by the table."""
     for node in list(doctree.findall(times)):
         found = {name: facts["minutes"] for name, facts in app.env.metadata.items() if "minutes" in facts}
-        order = sorted(found, key=lambda name: list(chapters(ROOT)).index(Path(name).name))
+        there = list(chapters(ROOT))
+        order = sorted(found, key=lambda name: there.index(Path(name).name))
         rows = [(app.env.titles[name].astext(), *found[name]) for name in order]
         rows.append(("all", sum(round(row[1]) for row in rows), sum(round(row[2]) for row in rows)))
         columns = {"chapter": 60, "minutes": 20, "workshops": 20}
