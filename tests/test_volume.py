@@ -97,6 +97,18 @@ def test_drawn_graphs_keep_the_capitals_of_svg(tmp_path: Path) -> None:
     assert '<svg viewBox="0 0 1 1">' in volume.read(tmp_path)[2].body.decode()
 
 
+def test_what_scripts_would_fill_is_said_to_be_elsewhere(tmp_path: Path) -> None:
+    html = small_site(tmp_path)
+    page = html / "book" / "two.html"
+    filled = (
+        '<p class="without">No script has run.</p><div hidden><label for="a">A</label><input id="a"></div>'
+    )
+    page.write_text(page.read_text(encoding="utf-8").replace("<p>Back", f"{filled}<p>Back"), encoding="utf-8")
+    body = volume.read(tmp_path)[2].body
+    assert volume.ELSEWHERE in body.get_text()
+    assert body.select("label, input, [hidden]") == []
+
+
 def test_the_style_of_drawn_graphs_needs_no_variables_and_no_dark_theme() -> None:
     assert ".nnz-graph rect { fill: #f6f5f1;" in graph_style()
     assert "var(" not in graph_style()

@@ -24,8 +24,9 @@ from nnz.press.still import classify, still
 # What only a screen has a use for.
 DROPPED = (
     "script, style, button, noscript, .headerlink, .toggle-button, p.checked, p.reading-time, p.follow-up, "
-    "nav.contents, summary.screen-only, .screen-only"
+    "nav.contents, summary.screen-only, .screen-only, [hidden]"  # hidden: until a script has run
 )
+ELSEWHERE = "A script is at work here, on the page of this name of the book's site."
 # The reference of the package is a list to search in, and downloads are of the site.
 LEFT_OUT = {"api", "take", "changelog"}
 ARTICLE = '<article class="bd-article">'
@@ -104,6 +105,8 @@ def leaf(html: Path, page: str, part: str) -> Leaf:
         if isinstance(comma := tests.previous_sibling, NavigableString):
             comma.replace_with(comma.rstrip(", \n"))
         tests.decompose()
+    for notice in body.select(".without"):  # what is said where no script has run
+        notice.string = ELSEWHERE
     still(body)
     open_folds(body)
     name = posixpath.basename(page)
