@@ -52,10 +52,32 @@ def test_shares_that_are_none_are_refused(shares: list[float], says: str) -> Non
 
 
 def test_models_of_two_alphabets_are_not_mixed() -> None:
-    with pytest.raises(ValueError, match="share an alphabet"):
-        Mixture([Uniform(), Uniform(Vocabulary(["ab"]))], [0.5, 0.5])
+    few, many = Vocabulary(["ab"]), Vocabulary(["abc"])
+    with pytest.raises(ValueError, match=r"share an alphabet; got '\.ab' and '\.abc'\.$"):
+        Mixture([Uniform(few), Uniform(few), Uniform(many)], [0.5, 0.25, 0.25])
     with pytest.raises(ValueError, match="got 0 models"):
         Mixture([], [])
+
+
+def test_a_mixture_of_one_is_that_one() -> None:
+    model = BigramCounts(k=1, vocabulary=Vocabulary(NAMES)).fit(NAMES)
+    mixture = Mixture([model], [1.0])
+    assert mixture.vocabulary is model.vocabulary
+    X, _ = windows(NAMES, 1, model.vocabulary)
+    torch.testing.assert_close(mixture.log_probs(X), model.log_probs(X).double())
+
+
+def test_what_all_parts_have_learned_goes_from_one_mixture_to_another() -> None:
+    learned = Mixture([BigramCounts(k=1).fit(NAMES), GPT(4, 2, 1, generator=seeded(1))], [0.3, 0.7])
+    other = Mixture([BigramCounts(k=1), GPT(4, 2, 1, generator=seeded(2))], [0.3, 0.7])
+    other.load_state_dict(learned.state_dict())
+    X, _ = windows(NAMES, learned.block_size)
+    torch.testing.assert_close(other.log_probs(X), learned.log_probs(X), rtol=0, atol=0)
+    before = other.log_probs(X)
+    for state in (Mixture([learned.models[0]], [1.0]).state_dict(), {}):
+        with pytest.raises(ValueError, match="missing"):
+            other.load_state_dict(state)
+    torch.testing.assert_close(other.log_probs(X), before, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("prompt", ["", "em"])

@@ -63,8 +63,8 @@ def test_the_last_part_is_the_name_that_returns_and_the_end(names: list[str], n:
         (["al", "b-o", "cy"], 1, ValueError, "'b-o' cannot be a part of a line"),
         (["al", "", "cy"], 1, ValueError, "'' cannot be a part of a line"),
         ("emma", 1, TypeError, "expected a list of names"),
-        (SEVEN, -1, ValueError, "n counts lines"),
-        (SEVEN, 1.5, TypeError, "n counts lines"),
+        (SEVEN, -1, ValueError, "^n counts lines"),
+        (SEVEN, 1.5, TypeError, "^n counts lines"),
     ],
 )
 def test_what_gives_no_lines_is_refused(names: Any, n: Any, error: type[Exception], says: str) -> None:

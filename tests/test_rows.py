@@ -11,8 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnz.data import LETTERS, windows
-from nnz.rows import begins, in_rows, places, row_batches, visible
+from nnz.bigram import Uniform
+from nnz.data import LETTERS, Vocabulary, windows
+from nnz.rows import begins, in_rows, places, row_batches, visible, whole_rows
 from nnz.sample import seeded
 
 NAMES = st.lists(st.text(ascii_lowercase, min_size=1, max_size=9), min_size=1, max_size=5)
@@ -75,3 +76,38 @@ def test_names_of_one_length_are_put_together() -> None:
 def test_a_batch_of_no_names_is_refused_at_once(size: Any) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         row_batches(["eve"], size, generator=seeded(1))
+
+
+def test_where_tokens_are_nothing_is_made_elsewhere() -> None:
+    tokens = torch.zeros(2, 4, dtype=torch.int64, device="meta")
+    assert [f(tokens).device.type for f in (begins, places, visible)] == ["meta"] * 3
+
+
+def test_batches_depend_on_their_generator_alone() -> None:
+    names = [letter * n for letter in "abcdefgh" for n in range(1, 9)]
+    drawn = []
+    for shared, seed in ((1, 5), (2, 5), (1, 6)):
+        torch.manual_seed(shared)
+        source = row_batches(names, 3, generator=seeded(seed))
+        drawn.append([batch.tokens.tolist() for batch, _ in islice(source, 30)])
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_names_of_another_alphabet_have_its_indices() -> None:
+    known = Vocabulary(["öde", "aß"])
+    rows, targets = in_rows(["öde", "aß"], known)
+    assert rows.tokens.tolist() == [[0, *known.encode("öde")], [0, *known.encode("aß"), 0]]
+    assert known.decode(targets) == "öde.aß."
+    for source in (
+        row_batches(["aß"], 2, generator=seeded(), vocabulary=known),
+        whole_rows(Uniform(known), ["aß"], 2, seeded()),
+    ):
+        assert known.decode(next(source)[1]) == "aß."
+
+
+@pytest.mark.parametrize(("size", "first"), [(2, 2), (None, 5), (0, 5)])
+def test_without_a_size_a_batch_has_all_names(size: int | None, first: int) -> None:
+    names = ["ava", "eve", "mia", "zoe", "joe"]
+    batch, targets = next(whole_rows(Uniform(), names, size, seeded()))
+    assert batch.tokens.shape == (first, 4)
+    assert len(targets) == 4 * first
