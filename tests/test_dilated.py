@@ -19,9 +19,9 @@ from torch import Tensor
 from against_torch import close
 from held import copied, unchanged
 from nnz.data import LETTERS, Vocabulary, windows
-from nnz.dilated import CHUNK, Cache, CausalStack, DilatedWaveNet
+from nnz.dilated import CHUNK, Cache, CausalStack, DilatedWaveNet, join
 from nnz.gated import GatedWaveNet
-from nnz.layers import TensorModule, evaluating
+from nnz.layers import Linear, TensorModule, evaluating
 from nnz.norms import BatchNorm1d
 from nnz.packed import pack
 from nnz.sample import MAX_LENGTH, sample_names, seeded
@@ -566,3 +566,20 @@ def test_what_sampling_refuses_writing_refuses_in_the_same_words(wrong: dict[str
     for write in (sample_names, from_contexts):
         with pytest.raises(ValueError, match=f"^{re.escape(says)}"):
             write(model, **given)
+
+
+def test_a_join_is_the_linear_layer_of_both() -> None:
+    left, now = torch.randn(2, 5, 3, generator=seeded(1))
+    for bias in (False, True):
+        linear = Linear(6, 4, bias=bias, generator=seeded(2))
+        if bias:
+            linear.bias = torch.arange(4.0)
+        torch.testing.assert_close(join(linear, left, now), linear(torch.cat([left, now], dim=-1)))
+
+
+@pytest.mark.parametrize("tokens", [torch.zeros(2), torch.zeros(3, dtype=torch.int64)])
+def test_tokens_of_another_kind_are_refused_with_what_they_are(tokens: Tensor) -> None:
+    given = re.escape(f"got {tokens.dtype} of shape {tuple(tokens.shape)}.")
+    cache = Cache(DilatedWaveNet(WaveNet(3, 4, block_size=4, generator=seeded())), 2)
+    with pytest.raises(ValueError, match=rf"^tokens must be int64 of shape \(2,\); {given}"):
+        cache.step(tokens)

@@ -439,3 +439,13 @@ def test_a_bad_number_of_channels_is_said(n_channels: Any) -> None:
 def test_one_channel_is_enough_to_run() -> None:
     model = GatedWaveNet(1, (1,), generator=seeded())
     assert model.logits(pack([ascii_lowercase])[0]).shape == (27, V)
+
+
+def test_a_block_hands_on_what_it_was_given_unless_it_is_told_otherwise() -> None:
+    blocks = [
+        GatedBlock(4, generator=seeded(), **how) for how in ({}, {"residual": True}, {"residual": False})
+    ]
+    left, now = torch.randn(2, 3, 4, generator=seeded(1))
+    out = [block.join(left, now)[0] for block in blocks]
+    assert torch.equal(out[0], out[1])
+    assert not torch.equal(out[0], out[2])

@@ -571,3 +571,11 @@ def test_a_run_that_was_stopped_ends_as_the_one_that_was_not(tmp_path: Path) -> 
     assert torch.equal(averages.running_mean, norm_of(whole[0]).running_mean)
     assert torch.equal(averages.running_var, norm_of(whole[0]).running_var)
     assert not torch.equal(averages.running_var, norm_of(first[0]).running_var)
+
+
+def test_a_mode_is_true_or_false() -> None:
+    layer = BatchNorm1d(3)
+    layer.eval()
+    assert layer.training is False
+    layer.train()
+    assert layer.training is True

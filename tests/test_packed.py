@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from nnz.bigram import Uniform
 from nnz.data import LETTERS, Vocabulary, windows
-from nnz.packed import Packed, pack, packed_batches
+from nnz.packed import Packed, pack, packed_batches, whole_names
 from nnz.sample import seeded
 
 NAME = st.text(ascii_lowercase, min_size=1, max_size=12)
@@ -235,3 +236,23 @@ def test_what_are_no_names_is_refused(names: Any, error: type[Exception], says: 
         pack(names)
     with pytest.raises(error, match=says):
         packed_batches(names, 2, generator=seeded())
+
+
+@pytest.mark.parametrize(("size", "first"), [(2, 2), (None, 3), (0, 3)])
+def test_batches_for_a_model_have_its_alphabet_and_are_drawn_by_their_generator(
+    size: int | None, first: int
+) -> None:
+    known, names = Vocabulary(["öde", "aß", "dö"]), ["öde", "aß", "dö"]
+    asked = []
+    for shared in (1, 2):
+        torch.manual_seed(shared)
+        source = whole_names(Uniform(known), names, size, seeded(3))
+        asked.append([known.decode(targets) for _, targets in islice(source, 20)])
+    assert asked[0] == asked[1]
+    assert asked[0][0].count(".") == first
+    assert "".join(sorted("".join(asked[0][:2] if size else asked[0][:1]))) == "...addeßöö"
+
+
+def test_of_no_names_a_batch_is_not_made() -> None:
+    with pytest.raises(ValueError, match="at least one name"):
+        whole_names(Uniform(), [], None, seeded())

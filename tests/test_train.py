@@ -366,3 +366,12 @@ def test_a_rate_that_is_refused_is_not_left_in_the_optimizer() -> None:
         with pytest.raises(ValueError, match="learning rate of step 3"):
             set_rate(optimizer, lambda _, rate=rate: rate, 3)
         assert optimizer.param_groups[0]["lr"] == 0.25
+
+
+@pytest.mark.parametrize("size", [None, 2])
+def test_batches_have_the_indices_of_the_model_s_alphabet(size: int | None) -> None:
+    known = Vocabulary(["zy"])
+    model = BengioMLP(2, 2, 3, generator=seeded(), vocabulary=known)
+    X, _ = next(batches(model, ["zy"], size, seeded()))
+    assert set(X.flatten().tolist()) <= set(range(len(known)))
+    assert model.logits(X).shape == (len(X), len(known))

@@ -316,3 +316,17 @@ def test_the_wrong_norm_keeps_a_mean_for_each_place_and_the_right_one_does_not()
     assert right(x).mean(dim=0).abs().max() > 0.5
     assert wrong.running_mean.shape == (4, 3)
     assert right.running_mean.shape == (3,)
+
+
+@pytest.mark.parametrize("name", ["n_embd", "n_hidden"])
+@pytest.mark.parametrize("size", [0, 1.5, True])
+def test_a_size_that_is_none_is_named(name: str, size: Any) -> None:
+    sizes = {"n_embd": 4, "n_hidden": 6, name: size}
+    with pytest.raises(ValueError, match=f"^{name} is {size!r}; it must be a whole number of at least 1"):
+        WaveNet(**sizes, generator=seeded())
+
+
+def test_a_new_network_has_hardly_an_opinion(sample: list[str]) -> None:
+    model = WaveNet(10, 68, generator=seeded())
+    X, _ = next(batches(model, sample, 256, seeded()))
+    assert model.logits(X).std() < 0.2
