@@ -19,7 +19,7 @@ from torch import Tensor
 from against_torch import close
 from held import copied, unchanged
 from nnz.data import LETTERS, Vocabulary, windows
-from nnz.dilated import CHUNK, Cache, CausalStack, DilatedWaveNet, join
+from nnz.dilated import CHUNK, Cache, CausalStack, DilatedWaveNet, batch_norm, join
 from nnz.gated import GatedWaveNet
 from nnz.layers import Linear, TensorModule, evaluating
 from nnz.norms import BatchNorm1d
@@ -583,3 +583,12 @@ def test_tokens_of_another_kind_are_refused_with_what_they_are(tokens: Tensor) -
     cache = Cache(DilatedWaveNet(WaveNet(3, 4, block_size=4, generator=seeded())), 2)
     with pytest.raises(ValueError, match=rf"^tokens must be int64 of shape \(2,\); {given}"):
         cache.step(tokens)
+
+
+@pytest.mark.parametrize("momentum", [0.1, 0.5])
+def test_the_fast_norm_moves_the_averages_as_the_taught_one_does(momentum: float) -> None:
+    taught, fast = (BatchNorm1d(3, momentum=momentum) for _ in "ab")
+    x = 2 + 3 * torch.randn(40, 3, generator=seeded(1))
+    torch.testing.assert_close(batch_norm(fast, x), taught(x))
+    torch.testing.assert_close(fast.running_mean, taught.running_mean)
+    assert (fast.running_mean - x.mean(dim=0) * momentum).abs().max() < 1e-5
