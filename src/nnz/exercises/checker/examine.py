@@ -21,20 +21,34 @@ class Examined(Protocol):
     tolerance: float
 
     @property
-    def tried(self) -> tuple[Input, ...]: ...  # noqa: D102
-    @property
-    def known_slips(self) -> tuple[Slip, ...]: ...  # noqa: D102
-    @property
-    def reference(self) -> Answer: ...  # noqa: D102
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def title(self) -> str: ...  # noqa: D102
-    @property
-    def parameters(self) -> list[str]: ...  # noqa: D102
+    def tried(self) -> tuple[Input, ...]:
+        """All that an answer is tried on."""
 
-    def observe(self, answer: Answer, index: int) -> Outcome: ...  # noqa: D102
-    def known(self, answer: Answer, index: int) -> Outcome: ...  # noqa: D102
+    @property
+    def known_slips(self) -> tuple[Slip, ...]:
+        """The known wrong answers."""
+
+    @property
+    def reference(self) -> Answer:
+        """An answer that is right."""
+
+    @property
+    def name(self) -> str:
+        """The name of the function that is asked for."""
+
+    @property
+    def title(self) -> str:
+        """The title, as it stands in the book."""
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the function's parameters."""
+
+    def observe(self, answer: Answer, index: int) -> Outcome:
+        """Try an answer on the input of that index."""
+
+    def known(self, answer: Answer, index: int) -> Outcome:
+        """Return what comes of the reference or of a slip."""
 
 
 def examine(exercise: Examined, answer: Any) -> Result:
