@@ -188,6 +188,12 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "these import each other in a circle: ",
     ),
     (
+        "a file imports one that imports it, by the name of its folder",
+        house.circles,
+        {"gamma": ("    return LIMIT", "    from nnz.app import kept\n    return LIMIT")},
+        "these import each other in a circle: ",
+    ),
+    (
         "a relative import cannot hide it",
         house.forward_imports,
         {"alpha": ("import math", "from .gamma import LIMIT")},

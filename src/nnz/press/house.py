@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from nnz.plumbing import dependencies
 from nnz.press.listing import ListingError, definitions, find_all, is_public
 from nnz.press.pages import book, chapters, module_files
 
@@ -159,13 +160,11 @@ def forward_imports(root: Path) -> list[str]:
 def circles(root: Path) -> list[str]:
     """No file of the package imports, by way of others, itself."""
     package = root / "src" / "nnz"
-    names = {
-        path: ".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")
-    }
-    arrows = {
-        name: {module for _, module in _imports(path) if module in names.values()} - {name}
-        for path, name in names.items()
-    }
+    arrows = {}
+    for path in package.rglob("*.py"):
+        parts = path.relative_to(package).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        arrows[name] = set(dependencies.imported(dependencies.parsed(path), package)) - {name}
     try:
         TopologicalSorter(arrows).prepare()
     except CycleError as error:
