@@ -41,7 +41,7 @@ def executed(app: Sphinx) -> dict[str, Path]:
 
 def offer(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.Node | None) -> None:
     """Put the notebooks of a chapter into the menu of what can be downloaded."""
-    if app.builder.name != "html" or page.startswith("_") or page not in executed(app):
+    if app.builder.name != "html" or page not in app.env.found_docs or page not in executed(app):
         return
     found = copies.buttons(
         Path(page).name,
