@@ -89,7 +89,7 @@ def mixtures(seed: int) -> dict[str, float]:
         apart = costs[worse][1] - costs[better][1]
         found[f"{better} below {worse}"] = apart.mean().item()
         found[f"{better} below {worse} ± names"] = error_over_names(apart)
-    return found | by_place(costs) | in_parts_of_dev(costs)
+    return found | in_parts_of_dev(costs)
 
 
 def blend(costs: list[Tensor], shares: tuple[float, ...]) -> Tensor:
@@ -129,15 +129,6 @@ def places() -> dict[str, Tensor]:
         "known": known,
         "new": ~known,
     }
-
-
-def by_place(costs: dict[str, list[Tensor]]) -> dict[str, float]:
-    """Return the dev losses of GRU and WaveNet from the second to the fifth character, and later."""
-    found, where = {}, places()
-    for name in ("gru", "gated"):
-        for what in ("early", "late"):
-            found[f"{name} {what}"] = costs[name][0][where[what]].mean().item()
-    return found
 
 
 def in_parts_of_dev(costs: dict[str, list[Tensor]]) -> dict[str, float]:
