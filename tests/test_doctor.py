@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -89,8 +90,12 @@ def test_a_library_that_is_broken_is_missing(monkeypatch: pytest.MonkeyPatch) ->
     torch = found("torch")
     assert (torch.well, torch.needed) == (False, True)
     assert "OSError: libtorch.so: cannot open" in torch.found
-    assert "-m pip install" in torch.advice
     assert not report()
+    for folder in ("/bin", "/a reader's folder"):
+        monkeypatch.setattr(sys, "executable", f"{folder}/python")
+        assert shlex.split(found("torch").advice)[:3] == [f"{folder}/python", "-m", "pip"]
+        jupyter = found("Jupyter").advice.rpartition(": ")[2]
+        assert shlex.split(jupyter)[:2] == [f"{folder}/python", "-m"]
 
 
 def test_a_kernel_that_is_missing_or_starts_another_python_is_said(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -337,9 +338,8 @@ def test_the_advice_on_a_list_in_json_makes_names_of_it(written: Written) -> Non
     path = written(json.dumps([*NAMES, "zoé"]))
     with pytest.raises(DataError) as raised:
         read_own(path)
-    command = (
-        str(raised.value).partition("on each line: ")[2].rstrip(".").replace("python ", f"{sys.executable} ")
-    )
+    advised = str(raised.value).partition("on each line: ")[2].rstrip(".")
+    command = advised.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
     subprocess.run(command, shell=True, check=True, env=os.environ | {"PYTHONUTF8": "1"})
     assert read_own(path.with_name("own-lines.txt")) == [*NAMES, "zoé"]
 

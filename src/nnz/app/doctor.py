@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,6 +67,11 @@ def _python() -> Iterator[Finding]:
     yield Finding("Python", f"{version} at {sys.executable}", sys.version_info >= OLDEST, advice=advice)
 
 
+def _own_python() -> str:
+    """Return the Python that runs, as a shell is told of it: its path may have spaces."""
+    return shlex.quote(sys.executable)
+
+
 def _libraries() -> Iterator[Finding]:
     for name in LIBRARIES:
         try:
@@ -73,7 +79,7 @@ def _libraries() -> Iterator[Finding]:
             yield Finding(name, metadata.version(name))
         except Exception as error:  # a library that is broken raises what it likes
             reason = " ".join(str(error).split())[:120]
-            advice = f"{sys.executable} -m pip install --force-reinstall {name}"
+            advice = f"{_own_python()} -m pip install --force-reinstall {name}"
             yield Finding(
                 name, f"cannot be imported ({type(error).__name__}: {reason})", False, advice=advice
             )
@@ -134,7 +140,7 @@ def _store() -> Iterator[Finding]:
 
 
 def _kernel() -> Iterator[Finding]:
-    advice = f"for notebooks and the book: {sys.executable} -m pip install 'ipykernel>=6.29', or make book"
+    advice = f"for notebooks and the book: {_own_python()} -m pip install 'ipykernel>=6.29', or make book"
     try:
         version = metadata.version("ipykernel")
     except metadata.PackageNotFoundError:
@@ -142,7 +148,7 @@ def _kernel() -> Iterator[Finding]:
         return
     spec = Path(sys.prefix) / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
     other = _other_python(spec)
-    advice = f"{sys.executable} -m ipykernel install --sys-prefix"
+    advice = f"{_own_python()} -m ipykernel install --sys-prefix"
     found = f"ipykernel {version}" + (f", but its kernel python3 starts {other}" if other else "")
     yield Finding("Jupyter", found, not other, needed=False, advice=advice)
 
