@@ -103,6 +103,8 @@ FILES = {
 }
 # Of the package, what builds a book and what this one shows: each file of code gets a page.
 NEEDED = {"__init__.py", "contract.py", "data.py", "evaluate.py", "sample.py", "plumbing", "press"}
+# Each takes as long to cut as a page to set.
+OTHER_FONTS = ("SourceSerifPro-It", "SourceSerifPro-Semibold", "SourceSerifPro-SemiboldIt")
 Build = Callable[..., tuple[int, str, Path]]
 
 
@@ -125,6 +127,12 @@ def small(tmp_path: Path, root: Path) -> Path:
     for name, text in FILES.items():
         (here / name).parent.mkdir(parents=True, exist_ok=True)
         (here / name).write_text(text, encoding="utf-8")
+    site = here / "book" / "_ext" / "nnz_site.py"
+    code = site.read_text(encoding="utf-8")
+    for name in OTHER_FONTS:
+        assert name in code
+        code = code.replace(f'    "{name}",\n', "")
+    site.write_text(code, encoding="utf-8")
     return here
 
 
@@ -245,33 +253,59 @@ def without_executed_pages(here: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"tiny": ("= 0.5", "= 0.6")}, "claim 'tiny.half' does not hold: measured 0.6"),
-        ({"tiny": ('("one",)', "()")}, "claims: never recorded: tiny.one"),
-        ({"tiny": ('("one",)', '("on",)')}, "Did you mean 'tiny.one'?"),
-        ({"tiny": ("= 0.5", "= float('nan')")}, "claim 'tiny.half' was given NaN"),
-        ({"tiny": ("nnz.evaluate.CHUNK", "nnz.evaluate.CHUNKS")}, "defines no 'CHUNKS'"),
-        ({"tiny": ('print("shown")', "1 / 0")}, "ZeroDivisionError"),
-        ({"tiny": ('print("shown")', 'import sys; sys.stderr.write("x")')}, "stderr was found"),
-        (
-            {"tiny": ("```{outline}\n```", "```{outline}")},
-            "make: tiny.md:47: the block that begins",
-        ),
-    ],
-    ids=["wrong number", "missing claim", "typo", "NaN", "listing", "cell", "warning", "fence"],
-)
-def test_a_broken_word_turns_the_build_red(
-    build: Build, changes: dict[str, tuple[str, str]], message: str
-) -> None:
-    code, said, _ = build(**changes)
+BROKEN_CELLS = {
+    "number": ("= 0.5", "= 0.6", "claim 'tiny.half' does not hold: measured 0.6"),
+    "typo": ('("one",)', '("on",)', "Did you mean 'tiny.one'?"),
+    "nan": ("= 0.5", "= float('nan')", "claim 'tiny.half' was given NaN"),
+    "cell": ('print("shown")', "1 / 0", "ZeroDivisionError: division by zero"),
+}
+BROKEN_PAGES = [
+    ([('("one",)', "()")], ["claims: never recorded: tiny.one"]),
+    (
+        [
+            ("nnz.evaluate.CHUNK", "nnz.evaluate.CHUNKS"),
+            ('print("shown")', 'import sys; sys.stderr.write("x")'),
+        ],
+        [
+            "tiny.md:8: ERROR: listing: 'nnz.evaluate.CHUNKS': nnz.evaluate defines no",
+            "ERROR: stderr was found",
+        ],
+    ),
+    ([("```{outline}\n```", "```{outline}")], ["make: tiny.md:47: the block that begins"]),
+]
+
+
+def test_each_page_with_a_broken_cell_is_named_at_the_end_with_the_reason(small: Path) -> None:
+    listed = "".join(f"  - file: book/{name}\n" for name in BROKEN_CELLS)
+    (small / "_toc.yml").write_text(FILES["_toc.yml"] + listed, encoding="utf-8")
+    for name, (old, new, _) in BROKEN_CELLS.items():
+        assert old in TINY
+        (small / "book" / f"{name}.md").write_text(TINY.replace(old, new, 1), encoding="utf-8")
+    code, said = run_in(small)
     assert code != 0
     said = re.sub(r"\x1b\[[0-9;]*m", "", said)  # tracebacks are colored
-    assert message in said
-    if message.startswith(("claim 'tiny.half'", "ZeroDivisionError")):  # in a cell
-        # Whoever reads only the end of a long log sees which page failed, and why.
-        assert re.search(f"^tiny: .*{re.escape(message)}", said, re.MULTILINE)
+    # Whoever reads only the end of a long log sees which pages failed, and why.
+    end = said[said.rindex("s of a core, most by") :]
+    for name, (_, _, message) in BROKEN_CELLS.items():
+        assert re.search(f"^{name}: .*{re.escape(message)}", end, re.MULTILINE), said[-3000:]
+    assert not re.search("^tiny: ", end, re.MULTILINE)
+    assert "Setting the pages" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "messages"), BROKEN_PAGES, ids=["missing claim", "listing, warning", "fence"]
+)
+def test_a_broken_word_turns_the_build_red(
+    small: Path, changes: list[tuple[str, str]], messages: list[str]
+) -> None:
+    page = TINY
+    for old, new in changes:
+        assert old in page
+        page = page.replace(old, new, 1)
+    (small / "book" / "tiny.md").write_text(page, encoding="utf-8")
+    code, said = run_in(small)
+    assert code != 0
+    assert all(message in said for message in messages), said[-3000:]
 
 
 def test_what_depends_on_the_machine_is_reported_and_turns_nothing_red(build: Build) -> None:
@@ -325,7 +359,7 @@ def test_a_killed_build_leaves_nothing_stale_and_the_next_succeeds(small: Path) 
             stderr=subprocess.DEVNULL,
         )
         with contextlib.suppress(subprocess.TimeoutExpired):
-            started.wait(moments.uniform(0.5, 5))
+            started.wait(moments.uniform(0.3, 4))
         started.kill()
         started.wait()
     code, said = run_in(small, "quick")  # which trusts what it finds
@@ -411,18 +445,22 @@ def test_a_disk_that_is_full_is_named_and_leaves_nothing_that_the_next_build_tru
     assert code == 0, said[-3000:]
 
 
-def test_a_damaged_executed_page_is_executed_again(small: Path) -> None:
-    page = TINY.replace('print("shown")', 'import os\nprint(os.environ["OMP_NUM_THREADS"], "threads")')
-    (small / "book" / "tiny.md").write_text(page, encoding="utf-8")
-    kept = small / "_build" / "pages" / "tiny.ipynb"
+def test_damaged_executed_pages_are_executed_again(small: Path) -> None:
+    """Of what an executed page can be, two kinds in a build; `test_executed.py` has the others."""
+    cell = 'import os\nprint(os.environ["OMP_NUM_THREADS"], "threads")'
+    other = f"{TINY[: TINY.index('# Tiny')]}# Other\n\n```{{code-cell}}\n{cell}\n```\n"
+    (small / "book" / "other.md").write_text(other, encoding="utf-8")
+    (small / "book" / "tiny.md").write_text(TINY.replace('print("shown")', cell), encoding="utf-8")
+    (small / "_toc.yml").write_text(FILES["_toc.yml"] + "  - file: book/other\n", encoding="utf-8")
     code, said = run_in(small, NNZ_JOBS="1", NNZ_THREADS="2")
     assert code == 0, said[-3000:]
-    assert "1 pages, 1 at a time" in said
-    assert "2 threads" in kept.read_text(encoding="utf-8")
-    for damage in ("", "{", None):
-        kept.unlink()
-        kept.mkdir() if damage is None else kept.write_text(damage, encoding="utf-8")
-        code, said = run_in(small, "quick")
-        assert code == 0, said[-3000:]
-        assert "[ 1/1] tiny" in said
-        assert "1 threads" in kept.read_text(encoding="utf-8")
+    assert "2 pages, 1 at a time" in said
+    pages = [small / "_build" / "pages" / f"{name}.ipynb" for name in ("tiny", "other")]
+    assert all("2 threads" in page.read_text(encoding="utf-8") for page in pages)
+    pages[0].write_text("{", encoding="utf-8")
+    pages[1].unlink()
+    pages[1].mkdir()
+    code, said = run_in(small, "quick")
+    assert code == 0, said[-3000:]
+    assert "Executing 2 pages" in said
+    assert all("1 threads" in page.read_text(encoding="utf-8") for page in pages)
