@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from nnz.bench import clock as timing
-from nnz.bench.clock import PATIENCE, least_seconds
+from nnz.plumbing import clock as timing
+from nnz.plumbing.clock import PATIENCE, least_seconds
 
 pytestmark = pytest.mark.support
 

@@ -68,6 +68,7 @@ GOOD = {
     "from nnz.beta import Pair\n\nLIMIT = 3\n\ndef most(x: Pair):\n    return LIMIT\n",
     "src/nnz/plumbing/pipes.py": "from nnz.plumbing import paths\n",
     "src/nnz/app/kept.py": "from nnz.gamma import most\n",
+    "src/nnz/app/other.py": "from nnz.plumbing import pipes\n",
     "src/nnz/__main__.py": "from nnz.gamma import most\n",  # taught by no chapter
     "tests/test_alpha.py": "import torch\n\ng = torch.Generator()\nx = torch.rand(3, generator=g)\n",
     "tests/test_beta.py": "from nnz.beta import Pair\n",
@@ -192,6 +193,12 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         house.circles,
         {"gamma": ("    return LIMIT", "    from nnz.app import kept\n    return LIMIT")},
         "these import each other in a circle: ",
+    ),
+    (
+        "two folders import each other, though no two files do",
+        house.circles,
+        {"pipes": ("from nnz.plumbing import paths", "from nnz.app import kept")},
+        "these import each other in a circle: app <- plumbing <- app",
     ),
     (
         "a relative import cannot hide it",

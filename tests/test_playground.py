@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from nnz.app.stored import stored
 from nnz.app.trained import trained
-from nnz.experiments.stored import stored
 from nnz.layers import LayeredModel, Linear, Sequential, evaluating
 from nnz.mixture import Mixture
 from nnz.model_spec import MixtureSpec

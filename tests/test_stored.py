@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from nnz.app.stored import stored
 from nnz.experiments import judging
-from nnz.experiments.stored import stored
 from nnz.plumbing.paths import resource
 
 

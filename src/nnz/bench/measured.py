@@ -23,7 +23,6 @@ from optuna.distributions import FloatDistribution
 from torch import Tensor
 
 from nnz.backprop_network import descend, first_layers
-from nnz.bench.clock import least_seconds
 from nnz.bigram_net import BigramNet
 from nnz.data import LETTERS, load_names, split_names, windows
 from nnz.engine import Value, topological_order
@@ -34,6 +33,7 @@ from nnz.mlp import BengioMLP
 from nnz.moons import total_loss, train_step, two_moons
 from nnz.ngram import KneserNey
 from nnz.nn import MLP
+from nnz.plumbing.clock import least_seconds
 from nnz.probe import Probe
 from nnz.recipe import Recipe
 from nnz.sample import seeded

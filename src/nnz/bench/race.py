@@ -17,13 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nnz.bench.clock import least_seconds
 from nnz.data import windows
 from nnz.dilated import Cache, CausalStack, DilatedWaveNet, batch_norm
 from nnz.gated import GatedWaveNet
 from nnz.ngram import KneserNey
 from nnz.norms import BatchNorm1d
 from nnz.packed import pack, packed_batches
+from nnz.plumbing.clock import least_seconds
 from nnz.sample import sample_names, seeded
 from nnz.schedules import one_cycle
 from nnz.train import History, Trainable, train

@@ -19,13 +19,13 @@ from nnz.attention import (
     attention_weights,
     merge_heads,
 )
-from nnz.bench.clock import least_seconds
 from nnz.data import load_names, split_names
 from nnz.experiments import scaled
 from nnz.gated import GatedWaveNet
 from nnz.layers import evaluating
 from nnz.lookup import AttentionNet
 from nnz.packed import pack, packed_batches
+from nnz.plumbing.clock import least_seconds
 from nnz.recurrent import Recurrent
 from nnz.returns import WITH_HYPHEN, distances, in_last_part, return_lines
 from nnz.rows import in_rows, places, row_batches, visible

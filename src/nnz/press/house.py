@@ -158,18 +158,28 @@ def forward_imports(root: Path) -> list[str]:
 
 
 def circles(root: Path) -> list[str]:
-    """No file of the package imports, by way of others, itself."""
+    """No file of the package imports, by way of others, itself, nor does a folder by way of another."""
     package = root / "src" / "nnz"
-    arrows = {}
+    files: dict[str, set[str]] = {}
+    folders: dict[str, set[str]] = {}
     for path in package.rglob("*.py"):
         parts = path.relative_to(package).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        arrows[name] = set(dependencies.imported(dependencies.parsed(path), package)) - {name}
-    try:
-        TopologicalSorter(arrows).prepare()
-    except CycleError as error:
-        return [f"src/nnz: these import each other in a circle: {' <- '.join(error.args[1])}"]
-    return []
+        files[name] = set(dependencies.imported(dependencies.parsed(path), package)) - {name}
+        if len(parts) > 1:
+            above = {
+                other.partition(".")[0]
+                for other in files[name]
+                if (package / other.partition(".")[0]).is_dir()
+            }
+            folders.setdefault(parts[0], set()).update(above - {parts[0]})
+    faults = []
+    for arrows in (files, folders):
+        try:
+            TopologicalSorter(arrows).prepare()
+        except CycleError as error:
+            faults.append(f"src/nnz: these import each other in a circle: {' <- '.join(error.args[1])}")
+    return faults
 
 
 def _imports(path: Path) -> Iterator[tuple[int, str]]:

@@ -252,7 +252,7 @@ def _only_stored(spec: ModelSpec) -> ModelSpec:
 
 
 def models(only_stored: bool = False) -> dict[str, Any]:
-    """Return the models of the playground by name, from the store of this build, as `nnz.experiments.stored` does.
+    """Return the models of the playground by name, from the store of this build, as `nnz.app.stored` does.
 
     Args:
         only_stored: leave out those that the store has not, rather than train them.

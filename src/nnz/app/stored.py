@@ -11,6 +11,4 @@ from nnz.models import spec_of
 def stored(name: str, seed: int = 1) -> Trained:
     """Return a model trained on the training names, for a share of its steps if they are few."""
     names = split_names(load_names())[0]
-    return trained(
-        spec_of(name), names, seed=seed, effort=scaled(1000, names) / 1000
-    )
+    return trained(spec_of(name), names, seed=seed, effort=scaled(1000, names) / 1000)
