@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 
+from nnz.bench import processes
 from nnz.experiments import data_parallel
 from nnz.experiments.data_parallel import Wrapped, apart, by_letters, in_each_process, mean_of_means
 from nnz.gpt import GPT
@@ -52,6 +53,15 @@ def test_a_group_of_one_has_the_gradients_of_the_whole_batch(
     found = in_each_process(2)
     assert found["first weights"] == found["wrapped"] == 0
     assert max(found["mean_of_means"], found["by_letters"]) < 1e-6 < found["largest"]
+
+
+def test_the_gain_is_a_ratio_of_times(
+    group: None, monkeypatch: pytest.MonkeyPatch, sample: list[str]
+) -> None:
+    monkeypatch.setattr(processes, "load_names", lambda: sample)
+    took = iter([3.0, 6.0, 2.0, 4.0, 5.0, 8.0, 5.0, 8.0, 5.0, 8.0])  # alone and together, in turn
+    monkeypatch.setattr(processes, "seconds", lambda loss: loss().item() * 0 + next(took))
+    assert processes.ratio(32) == 2 / 4
 
 
 def test_the_largest_difference_is_found(group: None) -> None:

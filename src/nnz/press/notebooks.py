@@ -104,6 +104,8 @@ def chapter(
     for n, box in enumerate(boxes):
         box["data-cell"] = str(n)
         box["data-caption"] = caption(box)
+        for around in box.parents:  # said once here, and not looked for at each level
+            around["data-cells"] = "inside"
     follow(body, page, site)
     for title in body.select(".admonition-title"):
         strong = new("strong", " ".join(title.get_text().split()))
@@ -157,14 +159,14 @@ def pieces(
             if found := CHECKED.search(child.get_text()):
                 yield Piece(f"{stub(found[1])}\n\nex.{found[1]}.check({found[1]})", None, folded, bare=True)
         elif kinds & {"solution", "answer"} and child.name != "section":
-            if not child.select("[data-cell]"):
+            if "data-cells" not in child.attrs:
                 yield Piece(unfolded(child), None, folded=True)
                 continue
             yield Piece(f"**{'Solution' if 'solution' in kinds else 'Answer'}**", None, folded=True)
             yield from pieces(without_title(child), shown, stub, folded=True)
         elif "question" in kinds:
             yield from question(child, folded)
-        elif child.select("[data-cell]") or child.name == "section":
+        elif "data-cells" in child.attrs or child.name == "section":
             yield from pieces(child, shown, stub, folded)
         elif text := markdown(child):
             yield Piece(text, None, folded)
@@ -202,7 +204,7 @@ def quoted(text: str) -> str:
 def markdown(block: Tag) -> str:
     """Return a block of a page as Markdown, formulas between dollars."""
     formulas = []
-    for n, place in enumerate([block] if "math" in (block.get("class") or []) else block.select(".math")):
+    for n, place in enumerate([block] if "math" in (block.get("class") or []) else block.find_all(class_="math")):
         formulas.append(formula(place))
         place.clear()
         place.append(NavigableString(f"\ue000{n}\ue001"))
@@ -221,7 +223,7 @@ def formula(place: Tag) -> str:
     >>> formula(new("span", r"\(x^2\)"))
     '$x^2$'
     """
-    number = place.select_one(".eqno")
+    number = place.find(class_="eqno")
     tag = f" \\tag{{{number.get_text().strip('()')}}}" if number is not None else ""
     if number is not None:
         number.extract()
