@@ -65,6 +65,16 @@ def test_what_cannot_be_imported_without_the_group_book_is_left_out(root: Path, 
     assert "docutils" in found["src/nnz/press/house.py"]
 
 
+def test_what_is_left_out_is_there_and_is_not_run(root: Path, versions: ModuleType) -> None:
+    assert [name for name in versions.LEFT_OUT if not (root / name).is_file()] == []
+    run = versions.tested(root)
+    assert not set(run) & set(versions.LEFT_OUT)
+    code = {name for name in versions.LEFT_OUT if name.startswith("src/")}
+    assert {argument.removeprefix("--ignore=") for argument in run if argument.startswith("--")} == code
+    files = {path.relative_to(root).as_posix() for path in (root / "tests").glob("test_*.py")}
+    assert files <= {*run, *versions.LEFT_OUT}
+
+
 def names_of(node: ast.Import | ast.ImportFrom) -> list[str]:
     return [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
 

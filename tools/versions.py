@@ -29,6 +29,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ("pytest", "pytest-xdist", "hypothesis")
+BESIDE = ("micrograd", "ipykernel")  # of the group `book`, what tests of the package look at
 
 # What looks at pages and at how they are made needs the group `book`, and Sphinx pins much; the rules of the
 # house and the commands behind `make` do not depend on what the package runs on.
@@ -53,6 +54,7 @@ LEFT_OUT = (
     "tests/test_printed.py",
     "tests/test_public.py",
     "tests/test_questions.py",
+    "tests/test_settings.py",
     "tests/test_strict.py",
     "tests/test_tools.py",
     "tests/test_translations.py",
@@ -115,8 +117,8 @@ def requirements(which: str, dependencies: Iterable[str], torch: str = "") -> li
 
 
 def tools(constraints: str) -> list[str]:
-    """Return the pins of what runs the tests."""
-    return [line for line in constraints.splitlines() if line.partition("==")[0] in TOOLS]
+    """Return the pins of what runs the tests, and of what they look at."""
+    return [line for line in constraints.splitlines() if line.partition("==")[0] in TOOLS + BESIDE]
 
 
 def libraries_of_cuda(torch: str, python: Path) -> list[str]:
@@ -176,6 +178,13 @@ def state_of(packages: dict[str, str]) -> str:
     return total.hexdigest()
 
 
+def tested(root: Path) -> list[str]:
+    """Return what pytest is told to run: files by name, since it ignores none that `testpaths` names."""
+    files = sorted(path.relative_to(root).as_posix() for path in (root / "tests").glob("test_*.py"))
+    left = [f"--ignore={path}" for path in LEFT_OUT if path.startswith("src/")]
+    return [*(path for path in files if path not in LEFT_OUT), "src", *left]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Make the environment, say what it holds, run the tests there that have not passed yet."""
     parser = argparse.ArgumentParser(description="Test with the oldest or the newest versions.")
@@ -198,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
         stale.unlink()
     command = [str(python), "-m", "pytest", "-q", "-n", "auto", "--dist", "worksteal", "-p", "tools.tried"]
     command += ["-p", "no:cacheprovider", "-o", f"filterwarnings={WARNINGS}"]
-    command += [f"--ignore={path}" for path in LEFT_OUT]
+    command += tested(ROOT)
     environment = {**os.environ, "PYTHONUTF8": "1", "OMP_NUM_THREADS": "1", "NNZ_TRIED": str(passed)}
     ended = subprocess.run(command, cwd=ROOT, env=environment).returncode
     if ended == 5:  # nothing was left to run
