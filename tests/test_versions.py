@@ -116,7 +116,7 @@ def test_the_newest_versions_are_held_to_the_ranges_alone(versions: ModuleType) 
 
 def test_the_tests_run_with_the_pinned_tools(root: Path, versions: ModuleType) -> None:
     pins = versions.tools((root / "constraints.txt").read_text(encoding="utf-8"))
-    assert [pin.split("==")[0] for pin in pins] == ["hypothesis", "pytest", "pytest-xdist"]
+    assert [pin.split("==")[0] for pin in pins] == sorted(versions.TOOLS + versions.BESIDE)
 
 
 @pytest.mark.parametrize(
