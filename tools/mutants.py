@@ -47,7 +47,7 @@ NOTICED = {1, 3, -24, 24, 36, 152, 255, -11, -9}  # mutmut's codes: failed, too 
 TOO_SLOW = {-24, 24, 36, 152}
 SEED = 1
 # Files of tests that a module has beside its own and those of its chapter.
-ELSEWHERE: dict[str, tuple[str, ...]] = {}
+ELSEWHERE = {"checkpoint": ("test_refused",)}
 
 OF_NO_MATTER = ("equivalent", "words")  # so begin the reasons that no test is missing
 
