@@ -74,7 +74,7 @@ def test_an_unknown_activation_is_refused_and_the_known_ones_are_said(name: str)
         (torch.zeros_like, 0),
         (lambda z: (z > 1).double(), math.erfc(1 / math.sqrt(2)) / 2),
     ],
-    ids=["relu", "z", "abs", "z²", "z³", "cos", "exp", "0", "z > 1"],
+    ids=["relu", "itself", "abs", "square", "cube", "cos", "exp", "zero", "step"],
 )
 def test_moments_are_those_that_can_be_integrated(f: Activation, moment: float) -> None:
     jump = 1e-3 if moment < 0.2 else 1e-9  # a step falls between two grid points
