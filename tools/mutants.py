@@ -289,8 +289,10 @@ def try_module(module: str, size: int | None) -> None:
     wanted = drawn(names, size)
     left = untried(module, work, wanted)
     print(f"{module}: {len(wanted)} of {len(names)} (seed {SEED}), {len(left)} to be tried", flush=True)
-    if left:
+    before: list[str] = []
+    while left and left != before:  # where the choice of tests is another one, mutmut begins anew
         python(work, "-m", "mutmut", "run", "--max-children", "1", *left, check=True)
+        before, left = left, untried(module, work, wanted)
     text = json.dumps(collect(module, work, names, wanted), indent=1, ensure_ascii=False)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{module}.json").write_text(text + "\n", encoding="utf-8")
