@@ -114,6 +114,13 @@ def test_a_function_twice_as_large_asks_for_half_the_gain(scale: float) -> None:
     assert scaled * scale == pytest.approx(forward_gain(torch.tanh), rel=1e-9)
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_integral_is_taken_from_minus_10_to_10(side: int) -> None:
+    """What stands within counts; what stands beyond, were it infinite, does not."""
+    assert second_moment(lambda z: torch.where(side * z > 10, torch.inf, 1.0)) == pytest.approx(1)
+    assert second_moment(lambda z: torch.where(side * z > 9.9995, torch.inf, 1.0)) == math.inf
+
+
 def test_a_function_that_is_zero_has_no_forward_gain() -> None:
     with pytest.raises(ValueError, match=r"is 0\.0; no gain keeps that at 1"):
         forward_gain(torch.zeros_like)
