@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -72,6 +73,36 @@ def test_a_run_that_was_stopped_ends_as_the_one_that_was_not(optimizer: str, tmp
     assert restored.notes == [{"steps": 13, "dev": 2.5}]
     for name, p in whole.model.params.items():
         assert torch.equal(p, second.model.params[name])
+
+
+class Alternating(SGD):
+    """Keeps numbers beside its tensors, by names that have dots."""
+
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                kept = self.state[p]
+                kept["steps"] = kept.get("steps", 0) + 1
+                kept["mean.of.slopes"] = p.grad.clone()
+        super().step(closure)
+
+
+def test_all_that_an_optimizer_holds_is_kept_whether_tensor_or_number_and_losses_in_64_bits(
+    tmp_path: Path,
+) -> None:
+    first, second = Run(), Run(seed=99)
+    for run in (first, second):
+        run.optimizer = Alternating(run.model.parameters(), lr=0.1)
+    first.train(3)
+    history = History([1 / 3], [2 / 3])
+    first.keep(tmp_path / "run").save(history)
+    assert second.keep(tmp_path / "run").load() == history
+    ours, theirs = (run.optimizer.state_dict()["state"] for run in (first, second))
+    assert theirs.keys() == ours.keys()
+    for i, kept in ours.items():
+        assert theirs[i].keys() == kept.keys() == {"steps", "mean.of.slopes"}
+        assert theirs[i]["steps"] == 3
+        assert torch.equal(theirs[i]["mean.of.slopes"], kept["mean.of.slopes"])
 
 
 def test_the_file_is_safetensors_with_names_that_say_what_is_what(tmp_path: Path) -> None:

@@ -127,6 +127,15 @@ def test_an_unknown_character_and_an_impossible_index_are_named() -> None:
             LETTERS.decode([1, index])
 
 
+@pytest.mark.parametrize(("n", "more"), [(3, ""), (60, ""), (61, "...")])
+def test_of_the_alphabet_that_lacks_a_character_at_most_sixty_are_said(n: int, more: str) -> None:
+    vocabulary = Vocabulary([chr(0x4E00 + i) for i in range(n - 1)])
+    with pytest.raises(ValueError, match="is not in the vocabulary") as refused:
+        vocabulary.encode("b" * 100)
+    known = "".join(vocabulary.chars[:60]) + more
+    assert str(refused.value) == f"'b' in {'b' * 40!r} is not in the vocabulary {known!r}."
+
+
 # Split
 
 

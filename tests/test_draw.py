@@ -139,6 +139,27 @@ def test_the_steps_are_those_of_the_backward_pass() -> None:
     assert (a.grad, b.grad) == (5.0, 2.0)
 
 
+def test_at_each_step_the_node_that_passes_on_and_its_arrows_stand_out_and_it_is_said() -> None:
+    a = Value(3, label="a")
+    b = a * 2
+    b.label = "b"
+    html = steps(b + a).html
+    boxes = re.findall(r'<rect class="box((?: lit-\d+)*)".*?class="head"[^>]*>([^<]*)<', html)
+    assert {head: lit.split() for lit, head in boxes} == {
+        "a": [],
+        "number": [],
+        "b = a × 2": ["lit-3"],
+        "b + a": ["lit-1", "lit-2"],
+    }
+    assert sorted(re.findall(r'<path class="line( lit-\d)*"', html)) == [" lit-2"] * 2 + [" lit-3"] * 2
+    assert re.findall(r'<span class="at at-(\d)">([^<]*)<', html) == [
+        ("0", "The forward pass is done: every node knows its data. All gradients are 0."),
+        ("1", "The derivative of b + a with respect to itself is 1."),
+        ("2", "b + a passes on its gradient: b gets 1 × 1, a gets 1 × 1."),
+        ("3", "b passes on its gradient: a gets 2 × 1, 2 gets 3 × 1."),
+    ]
+
+
 def test_the_last_step_holds_the_gradients_of_backward() -> None:
     root = any_graph(7, 8)
     shown = texts(steps(root).svg, "number")

@@ -74,7 +74,7 @@ def test_an_unknown_activation_is_refused_and_the_known_ones_are_said(name: str)
         (torch.zeros_like, 0),
         (lambda z: (z > 1).double(), math.erfc(1 / math.sqrt(2)) / 2),
     ],
-    ids=["relu", "z", "abs", "z²", "z³", "cos", "exp", "0", "z > 1"],
+    ids=["relu", "itself", "abs", "square", "cube", "cos", "exp", "zero", "step"],
 )
 def test_moments_are_those_that_can_be_integrated(f: Activation, moment: float) -> None:
     jump = 1e-3 if moment < 0.2 else 1e-9  # a step falls between two grid points
@@ -112,6 +112,13 @@ def test_the_forward_gain_of_the_leaky_relu_is_its_gain(slope: float) -> None:
 def test_a_function_twice_as_large_asks_for_half_the_gain(scale: float) -> None:
     scaled = forward_gain(lambda z: scale * torch.tanh(z))
     assert scaled * scale == pytest.approx(forward_gain(torch.tanh), rel=1e-9)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_integral_is_taken_from_minus_10_to_10(side: int) -> None:
+    """What stands within counts; what stands beyond, were it infinite, does not."""
+    assert second_moment(lambda z: torch.where(side * z > 10, torch.inf, 1.0)) == pytest.approx(1)
+    assert second_moment(lambda z: torch.where(side * z > 9.9995, torch.inf, 1.0)) == math.inf
 
 
 def test_a_function_that_is_zero_has_no_forward_gain() -> None:

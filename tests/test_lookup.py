@@ -92,6 +92,25 @@ def test_without_positions_one_layer_is_blind_to_the_order_and_two_are_not(seed:
     assert moved[0] < 1e-12 < 1e-6 < moved[1]
 
 
+@torch.no_grad()
+def test_each_layer_adds_what_it_finds_and_a_last_norm_stands_before_the_logits() -> None:
+    model = oddly()
+    tokens = torch.tensor([LETTERS.encode(".eva")])
+    below = torch.ones(4, 4, dtype=torch.bool).tril()
+    x = model.letters.weight[tokens] + model.positions.weight[:4]  # type: ignore[union-attr]
+    for layer, norm in zip(model.layers.layers, model.norms.layers[:2], strict=True):
+        x = x + layer.look(norm(x), below)  # type: ignore[attr-defined]
+    wanted = model.last(model.norms.layers[2](x))
+    close(model.logits(in_rows(["eva"])[0]), wanted[0], 1e-10)
+
+
+def test_of_the_padding_of_contexts_only_what_the_longest_name_needs_is_read() -> None:
+    model = oddly()
+    read = read_by(model)
+    model.logits(torch.tensor([LETTERS.encode(text.rjust(10, ".")) for text in ("", "e", "eva")]))
+    assert [LETTERS.decode(row) for row in read[0]] == ["....", "...e", ".eva"]
+
+
 # Memory
 
 
@@ -134,6 +153,12 @@ def test_a_recipe_trains_on_whole_names() -> None:
     recipe = Recipe(rate=0.02, decay=0.0, epochs=30, batch_size=5, source=whole_rows)
     recipe.fit(model, names, generator=seeded(2))
     assert nll(model, names) < before / 2
+
+
+def test_by_default_one_layer_of_one_head_has_sixteen_positions() -> None:
+    model = AttentionNet(5, generator=seeded(1))
+    assert [layer.n_head for layer in model.layers.layers] == [1]  # type: ignore[attr-defined]
+    assert model.block_size == 16
 
 
 def test_weights_are_counted() -> None:

@@ -115,6 +115,18 @@ def test_a_name_that_is_no_model_brings_names_like_it() -> None:
         spec_of("???")
 
 
+def test_the_size_of_a_model_is_how_many_weights_or_different_n_grams_it_has() -> None:
+    texts = ["." * 5 + name + "." for name in NAMES]
+    grams = [{t[i - n : i] for t in texts for i in range(6, len(t) + 1)} for n in range(1, 7)]
+    kinds = [len(found) for found in grams]
+    assert size_of(quick("bigram")) == kinds[1]
+    assert size_of(quick("trigram")) == kinds[2]
+    assert size_of(quick("kneser-ney")) == sum(kinds)
+    gated = quick("gated")
+    assert size_of(gated) == sum(weight.numel() for weight in gated.parameters())
+    assert size_of(quick("mixture")) == size_of(gated) + sum(kinds)
+
+
 def test_a_letter_that_the_alphabet_lacks_is_an_error() -> None:
     with pytest.raises(ValueError, match="not in the vocabulary"):
         quick("trigram", ["Emma"])

@@ -52,6 +52,18 @@ def test_the_same_seed_gives_the_same_points() -> None:
     assert two_moons(20, 0.1, random.Random(5)) != two_moons(20, 0.1, random.Random(6))
 
 
+def test_noise_is_added_to_the_points_of_the_half_circles_in_a_random_order() -> None:
+    """By hand, so that the points of a seed stay those of which the chapter tells."""
+    upper = [(math.cos(t), math.sin(t), 1) for t in (0, math.pi)]
+    lower = [(1 - math.cos(t), 0.5 - math.sin(t), -1) for t in (0, math.pi / 2, math.pi)]
+    g, wanted = random.Random(3), [*upper, *lower]
+    g.shuffle(wanted)
+    points, labels = two_moons(5, 0.1, random.Random(3))
+    assert labels == [label for *_, label in wanted]
+    for point, (x, y, _) in zip(points, wanted, strict=True):
+        assert point == pytest.approx([x + g.gauss(0, 0.1), y + g.gauss(0, 0.1)], abs=1e-12)
+
+
 @pytest.mark.parametrize(("n", "noise"), [(1, 0.1), (0, 0.1), (10, -0.1)])
 def test_impossible_moons_are_refused(n: int, noise: float) -> None:
     with pytest.raises(ValueError, match=f"n >= 2.*got {n}" if n < 2 else f"noise={noise}"):
@@ -90,6 +102,40 @@ def test_a_seed_is_no_generator(generator: Any) -> None:
 
 
 POINTS, LABELS = [[0.5, -1.0], [1.5, 0.25], [-0.5, 0.75]], [1, -1, 1]
+
+
+class Slope:
+    """A network of two weights whose score is one of them times the first coordinate."""
+
+    def __init__(self) -> None:
+        self.w, self.idle = Value(2), Value(-3)
+
+    def __call__(self, x: list[Value]) -> Value:
+        return self.w * x[0]
+
+    def parameters(self) -> list[Value]:
+        return [self.w, self.idle]
+
+    def zero_grad(self) -> None:
+        for p in self.parameters():
+            p.grad = 0.0
+
+
+def test_the_loss_is_the_mean_hinge_and_a_charge_for_large_weights() -> None:
+    """The scores are 0.5, 3 and 3; of the hinges 1 - y s the second is cut off at 0."""
+    points = [[0.25, 9.0], [1.5, 9.0], [1.5, 9.0]]
+    loss = total_loss(Slope(), Value, points, [1, 1, -1])
+    assert loss.data == pytest.approx((0.5 + 0 + 4) / 3 + 1e-4 * (2**2 + 3**2))
+
+
+@pytest.mark.parametrize(("k", "rate"), [(0, 1.0), (50, 0.55), (100, 0.1)])
+def test_a_step_goes_down_the_new_slope_at_a_rate_that_falls_to_a_tenth(k: int, rate: float) -> None:
+    for first in ({}, {"first": 0.5}):
+        model = Slope()
+        model.w.grad = model.idle.grad = 7.0  # of an earlier step
+        train_step(model, model.w * 5, k, **first)
+        assert model.w.data == pytest.approx(2 - first.get("first", 1.0) * rate * 5)
+        assert model.idle.data == -3
 
 
 @pytest.mark.parametrize(

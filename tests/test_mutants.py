@@ -150,7 +150,10 @@ def test_a_copy_is_made_with_the_modules_tests_and_again_only_where_something_ch
     work = mutants.prepare("softmax")
     settings = tomllib.loads((work / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
     assert settings["only_mutate"] == ["src/nnz/softmax.py"]
-    assert settings["pytest_add_cli_args_test_selection"] == ["tests/test_softmax.py"]
+    assert settings["pytest_add_cli_args_test_selection"] == [
+        "tests/test_softmax.py",
+        "tests/test_bigram_net.py",
+    ]
     assert (work / "plugins" / "patience.py").is_file()
     (line,) = settings["do_not_mutate_patterns"]
     assert re.search(line, "    raise TypeError(")

@@ -302,6 +302,45 @@ def test_an_order_that_is_no_whole_number_is_refused(order: object) -> None:
             make(order)
 
 
+@pytest.mark.parametrize("way", SMOOTHED)
+def test_what_was_counted_goes_from_one_model_to_another_by_name_and_is_copied(way: str) -> None:
+    one, other = (SMOOTHED[way](3).fit(names) for names in (["eve", "eva", "ada"], ["bob"]))
+    contexts, _ = windows(["evada"], 2)
+    wanted, state = one.log_probs(contexts), one.state_dict()
+    tables = [""] if way.startswith("add") else ["0.", "1.", "2."]
+    assert list(state) == [table + name for table in tables for name in ("grams", "times")]
+    other.load_state_dict(state)
+    for tensor in state.values():
+        tensor.zero_()
+    assert torch.equal(other.log_probs(contexts), wanted)
+
+
+@pytest.mark.parametrize(
+    ("grams", "times", "says"),
+    [
+        ([[0, 1], [1, 2], [1, 2]], [1, 1, 1], "not in order, or stand twice"),
+        ([[1, 2], [0, 1]], [1, 1], "not in order, or stand twice"),
+        ([[0, 1], [1, 27]], [1, 1], "another alphabet"),
+        ([[0, 1], [1, 2]], [1, 0], "occur 0 times"),
+        ([[0, 1], [1, 2]], [1, -1], "below 0"),
+        ([[0, 1], [1, 2]], [1], "times is"),
+        ([[0, 1], [1, 2]], [1.0, 1.0], "times is"),
+        ([[0, 1, 2]], [1], "grams is"),
+        (torch.zeros(0, 2, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), "are none"),
+        (None, [1], "grams"),
+        ([[0, 1]], None, "times"),
+    ],
+)
+def test_counts_that_are_none_are_refused_and_nothing_changes(grams: Any, times: Any, says: str) -> None:
+    model = NGramCounts(2, 0.1).fit(["eve"])
+    before = model.table
+    given = {"grams": grams, "times": times}
+    state = {name: torch.as_tensor(x) for name, x in given.items() if x is not None}
+    with pytest.raises(ValueError, match=says):
+        model.load_state_dict(state)
+    assert model.table is before
+
+
 def test_grams_are_rows_of_characters() -> None:
     assert grams_of(["ab"], 3).tolist() == [[0, 0, 1], [0, 1, 2], [1, 2, 0]]
     assert grams_of(["emma"], 14).shape == (5, 14)

@@ -320,6 +320,8 @@ def test_leaving_raises_nothing_if_no_steps_were_taken_or_none_was_due() -> None
         nll(model, NAMES)
     with probe:
         drawn(probe, optimizer, 1)
+        with torch.no_grad():
+            probe.logits(windows(NAMES, 3)[0])  # a question after the last step
     with probe:
         drawn(probe, optimizer, 1)
     with probe:  # those steps were taken before

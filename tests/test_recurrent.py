@@ -51,6 +51,7 @@ def test_first_weights_give_sums_of_variance_one_and_nearly_equal_chances() -> N
         for part in (model.cell(i).inputs, model.cell(i).carried):
             assert part.weight.std().item() == pytest.approx((1 / 128) ** 0.5, rel=0.05)
         assert model.cell(i).carried.bias is None
+    assert model.last.weight.std().item() == pytest.approx(0.1 / 64**0.5, rel=0.05)
     assert not model.start.any()
     assert not torch.equal(model.cell(0).inputs.weight, model.cell(1).inputs.weight)
     batch, targets = pack(SEVEN)
@@ -207,6 +208,25 @@ def test_a_state_writes_the_same_names_as_whole_contexts(cell: str, prompt: str)
     assert written == same
     assert len(set(written)) > 5
     assert model.training
+
+
+def test_a_writer_reads_each_character_once_and_of_the_padding_the_last_dot_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, columns = net_of(), []
+    read = model.read
+
+    def noted(tokens: Tensor, states: list[Tensor]) -> Any:
+        columns.append(tokens.tolist())
+        return read(tokens, states)
+
+    monkeypatch.setattr(model, "read", noted)
+    with model.writer(2) as answer:
+        text = torch.zeros(2, model.block_size, dtype=torch.int64)
+        for letter in (5, 6):
+            answer(text)
+            text = torch.cat([text, torch.full((2, 1), letter)], dim=1)
+    assert columns == [[0, 0], [5, 5]]
 
 
 def test_fifty_steps_lower_the_loss(sample: list[str]) -> None:

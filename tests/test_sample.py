@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import pytest
 import torch
@@ -163,6 +166,20 @@ class CountsToThree:
 
 def test_sampling_reads_the_model_s_whole_context() -> None:
     assert sample_names(CountsToThree(), 4, generator=seeded()) == ["abc"] * 4
+
+
+class WritesFaster(CountsToThree):
+    """Has a way to write of its own, and is never asked with contexts."""
+
+    log_probs = None  # type: ignore[assignment]
+
+    def writer(self, n: int) -> AbstractContextManager[Callable[[Tensor], Tensor]]:
+        return nullcontext(lambda text: CountsToThree().log_probs(text[:, -2:]))
+
+
+def test_a_model_with_a_faster_way_to_write_writes_by_it() -> None:
+    model: Any = WritesFaster()
+    assert sample_names(model, 4, generator=seeded()) == ["abc"] * 4
 
 
 def test_a_model_that_never_ends_is_cut() -> None:

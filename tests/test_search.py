@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import signal
 import subprocess
@@ -41,6 +42,28 @@ def test_a_search_finds_the_bottom_of_a_bowl() -> None:
     assert len(study.trials) == 40
     assert study.best_params["size"] == 3
     assert study.best_value < 0.01
+
+
+def test_settings_are_seen_together_and_not_each_by_itself() -> None:
+    """Of four corners two are good: a setting of 0.1 or of 0.9 is good or bad by the other one alone."""
+    space: dict[str, BaseDistribution] = {"a": FloatDistribution(0, 1), "b": FloatDistribution(0, 1)}
+
+    def apart(settings: dict[str, float]) -> float:
+        return abs(settings["a"] - settings["b"])
+
+    found = []
+    for seed in (1, 2, 3):
+        study = optuna.create_study()
+        for a, b in itertools.product((0.1, 0.9), repeat=2):
+            for i in range(15):
+                settings = {"a": a + 0.001 * i, "b": b - 0.001 * i}
+                study.add_trial(
+                    optuna.create_trial(params=settings, distributions=space, value=apart(settings))
+                )
+        search(study, space, apart, trials=70, seed=seed)
+        found += [trial.value for trial in study.trials[60:]]
+    assert len(found) == 30
+    assert sum(found) / 30 < 0.2  # each by itself: 0.3
 
 
 def values(study: optuna.Study) -> list[tuple[object, ...]]:

@@ -102,7 +102,7 @@ def test_models_of_the_book_can_be_stacked_and_trained():
     assert after < before - 1
 
 
-def wrongly(params, **settings):
+def trained_on_zeros(params, **settings):
     x = torch.zeros(9, 2, dtype=torch.int64)
     given = {"rates": 0.1, "steps": 1, "generator": seeded(1)} | settings
     descend(params, x, x[:, 0], **given)
@@ -114,11 +114,19 @@ def test_a_norm_must_be_one_of_three_and_needs_its_scale(norm):
     if norm != "group":
         del params["g"]
     with pytest.raises(ValueError, match=f"norm is '{norm}', with tensors C, W1"):
-        wrongly(params, norm=norm)
+        trained_on_zeros(params, norm=norm)
 
 
 @pytest.mark.parametrize(("rates", "steps"), [(3, 1), (5, 1), (4, -1)])
 def test_there_is_a_rate_for_each_model_and_no_fewer_than_no_steps(rates, steps):
     said = f"rates has {rates} values and steps is {steps}, for 4 models"
     with pytest.raises(ValueError, match=said):
-        wrongly(some_models(4, 5, 2, 3, 6), rates=torch.ones(rates), steps=steps)
+        trained_on_zeros(some_models(4, 5, 2, 3, 6), rates=torch.ones(rates), steps=steps)
+
+
+def test_no_steps_change_nothing_and_draw_nothing():
+    params, g = some_models(2, 5, 2, 3, 6), seeded(1)
+    before = {k: v.clone() for k, v in params.items()}
+    trained_on_zeros(params, steps=0, generator=g)
+    assert all(torch.equal(params[k], v) for k, v in before.items())
+    assert torch.equal(g.get_state(), seeded(1).get_state())

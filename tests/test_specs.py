@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from nnz.data import LETTERS, Vocabulary, windows
+from nnz.layers import Sequential
 from nnz.model_spec import ModelSpec
 from nnz.sample import seeded
 from nnz.specs import COUNTING, NETWORKS, normed_mlp, quiet_mlp
@@ -23,7 +24,18 @@ def test_networks_begin_with_nearly_equal_chances() -> None:
     for build in (quiet_mlp, normed_mlp):
         model = build(**sizes, generator=seeded(), vocabulary=LETTERS)
         loss = -model.log_probs(X).gather(1, Y[:, None]).mean()
-        assert abs(loss.item() - torch.tensor(27.0).log().item()) < 0.2, build
+        assert abs(loss.item() - torch.tensor(27.0).log().item()) < 0.05, build
+        assert model.logits(X).std() < 0.15, build
+
+
+def test_a_network_with_batch_norm_squeezes_what_is_normed() -> None:
+    X, _ = windows(NAMES, 3)
+    model = normed_mlp(3, 4, 30, generator=seeded(), vocabulary=LETTERS)
+    inner = Sequential(*model.net.layers[:-1])  # type: ignore[attr-defined]
+    logits, hidden = model.logits(X), inner(X)
+    assert 0.9 < hidden.abs().max() < 1
+    assert hidden.std() > 0.5
+    torch.testing.assert_close(model.net.layers[-1](hidden), logits)  # type: ignore[attr-defined]
 
 
 def test_a_network_with_batch_norm_is_of_the_sizes_it_is_given() -> None:

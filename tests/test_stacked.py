@@ -49,6 +49,34 @@ def test_stacking_and_back() -> None:
     assert torch.equal(some[1].params["C"], 2 * stacked["C"][1])
 
 
+def test_one_model_is_trained_as_it_would_be_among_others() -> None:
+    (alone,), among = models(1), models(2)
+    for some in ([alone], among):
+        rates = torch.full((len(some),), 0.3)
+        train_together(
+            some,
+            NAMES,
+            rates=rates,
+            decays=torch.zeros(len(some)),
+            steps=5,
+            batch_size=4,
+            generator=seeded(9),
+        )
+    for name, weights in alone.params.items():
+        torch.testing.assert_close(weights, among[0].params[name])
+
+
+def test_weights_are_copied_into_as_many_models_as_they_came_from() -> None:
+    some = models(3)
+    before = [{k: v.clone() for k, v in m.params.items()} for m in some]
+    doubled = {name: 2 * p for name, p in stack(some).items()}
+    for fewer in ([], some[:2]):
+        with pytest.raises(ValueError, match=r"zip|2 models have weights"):
+            unstack(doubled, fewer)
+    for model, kept in zip(some, before, strict=True):
+        assert all(torch.equal(model.params[k], v) for k, v in kept.items())
+
+
 def test_the_loss_of_a_batch_is_that_of_the_model() -> None:
     (model,) = models(1)
     X, Y = windows(NAMES, 3)
@@ -105,7 +133,7 @@ def test_of_many_models_those_without_numbers_are_named_and_none_is_changed(step
 @pytest.mark.parametrize("changed", [{"steps": -1}, {"decays": [0.0, -0.1]}, {"decays": [0.0, math.nan]}])
 def test_decays_and_steps_below_0_are_refused(changed: dict[str, Any]) -> None:
     settings: dict[str, Any] = {"steps": 1, "decays": [0.0, 0.0]} | changed
-    with pytest.raises(ValueError, match="steps and decays are 0 or more"):
+    with pytest.raises(ValueError, match=r"0 or more, and finite; got -?1 steps and decays \[0.0"):
         train_together(
             models(2),
             NAMES,

@@ -1,11 +1,12 @@
 """Change taught code in small ways, one at a time, and see whether a test notices: `make mutants MODULE=engine`.
 
 mutmut makes and tries the changes, in a copy of the repository under _build/mutants; a module is tried against
-its own file of tests, tests/test_<module>.py. mutmut imports the tests once and forks; for a change it runs
-those tests alone that come by the changed function, the quickest first, and stops at the first that fails. What
-was tried is kept, so that a run that was stopped goes on. The result is written to tests/mutants/<module>.json:
-how many changes there were, how many a test noticed, and each that none did, with the reason why, which a
-person writes into that file; it stays there at the next run.
+its own file of tests, tests/test_<module>.py, the others of the chapter that introduces it, as chapters.toml names
+them, and those of ELSEWHERE. mutmut imports the tests once and forks; for a change it runs those tests alone
+that come by the changed function, the quickest first, and stops at the first that fails. What was tried is kept,
+so that a run that was stopped goes on. The result is written to tests/mutants/<module>.json: how many changes
+there were, how many a test noticed, and each that none did, with the reason why, which a person writes into that
+file; it stays there at the next run.
 
 `SAMPLE=60` tries 60 changes of a module, drawn with a seed that the result names. A larger sample contains a
 smaller one.
@@ -36,8 +37,7 @@ COPIED = (
     "src",
     "tests",
     "data",
-    "book/claims",
-    "book/recorded",
+    "book",
     "chapters.toml",
     "_toc.yml",
     "pyproject.toml",
@@ -46,6 +46,9 @@ NOTICED = {1, 3, -24, 24, 36, 152, 255, -11, -9}  # mutmut's codes: failed, too 
 
 TOO_SLOW = {-24, 24, 36, 152}
 SEED = 1
+# Files of tests that a module has beside its own and those of its chapter.
+ELSEWHERE = {"checkpoint": ("test_refused",)}
+
 OF_NO_MATTER = ("equivalent", "words")  # so begin the reasons that no test is missing
 
 # The words of an error are no behavior that a test should hold to the letter. What is too slow counts as noticed:
@@ -57,7 +60,7 @@ source_paths = ["src"]
 only_mutate = ["src/nnz/{module}.py"]
 do_not_mutate_patterns = ["^\\\\s*(raise|return) \\\\w*Error\\\\b"]
 also_copy = ["chapters.toml", "_toc.yml", "data", "book"]
-pytest_add_cli_args_test_selection = ["tests/test_{module}.py"]
+pytest_add_cli_args_test_selection = [{tests}]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "patience", "-k", "not ({unfit})"]
 use_git_change_detection = false
 timeout_constant = 60.0
@@ -71,6 +74,13 @@ LEFT = {"staticmethod", "classmethod", "overload"}
 
 # What mutmut puts into a module imports more, and takes longer.
 UNFIT = ("little_of_the_standard_library", "chain_of_a_million_nodes")
+
+
+def tests_of(module: str) -> list[str]:
+    """Return the files of tests that a module is tried against: its own, its chapter's, and those elsewhere."""
+    mates = [chapter["tests"] for chapter in chapters(ROOT).values() if module in chapter["modules"]]
+    names = [f"test_{module}", *(name for tests in mates for name in tests), *ELSEWHERE.get(module, ())]
+    return [f"tests/{name}.py" for name in dict.fromkeys(names)]
 
 
 def prepare(module: str) -> Path:
@@ -87,7 +97,9 @@ def prepare(module: str) -> Path:
     undecorate(work / "src" / "nnz" / f"{module}.py")
     (work / "plugins").mkdir(exist_ok=True)
     shutil.copy2(ROOT / "tools" / "patience.py", work / "plugins")
-    settings = SETTINGS.format(module=module, unfit=" or ".join(UNFIT))
+    settings = SETTINGS.format(
+        module=module, tests=json.dumps(tests_of(module))[1:-1], unfit=" or ".join(UNFIT)
+    )
     with (work / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write(settings)
     # mutmut copies what it does not change only once, and Python finds nothing in a folder that comes later
@@ -244,7 +256,7 @@ def collect(module: str, work: Path, names: list[str], wanted: list[str]) -> dic
 
 def date_of(module: str) -> str:
     """Return the day of the last commit of a module or of its tests."""
-    log = ["git", "log", "-1", "--format=%cs", "--", f"src/nnz/{module}.py", f"tests/test_{module}.py"]
+    log = ["git", "log", "-1", "--format=%cs", "--", f"src/nnz/{module}.py", *tests_of(module)]
     return subprocess.run(log, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout.strip()
 
 
@@ -277,8 +289,10 @@ def try_module(module: str, size: int | None) -> None:
     wanted = drawn(names, size)
     left = untried(module, work, wanted)
     print(f"{module}: {len(wanted)} of {len(names)} (seed {SEED}), {len(left)} to be tried", flush=True)
-    if left:
+    before: list[str] = []
+    while left and left != before:  # where the choice of tests is another one, mutmut begins anew
         python(work, "-m", "mutmut", "run", "--max-children", "1", *left, check=True)
+        before, left = left, untried(module, work, wanted)
     text = json.dumps(collect(module, work, names, wanted), indent=1, ensure_ascii=False)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{module}.json").write_text(text + "\n", encoding="utf-8")
