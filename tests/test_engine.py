@@ -830,3 +830,26 @@ def test_a_set_finds_the_very_value_and_a_list_one_with_the_same_data() -> None:
     assert nan in {nan}
     many = [Value(1.0) for _ in range(5000)]
     assert len(set(many)) == len(set(itertools.pairwise(many))) + 1
+
+
+def test_a_gradient_that_was_set_to_none_counts_as_zero() -> None:
+    a, b = Value(2.0), Value(3.0)
+    (a * b).backward()
+    a.grad = b.grad = None  # type: ignore[assignment]  # as the lectures do with tensors
+    (a * b + a).backward()
+    assert (a.grad, b.grad) == (4.0, 2.0)
+
+
+def test_any_real_number_is_an_exponent() -> None:
+    x = Value(4.0)
+    root = x ** Fraction(1, 2)
+    root.backward()
+    assert (root.data, root.op, x.grad) == (2.0, "**0.5", 0.25)
+    assert math.isnan((Value(-2.0) ** math.nan).data)
+
+
+@pytest.mark.parametrize("wrong", [10**400, -(10**400), Fraction(10**400)])
+def test_a_number_too_large_for_a_float_is_named_as_such(wrong: Any) -> None:
+    for attempt in (lambda: Value(wrong), lambda: Value(2.0) * wrong, lambda: Value(2.0) ** wrong):
+        with pytest.raises(OverflowError, match=r"about 1\.8e308"):
+            attempt()

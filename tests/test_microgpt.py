@@ -287,3 +287,26 @@ def test_what_is_no_source_of_numbers_is_refused() -> None:
         MicroGPT(6, generator=42)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="temperature is 0"):
         small().write(random.Random(1), 0)
+
+
+@pytest.mark.parametrize(
+    ("token", "keys", "values", "said"),
+    [(-1, 0, 0, "token is -1"), (27, 0, 0, "from 0 to 26"), (1, 1, 0, "1 keys and 0 values")],
+)
+def test_a_token_that_cannot_be_read_leaves_keys_and_values_alone(
+    token: int, keys: int, values: int, said: str
+) -> None:
+    model = MicroGPT(27, 4, 2, 4, generator=random.Random(1))
+    row = [Value(0.0)] * 4
+    known, found = [row] * keys, [row] * values
+    with pytest.raises(ValueError, match=said):
+        model.logits(token, known, found)
+    assert (len(known), len(found)) == (keys, values)
+
+
+def test_a_descent_ends_where_the_loss_is_no_number() -> None:
+    model = MicroGPT(27, 4, 2, 8, generator=random.Random(1))
+    steps = descend(model, [[0, 5, 13, 13, 1, 0]], steps=5, rate=math.nan)
+    assert math.isfinite(next(steps))
+    with pytest.raises(ArithmeticError, match="before step 1 is nan; take a rate below nan"):
+        next(steps)

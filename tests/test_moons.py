@@ -171,3 +171,29 @@ def test_what_cannot_be_trained_is_refused_with_the_right_call(
     with pytest.raises(error, match=words):
         call(model)
     assert {parameter.grad for parameter in model.parameters()} == {0.25}
+
+
+@pytest.mark.parametrize("k", [-1, 101, 150, math.nan])
+def test_a_step_outside_of_the_demo_is_refused_and_changes_nothing(k: float) -> None:
+    model = MLP(2, [4, 1], generator=random.Random(1))
+    X, y = two_moons(6, 0.1, random.Random(1))
+    loss = total_loss(model, Value, X, y)
+    before = [p.data for p in model.parameters()]
+    with pytest.raises(ValueError, match="it goes from 0 to 100"):
+        train_step(model, loss, k)
+    assert [p.data for p in model.parameters()] == before
+    assert not any(p.grad for p in model.parameters())
+
+
+def test_a_loss_that_is_no_number_is_not_followed() -> None:
+    model = MLP(2, [4, 1], generator=random.Random(1))
+    before = [p.data for p in model.parameters()]
+    with pytest.raises(ArithmeticError, match="the loss is nan"):
+        train_step(model, total_loss(model, Value, [[math.nan, 0.0]], [1]), 0)
+    assert [p.data for p in model.parameters()] == before
+
+
+def test_labels_of_another_kind_are_refused() -> None:
+    model = MLP(2, [4, 1], generator=random.Random(1))
+    with pytest.raises(ValueError, match=r"each label is 1 or -1; got 0 \(int\).*2 \* label - 1"):
+        total_loss(model, Value, [[0.0, 1.0], [1.0, 0.0]], [1, 0])

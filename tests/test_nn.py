@@ -211,13 +211,13 @@ WRONG_CALLS: list[tuple[Callable[[], Any], str]] = [
     (lambda: Layer(2, 2.0), "at least 1 neuron, a whole number; got 2.0"),
     (lambda: Layer(2, [3]), r"at least 1 neuron.*got \[3\]"),
     (lambda: Layer(2, 3, random.Random(1)), "generator=random.Random"),
-    (lambda: MLP(2, 3), r"n_outs lists.*as in MLP\(2, \[16, 16, 1\]\); got 3 \(int\)"),
-    (lambda: MLP(2, 3, 1), "n_outs lists"),
-    (lambda: MLP(2, "41"), "n_outs lists.*'41'"),
-    (lambda: MLP(2, {4, 1}), "n_outs lists.*set"),
-    (lambda: MLP(2, None), "n_outs lists.*None"),
-    (lambda: MLP(2, random.Random(1)), "n_outs lists.*Random"),
-    (lambda: MLP(2, (n for n in (4, 1))), "n_outs lists.*generator"),
+    (lambda: MLP(2, 3), r"nouts lists.*as in MLP\(2, \[16, 16, 1\]\); got 3 \(int\)"),
+    (lambda: MLP(2, 3, 1), "nouts lists"),
+    (lambda: MLP(2, "41"), "nouts lists.*'41'"),
+    (lambda: MLP(2, {4, 1}), "nouts lists.*set"),
+    (lambda: MLP(2, None), "nouts lists.*None"),
+    (lambda: MLP(2, random.Random(1)), "nouts lists.*Random"),
+    (lambda: MLP(2, (n for n in (4, 1))), "nouts lists.*generator"),
     (lambda: MLP(2, ["4"]), "at least 1 neuron.*'4'"),
     (lambda: MLP(2, [[4], 1]), r"at least 1 neuron.*\[4\]"),
     (lambda: MLP(2, [1], 42), "random.Random.*got 42"),
@@ -263,3 +263,9 @@ def test_a_network_that_is_refused_has_drawn_nothing(make: Callable[[random.Rand
     with pytest.raises((TypeError, ValueError)):
         make(g)
     assert g.getstate() == before
+
+
+def test_arguments_have_the_names_that_micrograd_gives_them() -> None:
+    assert str(Neuron(nin=2, nonlin=False)) == "LinearNeuron(2)"
+    assert len(Layer(nin=2, nout=3, nonlin=False).parameters()) == 9
+    assert len(MLP(nin=2, nouts=[4, 1]).parameters()) == 17

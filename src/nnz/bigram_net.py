@@ -17,6 +17,9 @@ from nnz.data import LETTERS, Vocabulary, tally, windows
 from nnz.plumbing.tensors import TakesState
 from nnz.softmax import log_softmax
 
+# Times the first loss, or times that of a blind guess: no descent that works ends there.
+_EXPLODED = 4.0
+
 
 class BigramNet(TakesState):
     """The bigram as one linear layer: P(b | a) = softmax(W[a])_b, with W found by gradient descent.
@@ -79,7 +82,8 @@ class BigramNet(TakesState):
         Raises:
             ValueError: names is empty, steps or decay is negative, rate is not above 0, or rate times decay is
                 1 or more, with which every step makes the weights larger than they were.
-            ArithmeticError: in the end the weights or a loss were not finite; all is as it was before.
+            ArithmeticError: a loss was not finite, or that at the end was four times the first one and that of
+                a blind guess; all is as it was before.
         """
         _check_descent(steps, rate, decay)
         before = self.W.detach().clone()
@@ -93,20 +97,26 @@ class BigramNet(TakesState):
             (gradient,) = torch.autograd.grad(charged, self.W)
             with torch.no_grad():
                 self.W -= rate * gradient
-        self._check_end(before, steps, rate)
+        with torch.no_grad():
+            end = -(shares * log_softmax(self.logits(contexts))).sum().item()
+            self._check_end(before, steps, rate, end)
         return self
 
-    @torch.no_grad()
-    def _check_end(self, before: Tensor, steps: int, rate: float) -> None:
-        """Go back to the weights of before, and say so, if these and the losses are no numbers."""
-        losses = self.losses[len(self.losses) - steps :]
-        if self.W.isfinite().all() and all(map(math.isfinite, losses)):
+    def _check_end(
+        self, before: Tensor, steps: int, rate: float, end: float
+    ) -> None:
+        """Go back to the weights of before, and say so, if the loss at the end is no number or far too large."""
+        blind = math.log(len(self.vocabulary))
+        losses = [*self.losses[len(self.losses) - steps :], end]
+        if all(map(math.isfinite, losses)) and end < _EXPLODED * max(
+            losses[0], blind
+        ):
             return
         self.W.copy_(before)
         del self.losses[len(self.losses) - steps :]
         raise ArithmeticError(
-            f"after {steps} steps at rate {rate} the weights or the loss are not finite; the weights are again"
-            " those of before. Try a smaller rate."
+            f"after {steps} steps at rate {rate} the loss is {end:.4g}; the weights are again those of before."
+            " Try a smaller rate."
         )
 
     @torch.no_grad()

@@ -108,14 +108,14 @@ class Value:
         """Leave in `grad` of every node the derivative of this Value with respect to it.
 
         The gradients of inner nodes are of this call; those of leaves are added to what they hold, so that
-        the gradients of several results add up. Set them to 0 before a new sum begins.
+        the gradients of several results add up. Set them to 0 before a new sum begins, or to None, as in torch.
         Takes time in proportion to the number of nodes, and no recursion.
 
         Source: Linnainmaa (1976); Rumelhart, Hinton and Williams (1986).
         """
         order = topological_order(self)
         for node in order:
-            if node.op:
+            if node.op or node.grad is None:
                 node.grad = 0.0
         self.grad += 1.0
         for node in reversed(order):
@@ -154,8 +154,9 @@ class Value:
 
     def __pow__(self, other: Value | float) -> Value:
         if not isinstance(other, Value):
-            power, slope = _power(self.data, _number(other))
-            return _node(power, f"**{other:g}", self, slope)
+            exponent = _number(other)
+            power, slope = _power(self.data, exponent)
+            return _node(power, f"**{exponent:g}", self, slope)
         if self.data < 0:
             raise ValueError(
                 f"({self.data}) ** Value({other.data}): a negative number has no derivative with respect to its "
@@ -321,7 +322,13 @@ def topological_order(root: Value) -> list[Value]:
 def _number(data: object) -> float:
     # Real would do alone, but to ask it takes longer than all else in making a leaf.
     if isinstance(data, (float, int, Real)):
-        return float(data)
+        try:
+            return float(data)
+        except OverflowError:
+            raise OverflowError(
+                "a Value holds a float, and the largest is about 1.8e308; got a larger number. Give math.inf if"
+                " that is meant."
+            ) from None
     advice = "; of a Value it is .data" if isinstance(data, Value) else ""
     raise TypeError(
         f"a Value holds one real number, such as 2 or 0.5; got {given(data)}{advice}."
@@ -381,7 +388,7 @@ def _power(base: float, exponent: float) -> tuple[float, float]:
     """Return base ** exponent and its derivative with respect to the base."""
     if base == 0 and exponent < 0:
         raise ZeroDivisionError(f"0 ** {exponent}: 0 has no negative powers.")
-    if base < 0 and not exponent.is_integer():
+    if base < 0 and not (exponent.is_integer() or math.isnan(exponent)):
         raise ValueError(f"({base}) ** {exponent} is not a real number.")
     try:
         power = base**exponent

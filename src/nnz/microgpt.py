@@ -7,6 +7,7 @@ Chapter: gpt.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -143,9 +144,10 @@ class MicroGPT(Module):
             values: likewise.
 
         Raises:
-            ValueError: all places have been read. Nothing was added then.
+            ValueError: all places have been read, there are not as many keys as values, or the model has no such
+                token. Nothing was added then.
         """
-        self._check_place(len(keys))
+        self._check_place(token, len(keys), len(values))
         w = self.weights
         pairs = zip(w["wte"][token], w["wpe"][len(keys)], strict=True)
         x = rmsnorm([t + p for t, p in pairs])
@@ -214,7 +216,15 @@ class MicroGPT(Module):
                 break
         return [token for token in text if token]
 
-    def _check_place(self, place: int) -> None:
+    def _check_place(self, token: int, place: int, values: int) -> None:
+        if not 0 <= token < len(self.weights["wte"]):
+            raise ValueError(
+                f"token is {token}; it must be from 0 to {len(self.weights['wte']) - 1}."
+            )
+        if place != values:
+            raise ValueError(
+                f"there are {place} keys and {values} values; each place that was read has one of both."
+            )
         if place >= self.block_size:
             raise ValueError(
                 f"all {self.block_size} places have been read; begin a name with empty keys and values, or give"
@@ -260,12 +270,19 @@ def descend(
         names: as tokens, see `MicroGPT.loss`; from the first again when all have been read.
         steps: how many there are in all.
         rate: the first learning rate.
+
+    Raises:
+        ArithmeticError: a loss is not finite. The weights are then those that had it.
     """
     weights = model.parameters()
     m, v = [0.0] * len(weights), [0.0] * len(weights)
     for step in range(steps):
         model.zero_grad()
         loss = model.loss(names[step % len(names)])
+        if not math.isfinite(loss.data):
+            raise ArithmeticError(
+                f"the loss before step {step} is {loss.data}; take a rate below {rate}."
+            )
         loss.backward()
         adam_step(weights, m, v, step + 1, rate * (1 - step / steps))
         yield loss.data

@@ -68,7 +68,7 @@ def total_loss(
         labels: (n,), each 1 or -1.
 
     Raises:
-        ValueError: there is not one label for each point, or there is none.
+        ValueError: there is not one label for each point, or there is none, or one is neither 1 nor -1.
         TypeError: `model` is no network, or points or labels do not come in lists.
 
     Source: the demo that comes with micrograd 0.1.0 (Karpathy, 2020).
@@ -85,6 +85,8 @@ def train_step(model: Any, loss: Any, k: float, first: float = 1.0) -> None:
 
     Raises:
         TypeError: `model` is no network, `loss` has no `backward`, or `k` is no number.
+        ValueError: `k` is not from 0 to 100; soon after that the rate would be negative.
+        ArithmeticError: the loss is not finite. Nothing is changed then.
     """
     _check_step(model, loss, k)
     model.zero_grad()
@@ -118,6 +120,10 @@ def _check_examples(model: Any, points: Any, labels: Any) -> None:
         raise ValueError(
             f"each point has one label, and there is at least one; got {len(points)} points, {len(labels)} labels."
         )
+    if wrong := [label for label in labels if label not in (1, -1)]:
+        raise ValueError(
+            f"each label is 1 or -1; got {given(wrong[0])}. Of labels 0 and 1 these are made by 2 * label - 1."
+        )
 
 
 def _check_step(model: Any, loss: Any, k: object) -> None:
@@ -131,6 +137,16 @@ def _check_step(model: Any, loss: Any, k: object) -> None:
     if not isinstance(k, Real):
         raise TypeError(
             f"k is the number of the step; got {given(k)}. It is {usage}."
+        )
+    if not 0 <= k <= 100:
+        raise ValueError(
+            f"k is {k}; it goes from 0 to 100, where the rate is a tenth of the first. To go on after that, begin"
+            " again from 0 with a smaller `first`."
+        )
+    if not math.isfinite(loss.data):
+        raise ArithmeticError(
+            f"the loss is {loss.data}, and its gradients would spoil all weights; begin again with a smaller"
+            " `first`."
         )
 
 

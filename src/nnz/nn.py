@@ -38,14 +38,14 @@ class Neuron(Module):
     The weights start uniform between -1 and 1, the bias at 0.
 
     Args:
-        n_in: the number of inputs.
+        nin: the number of inputs.
         nonlin: whether the pre-activation goes through the ReLU.
         generator: where the weights are drawn from; without one, Python's shared generator, which
             `random.seed` sets.
 
     Raises:
-        ValueError: `n_in` is less than 1; when called, there is not one input for each weight.
-        TypeError: `n_in` is no whole number, `nonlin` is not True or False, or `generator` draws no numbers; when
+        ValueError: `nin` is less than 1; when called, there is not one input for each weight.
+        TypeError: `nin` is no whole number, `nonlin` is not True or False, or `generator` draws no numbers; when
             called, the inputs do not come in one list.
 
     >>> neuron = Neuron(2, generator=random.Random(3))
@@ -55,18 +55,18 @@ class Neuron(Module):
 
     def __init__(
         self,
-        n_in: int,
+        nin: int,
         nonlin: bool = True,
         generator: random.Random | None = None,
     ) -> None:
-        _check_neuron(n_in, nonlin, generator)
+        _check_neuron(nin, nonlin, generator)
         uniform = (generator or random).uniform
-        self.w = [Value(uniform(-1, 1)) for _ in range(n_in)]
+        self.w = [Value(uniform(-1, 1)) for _ in range(nin)]
         self.b = Value(0)
         self.nonlin = nonlin
 
     def __call__(self, x: Sequence[Value | float], *more: Never) -> Value:
-        """Return the neuron's output for inputs (n_in,)."""
+        """Return the neuron's output for inputs (nin,)."""
         _check_inputs(self.w, x, more)
         total = self.b
         for w, x_i in zip(self.w, x, strict=True):
@@ -85,29 +85,29 @@ class Layer(Module):
     """Neurons side by side, which all read the same inputs.
 
     Args:
-        n_in: the number of inputs.
-        n_out: the number of neurons.
+        nin: the number of inputs.
+        nout: the number of neurons.
         nonlin: whether their pre-activations go through the ReLU.
         generator: as in `Neuron`.
 
     Raises:
-        ValueError, TypeError: as `Neuron`; or `n_out` is no whole number of at least 1.
+        ValueError, TypeError: as `Neuron`; or `nout` is no whole number of at least 1.
     """
 
     def __init__(
         self,
-        n_in: int,
-        n_out: int,
+        nin: int,
+        nout: int,
         nonlin: bool = True,
         generator: random.Random | None = None,
     ) -> None:
-        check_count(n_out, 1, _LAYER)
-        self.neurons = [Neuron(n_in, nonlin, generator) for _ in range(n_out)]
+        check_count(nout, 1, _LAYER)
+        self.neurons = [Neuron(nin, nonlin, generator) for _ in range(nout)]
 
     def __call__(
         self, x: Sequence[Value | float], *more: Never
     ) -> list[Value] | Value:
-        """Return the outputs (n_out,) for inputs (n_in,); a layer of one neuron returns its output alone."""
+        """Return the outputs (nout,) for inputs (nin,); a layer of one neuron returns its output alone."""
         _check_inputs(self.neurons[0].w, x, more)
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
@@ -126,13 +126,13 @@ class MLP(Module):
     Every layer but the last has ReLU neurons.
 
     Args:
-        n_in: the number of inputs.
-        n_outs: the number of neurons of each layer.
+        nin: the number of inputs.
+        nouts: the number of neurons of each layer.
         generator: as in `Neuron`.
 
     Raises:
         ValueError: there is no layer, or a size is less than 1; when called, as `Neuron`.
-        TypeError: `n_outs` is not a list of whole numbers; or as `Neuron`.
+        TypeError: `nouts` is not a list of whole numbers; or as `Neuron`.
 
     >>> model = MLP(2, [16, 16, 1], generator=random.Random(0))
     >>> len(model.parameters()), model([0.5, -1.0]).op
@@ -141,22 +141,22 @@ class MLP(Module):
 
     def __init__(
         self,
-        n_in: int,
-        n_outs: Sequence[int],
+        nin: int,
+        nouts: Sequence[int],
         generator: random.Random | None = None,
     ) -> None:
-        _check_layers(n_outs)
-        sizes = [n_in, *n_outs]
-        last = len(n_outs) - 1
+        _check_layers(nouts)
+        sizes = [nin, *nouts]
+        last = len(nouts) - 1
         self.layers = [
             Layer(sizes[i], sizes[i + 1], i != last, generator)
-            for i in range(len(n_outs))
+            for i in range(len(nouts))
         ]
 
     def __call__(
         self, x: Sequence[Value | float], *more: Never
     ) -> list[Value] | Value:
-        """Return the outputs of the last layer for inputs (n_in,)."""
+        """Return the outputs of the last layer for inputs (nin,)."""
         _check_inputs(self.layers[0].neurons[0].w, x, more)
         for layer in self.layers[:-1]:
             out = layer(x)
@@ -171,9 +171,9 @@ class MLP(Module):
         return f"MLP of [{', '.join(map(str, self.layers))}]"
 
 
-def _check_neuron(n_in: int, nonlin: bool, generator: object) -> None:
+def _check_neuron(nin: int, nonlin: bool, generator: object) -> None:
     """Raise a clear error unless a neuron can be made of these."""
-    check_count(n_in, 1, "a neuron needs at least 1 input, a whole number")
+    check_count(nin, 1, "a neuron needs at least 1 input, a whole number")
     if nonlin not in (True, False):
         raise TypeError(
             "nonlin is True for a ReLU and False for none, and a generator goes by name, as in"
@@ -210,14 +210,14 @@ def _length(x: Any) -> int | None:
         return None
 
 
-def _check_layers(n_outs: Sequence[int]) -> None:
+def _check_layers(nouts: Sequence[int]) -> None:
     """Raise a clear error unless there is a list of sizes with something in it."""
-    if isinstance(n_outs, str) or (found := _length(n_outs)) is None:
+    if isinstance(nouts, str) or (found := _length(nouts)) is None:
         raise TypeError(
-            "n_outs lists the neurons of each layer, such as [16, 16, 1], as in MLP(2, [16, 16, 1]);"
-            f" got {given(n_outs)}."
+            "nouts lists the neurons of each layer, such as [16, 16, 1], as in MLP(2, [16, 16, 1]);"
+            f" got {given(nouts)}."
         )
     if not found:
-        raise ValueError("an MLP needs at least one layer; n_outs is empty.")
-    for n_out in n_outs:
-        check_count(n_out, 1, _LAYER)
+        raise ValueError("an MLP needs at least one layer; nouts is empty.")
+    for nout in nouts:
+        check_count(nout, 1, _LAYER)

@@ -204,7 +204,9 @@ def quoted(text: str) -> str:
 def markdown(block: Tag) -> str:
     """Return a block of a page as Markdown, formulas between dollars."""
     formulas = []
-    for n, place in enumerate([block] if "math" in (block.get("class") or []) else block.find_all(class_="math")):
+    for n, place in enumerate(
+        [block] if "math" in (block.get("class") or []) else block.find_all(class_="math")
+    ):
         formulas.append(formula(place))
         place.clear()
         place.append(NavigableString(f"\ue000{n}\ue001"))
