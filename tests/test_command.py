@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
 import signal
@@ -233,12 +234,16 @@ def test_a_list_that_cannot_be_opened_is_said_to_be_so(
         ("sample --model mlp --seed 9223372036854775808", "no whole number"),
         ("sample --model mlp --effort 0", "'0' is no number above 0"),
         ("sample --model mlp --effort nan", "'nan' is no number above 0"),
+        ("train --model mlp --effort 1e306", "'1e306' is no number above 0 and up to 1,000,000"),
         ("train --model mlp --effort much", "'much' is no number above 0"),
         ("sample", "one of the arguments --model --file is required"),
         ("sample --model mlp --file m", "not allowed with"),
         ("sample --file m --effort 2", "--file is trained"),
         ("sample --file m", "there is no model file m"),
-        ("sample --file store", "there is no model file store"),
+        ("sample --file store", "store is a folder; name a file in it"),
+        ("train --model mlp --resume store", "store is a folder; name a file in it"),
+        ("sample --model mlp --temperature inf", "temperature is inf"),
+        (f"train --model mlp --out {os.devnull}", "is no regular file"),
         ("train", "--model"),
         ("train --model mlp --out .", "is a folder"),
         ("train --model mlp --out no/m", "there is no folder no"),
@@ -264,6 +269,21 @@ def test_a_file_that_is_no_model_is_said_to_be_so(nnz: Said, tmp_path: Path) -> 
     fails(nnz(*words), "cut short")
     save_file({"W": torch.ones(2)}, out)
     fails(nnz(*words), "not written by nnz")
+
+
+def test_a_store_that_cannot_be_written_to_keeps_nothing_and_does_not_say_so(
+    nnz: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NNZ_MODELS", str(write(tmp_path / "a file", NAMES)))
+    code, out, err = nnz("train", "--model", "bigram")
+    assert code == 0
+    assert "no model can be kept" in err
+    assert out.splitlines()[-1] == "kept in       no file"
+
+
+def test_a_closed_stdout_is_no_error(monkeypatch: pytest.MonkeyPatch, nnz: Said) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert command.main(["sample", "--model", "bigram", "-n", "2"]) == 0
 
 
 def test_a_full_disk_costs_the_file_and_not_the_training(

@@ -489,9 +489,9 @@ def test_a_cause_is_given_only_if_one_slip_alone_fits() -> None:
 
 
 def test_the_smallest_input_that_fails_is_the_one_shown() -> None:
-    def right_below_three(n_in: int, n_outs: list[int]) -> int:
-        wrong = n_in == 3 or n_in == 784
-        return network.count_parameters(n_in, n_outs) + wrong
+    def right_below_three(nin: int, nouts: list[int]) -> int:
+        wrong = nin == 3 or nin == 784
+        return network.count_parameters(nin, nouts) + wrong
 
     text = ex.count_parameters.check(right_below_three).text
     assert "tried: count_parameters(3, [4, 5, 2])" in text

@@ -229,6 +229,19 @@ def test_a_column_that_is_not_there_is_said_to_be_so(written: Written, column: s
     assert f"--column {column}" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f'"{name},F,{i}' if i == 3 else f"{name},F,{i}" for i, name in enumerate(NAMES * 3)],
+        [f"{name},F" if i % 3 else name for i, name in enumerate(NAMES * 3)],
+    ],
+    ids=["a quotation mark is not closed", "a third of the rows are short"],
+)
+def test_a_column_of_what_is_no_whole_table_is_not_the_whole_line(written: Written, lines: list[str]) -> None:
+    with pytest.raises(DataError, match=r"most lines have commas.*too few have as many cells"):
+        read_own(written(*lines), "1")
+
+
 def test_a_row_that_is_too_short_is_found_with_its_line(written: Written) -> None:
     with pytest.raises(DataError, match=r"line 9 has no column 3: 'eva'; mend it"):
         read_own(written(*ROWS["commas"], "eva"), "3")
@@ -260,7 +273,7 @@ def test_a_column_of_the_book_s_list_is_refused(monkeypatch: pytest.MonkeyPatch,
         ),
         (
             [f"- {name}" for name in NAMES],
-            ["has the mark of a list", "line 1 is '- emma'", "sed 's/^[^ ]* *//'"],
+            ["has the mark of a list", "line 1 is '- emma'", "sed 's/^ *[^ ]* *//'"],
         ),
         ([f"<li>{name}</li>" for name in NAMES], ["looks like HTML", "save the names alone"]),
         (["name", *NAMES], ["line 1", "'name', is read as a name", "--column 1 leaves it out"]),
@@ -319,7 +332,7 @@ def test_comments_are_left_out_and_counted(written: Written, capsys: pytest.Capt
         (ROWS["tabs"], ["looks like a table with tabs", "--column 1 takes 'emma'"]),
         (["x" * 5000, *NAMES], ["line 1", "5,000 characters", "may have 100"]),
         (["de la cruz", "van der berg"], ["has 2 names;"]),
-        ([json.dumps(NAMES)], ["is a list in JSON", "json.load(sys.stdin)", "own-lines.txt"]),
+        ([json.dumps(NAMES)], ["is a list in JSON", "json.load(sys.stdin.buffer)", "own-lines.txt"]),
         (json.dumps(NAMES, indent=1).split("\n"), ["is a list in JSON"]),
         ([json.dumps({"names": NAMES})], ["is JSON; expected one name on each line"]),
         ([json.dumps({"name": name}) for name in NAMES], ["has JSON on each line"]),

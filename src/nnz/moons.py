@@ -138,7 +138,7 @@ def _check_step(model: Any, loss: Any, k: object) -> None:
         raise TypeError(
             f"k is the number of the step; got {given(k)}. It is {usage}."
         )
-    if not 0 <= k <= 100:
+    if not 0 <= float(k) <= 100:
         raise ValueError(
             f"k is {k}; it goes from 0 to 100, where the rate is a tenth of the first. To go on after that, begin"
             " again from 0 with a smaller `first`."

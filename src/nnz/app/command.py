@@ -33,6 +33,7 @@ FIRST = 20  # names drawn side by side; then twice as many, and so on
 AT_ONCE = 1000  # up to so many
 MANY = 30_000  # names judged at once
 JUDGED = 1000  # names drawn to see how many are new
+MOST_EFFORT = 1_000_000
 LISTS = 1000  # drawn from the dev names, for the error of their loss
 
 
@@ -49,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = vars(_parser().parse_args(argv))
         code = options.pop("run")(**options)
-        sys.stdout.flush()
+        if sys.stdout:  # which somebody may have closed
+            sys.stdout.flush()
     except BrokenPipeError:  # who was reading has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -130,13 +132,13 @@ def _seed(text: str) -> int:
 
 
 def _positive(text: str) -> float:
-    """Return a number above 0."""
+    """Return a number above 0, and not so large that steps can no longer be counted."""
     try:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    if not 0 < value <= MOST_EFFORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0 and up to {MOST_EFFORT:,}")
     return value
 
 
@@ -205,9 +207,10 @@ def _greedy(how: dict[str, Any]) -> dict[str, Any]:
 
 def _rehearse(vocabulary: Vocabulary, n: int, **how: Any) -> None:
     """Draw from a model that knows nothing, so that bad options are found before anything is trained."""
-    if how["temperature"] < 0:
+    if not 0 <= how["temperature"] < math.inf:
         raise ValueError(
-            f"temperature is {how['temperature']}; it must be 0, for the likeliest letter each time, or above."
+            f"temperature is {how['temperature']}; it must be 0, for the likeliest letter each time, or above, and"
+            " finite."
         )
     # Not `_greedy`, which would hide a number of kept letters that there cannot be.
     how["temperature"] = how["temperature"] or 1.0
@@ -247,7 +250,8 @@ def _train(
     if out:
         _save(out, result, spec)
     _report(result, parts, seed)
-    print(f"kept in       {out or result.path or store.folder()}")
+    there = out or result.path is None or result.path.exists()
+    print(f"kept in       {out or result.path or store.folder()}" if there else "kept in       no file")
 
 
 def _save(out: Path, result: Trained, spec: ModelSpec) -> None:
@@ -362,6 +366,9 @@ def _check_out(out: Path, option: str) -> None:
     """Raise a clear error unless a file can be written there."""
     if out.is_dir():
         raise ValueError(f"{option} {out} is a folder; name a file in it.")
+    if out.exists() and not out.is_file():
+        raise ValueError(f"{option} {out} is no regular file; name another.")
+    out = out.resolve() if out.is_symlink() else out
     if not out.parent.is_dir():
         raise ValueError(f"{option} {out}: there is no folder {out.parent}; make it.")
     if not os.access(out.parent, os.W_OK):

@@ -17,7 +17,7 @@ from nnz.contract import LanguageModel
 from nnz.data import Vocabulary
 from nnz.model_spec import ModelSpec
 from nnz.models import spec_of
-from nnz.plumbing.files import replaced
+from nnz.plumbing.files import check_readable, replaced
 from nnz.sample import seeded
 
 FORMAT = 2  # of the files
@@ -50,7 +50,7 @@ def load_model(path: str | os.PathLike[str]) -> LanguageModel:
     """Return the model in a file, which is read as numbers and text: nothing in it is run.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        OSError: there is no such file, it is a folder, or it may not be read.
         ModelFileError: it is something else, or damaged, or of a model or format that is not known here.
     """
     return load_with_facts(path)[0]
@@ -79,8 +79,7 @@ def load_with_facts(path: str | os.PathLike[str]) -> tuple[LanguageModel, dict[s
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the numbers and the facts in a file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no model file {path}.")
+    check_readable(path, f"there is no model file {path}.")
     try:
         with safe_open(path, framework="pt") as file:
             texts = file.metadata() or {}

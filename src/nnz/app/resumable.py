@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nnz.checkpoint import Checkpoint, CheckpointError
 from nnz.model_spec import ModelSpec
+from nnz.plumbing.files import check_readable
 from nnz.sample import seeded
 from nnz.train import Batch, History, train
 
@@ -153,15 +154,14 @@ def facts_in(path: Path) -> dict[str, Any]:
     """Return which model a checkpoint is of, on which list, and how it is trained.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        OSError: there is no such file, it is a folder, or it may not be read.
         CheckpointError: it is something else.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no checkpoint {path}; nnz train --checkpoint {path} begins one.")
+    check_readable(path, f"there is no checkpoint {path}; nnz train --checkpoint {path} begins one.")
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(bytes(file.get_tensor("model.facts").tolist()))
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, TypeError) as error:
         raise CheckpointError(f"{path} is no checkpoint of nnz train --checkpoint: {error}.") from None
     if not isinstance(facts, dict):
         raise CheckpointError(f"{path} is no checkpoint of nnz train --checkpoint.")

@@ -171,9 +171,12 @@ def column_of(lines: Sequence[Line], asked: str) -> Column:
         asked: the column's number, counted from 1, or its title in the first line.
 
     Raises:
-        DataError: there is no such column, or a line has too few cells.
+        DataError: there is no such column, or a line has too few cells, or most lines have marks that separate
+            cells, and not the same number of them.
     """
     kind = separator_of(lines)
+    if kind is None:
+        _check_no_table(lines)
     rows = kind.split(lines) if kind else [(number, [unquoted(text.strip())]) for number, text in lines]
     rows = [(number, row) for number, row in rows if not _is_rule(row)] or rows
     place, titled = _place(rows, asked)
@@ -182,6 +185,19 @@ def column_of(lines: Sequence[Line], asked: str) -> Column:
     shape = f"a table with {kind.words}" if kind else "lines of one cell"
     title = f"; its first line, {' '.join(rows[0][1])!r}, is left out as its titles" if titled else ""
     return Column(names, f"column {place + 1} of {shape} has {len(names):,} names{title}")
+
+
+def _check_no_table(lines: Sequence[Line]) -> None:
+    """Raise a clear error if lines that are no table for `separator_of` look as if they were to be one."""
+    looked = lines[:LOOKED_AT]
+    for mark, words in (("\t", "tabs"), (";", "semicolons"), ("|", "vertical bars"), (",", "commas")):
+        having = [line for line in looked if mark in line[1]]
+        if 2 * len(having) > len(looked):
+            number, text = having[0]
+            raise DataError(
+                f"most lines have {words}, as line {number} has, {text[:40]!r}, but too few have as many"
+                " cells; look for lines that are cut short and for quotation marks that are not closed."
+            )
 
 
 def _place(rows: Rows, asked: str) -> tuple[int, bool]:

@@ -147,9 +147,9 @@ def _key(part: ModelSpec, own: Mapping[str, Any], names: Sequence[str], how: Map
 
 def _find(path: Path) -> Trained | None:
     """Return what is in the store, if something whole is."""
-    if not path.exists():
-        return None
     try:
+        if not path.exists():
+            return None
         model, about = load_with_facts(path)
         return Trained(model, float(about["seconds"]), True, about, path)
     except (ModelFileError, OSError, KeyError, TypeError) as error:

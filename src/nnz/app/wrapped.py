@@ -27,7 +27,7 @@ def check_not_json(path: Path, lines: Sequence[Line]) -> None:
     if (whole := _read(text)) is not None:
         if isinstance(whole, list) and all(isinstance(entry, str) for entry in whole):
             new = path.with_name(f"{path.stem}-lines.txt")
-            program = "import json, sys; print(*json.load(sys.stdin), sep=chr(10))"
+            program = "import json, sys; print(*json.load(sys.stdin.buffer), sep=chr(10))"
             command = f'python -c "{program}" < {shlex.quote(str(path))} > {shlex.quote(str(new))}'
             raise DataError(f"{path} is a list in JSON; expected one name on each line: {command}.")
         raise DataError(f"{path} is JSON; expected one name on each line, and nothing else.")
@@ -52,7 +52,7 @@ def around(path: Path, lines: Sequence[Line]) -> str:
         return f"{path} has quotation marks around most of its lines {shown}; --column 1 takes them off"
     if _mostly(lines, lambda text: bool(BULLET.match(text))):
         new = path.with_name(f"{path.stem}-bare{path.suffix}")
-        command = f"sed 's/^[^ ]* *//' {shlex.quote(str(path))} > {shlex.quote(str(new))}"
+        command = f"sed 's/^ *[^ ]* *//' {shlex.quote(str(path))} > {shlex.quote(str(new))}"
         return f"{path} has the mark of a list before most of its lines {shown}; {command} takes it off"
     if _mostly(lines, lambda text: bool(TAG.search(text))):
         return f"{path} looks like HTML or XML {shown}; save the names alone, one on each line"

@@ -17,9 +17,9 @@ from nnz.nn import MLP
 SIGN = "the sign of the output"
 
 
-def count_parameters(n_in: int, n_outs: Sequence[int]) -> int:
-    """Return how many parameters MLP(n_in, n_outs) has, without building it."""
-    sizes = [n_in, *n_outs]
+def count_parameters(nin: int, nouts: Sequence[int]) -> int:
+    """Return how many parameters MLP(nin, nouts) has, without building it."""
+    sizes = [nin, *nouts]
     return sum((n_from + 1) * n_to for n_from, n_to in pairwise(sizes))
 
 
@@ -60,10 +60,10 @@ def logistic_loss(scores: Sequence[Value], targets: Sequence[int]) -> Value:
 
 
 def _as_built(args: Sequence[Any], parts: Parts) -> str:
-    n_in, n_outs = args
-    if sum(n_outs) > 50:
+    nin, nouts = args
+    if sum(nouts) > 50:
         return ""  # large ones take long to build
-    built = len(MLP(n_in, n_outs, generator=random.Random(0)).parameters())
+    built = len(MLP(nin, nouts, generator=random.Random(0)).parameters())
     yours: Any = parts[RESULT]
     off = yours - built
     few = "too few" if off < 0 else "too many"
@@ -74,7 +74,7 @@ _COUNT = Exercise(
     label="network-ex-count",
     reference=count_parameters,
     task="""
-    Write `count_parameters(n_in, n_outs)`, the number of parameters of `MLP(n_in, n_outs)`, without building
+    Write `count_parameters(nin, nouts)`, the number of parameters of `MLP(nin, nouts)`, without building
     it: the count should come as fast for millions.
     """,
     hints=(
@@ -86,10 +86,10 @@ _COUNT = Exercise(
     slips={
         "each neuron has a bias as well as its weights": edit("(n_from + 1)", "n_from"),
         "only the first layer reads the network's inputs; the others read the layer before": edit(
-            "(n_from + 1)", "(n_in + 1)"
+            "(n_from + 1)", "(nin + 1)"
         ),
-        "the last layer is left out": edit("*n_outs]", "*n_outs[:-1]]"),
-        "the first layer is left out; it reads the network's inputs": edit("[n_in, *n_outs]", "n_outs"),
+        "the last layer is left out": edit("*nouts]", "*nouts[:-1]]"),
+        "the first layer is left out; it reads the network's inputs": edit("[nin, *nouts]", "nouts"),
         "there is one bias for each neuron, not one for each layer": edit(
             "(n_from + 1) * n_to", "n_from * n_to + 1"
         ),

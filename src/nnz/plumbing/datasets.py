@@ -95,6 +95,10 @@ def _own(path: Path, asked_by: str) -> Source:
         )
     if not path.exists():
         raise FileNotFoundError(f"{asked_by} names {path}, and there is no such file. Check the spelling.")
+    if not path.is_file():
+        raise DataError(
+            f"{asked_by} names {path}, which can be read only once; write the list into a file, and name that."
+        )
     return Source(path, "names.txt" if _is_reference(path) else "own")
 
 
