@@ -146,7 +146,8 @@ def show_minutes(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def visit_workshop(self: HTML5Translator, node: workshop) -> None:
     """Open the fold."""
-    summary = f"{MARK}. About {max(1, node['minutes']):.0f} minutes."
+    n = max(1, round(node["minutes"]))
+    summary = f"{MARK}. About {n} minute{'s' * (n > 1)}."
     self.body.append(f'<details class="workshop"><summary>{summary}</summary>\n')
 
 
