@@ -833,9 +833,10 @@ def test_a_set_finds_the_very_value_and_a_list_one_with_the_same_data() -> None:
 
 
 def test_a_gradient_that_was_set_to_none_counts_as_zero() -> None:
-    a, b = Value(2.0), Value(3.0)
+    a: Any = Value(2.0)
+    b: Any = Value(3.0)
     (a * b).backward()
-    a.grad = b.grad = None  # type: ignore[assignment]  # as the lectures do with tensors
+    a.grad = b.grad = None  # as the lectures do with tensors
     (a * b + a).backward()
     assert (a.grad, b.grad) == (4.0, 2.0)
 

@@ -622,6 +622,12 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "seeds what everybody shares",
     ),
     (
+        "a layer of torch draws its weights from what all share",
+        house.nameless_draws,
+        {"two": ("```{listing}", cell("x = torch.nn.Linear(3, 2).weight") + "\n```{listing}")},
+        "two.md:8: torch.nn.Linear draws from what everybody shares; fill it by copy_",
+    ),
+    (
         "numpy's shared state",
         house.nameless_draws,
         {"alpha": ("return 2 * x", "return np.random.randn(x)")},

@@ -226,3 +226,12 @@ def test_all_chance_is_in_the_generator() -> None:
     assert torch.equal(first, kaiming_normal(6, 5, generator=seeded(5)))
     assert not torch.equal(first, second)
     assert not torch.equal(first, kaiming_normal(6, 5, generator=seeded(6)))
+
+
+def test_a_linear_layer_of_torch_begins_as_the_chapter_says() -> None:
+    g = torch.Generator()
+    g.set_state(torch.get_rng_state())  # the layer draws from what all share, and takes no generator
+    layer = torch.nn.Linear(30, 20)
+    drawn = torch.empty(20, 30)
+    torch.nn.init.kaiming_uniform_(drawn, a=5**0.5, generator=g)
+    assert torch.equal(layer.weight, drawn)

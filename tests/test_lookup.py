@@ -94,12 +94,12 @@ def test_without_positions_one_layer_is_blind_to_the_order_and_two_are_not(seed:
 
 @torch.no_grad()
 def test_each_layer_adds_what_it_finds_and_a_last_norm_stands_before_the_logits() -> None:
-    model = oddly()
+    model: Any = oddly()
     tokens = torch.tensor([LETTERS.encode(".eva")])
     below = torch.ones(4, 4, dtype=torch.bool).tril()
-    x = model.letters.weight[tokens] + model.positions.weight[:4]  # type: ignore[union-attr]
+    x = model.letters.weight[tokens] + model.positions.weight[:4]
     for layer, norm in zip(model.layers.layers, model.norms.layers[:2], strict=True):
-        x = x + layer.look(norm(x), below)  # type: ignore[attr-defined]
+        x = x + layer.look(norm(x), below)
     wanted = model.last(model.norms.layers[2](x))
     close(model.logits(in_rows(["eva"])[0]), wanted[0], 1e-10)
 
@@ -156,8 +156,8 @@ def test_a_recipe_trains_on_whole_names() -> None:
 
 
 def test_by_default_one_layer_of_one_head_has_sixteen_positions() -> None:
-    model = AttentionNet(5, generator=seeded(1))
-    assert [layer.n_head for layer in model.layers.layers] == [1]  # type: ignore[attr-defined]
+    model: Any = AttentionNet(5, generator=seeded(1))
+    assert [layer.n_head for layer in model.layers.layers] == [1]
     assert model.block_size == 16
 
 

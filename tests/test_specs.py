@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from nnz.data import LETTERS, Vocabulary, windows
@@ -30,12 +32,12 @@ def test_networks_begin_with_nearly_equal_chances() -> None:
 
 def test_a_network_with_batch_norm_squeezes_what_is_normed() -> None:
     X, _ = windows(NAMES, 3)
-    model = normed_mlp(3, 4, 30, generator=seeded(), vocabulary=LETTERS)
-    inner = Sequential(*model.net.layers[:-1])  # type: ignore[attr-defined]
+    model: Any = normed_mlp(3, 4, 30, generator=seeded(), vocabulary=LETTERS)
+    inner = Sequential(*model.net.layers[:-1])
     logits, hidden = model.logits(X), inner(X)
     assert 0.9 < hidden.abs().max() < 1
     assert hidden.std() > 0.5
-    torch.testing.assert_close(model.net.layers[-1](hidden), logits)  # type: ignore[attr-defined]
+    torch.testing.assert_close(model.net.layers[-1](hidden), logits)
 
 
 def test_a_network_with_batch_norm_is_of_the_sizes_it_is_given() -> None:

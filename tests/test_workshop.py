@@ -56,6 +56,11 @@ def test_a_workshop_is_folded_and_marked_and_counted_apart(tmp_path: Path) -> No
     assert "".join(cells).count("<p>2</p>") == 2
 
 
+def test_a_single_minute_is_one(tmp_path: Path) -> None:
+    html, _ = built(tmp_path, PAGE.format(spine="word " * 800, folded="word"))
+    assert "About 1 minute.</summary>" in html
+
+
 def test_code_takes_longer_than_words_and_what_is_no_chapter_says_no_time(tmp_path: Path) -> None:
     code = "# One\n\n```python\n" + "x = 1\n" * 60 + "```\n"
     assert "About 3 minutes to read." in built(tmp_path, code)[0]

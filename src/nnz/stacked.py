@@ -130,6 +130,10 @@ def _check_stacked(
     params: Mapping[str, Tensor], models: Sequence[BengioMLP]
 ) -> None:
     """Stop before anything is copied, unless all of it can be."""
+    if not models:
+        raise ValueError(
+            "there is no model to copy weights into; give one or more."
+        )
     here = {name: tuple(tensors.shape) for name, tensors in params.items()}
     for model in models:
         wanted = {k: (len(models), *p.shape) for k, p in model.params.items()}

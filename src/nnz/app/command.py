@@ -250,8 +250,8 @@ def _train(
     if out:
         _save(out, result, spec)
     _report(result, parts, seed)
-    there = out or result.path is None or result.path.exists()
-    print(f"kept in       {out or result.path or store.folder()}" if there else "kept in       no file")
+    place = out or result.path or store.folder()
+    print(f"kept in       {place if out or result.kept else 'no file'}")
 
 
 def _save(out: Path, result: Trained, spec: ModelSpec) -> None:
@@ -260,8 +260,7 @@ def _save(out: Path, result: Trained, spec: ModelSpec) -> None:
         save_model(out, result.model, spec, about=result.about)
     except OSError as error:
         why = f"--out {out} could not be written: {error.strerror or error}"
-        parts = result.path is None or result.path.exists()
-        kept = "what was trained is in the store, so try again" if parts else "try again"
+        kept = "what was trained is in the store, so try again" if result.kept else "try again"
         raise OSError(f"{why}; make room, or name another file, and {kept}.") from None
 
 

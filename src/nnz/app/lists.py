@@ -11,7 +11,7 @@ from pathlib import Path
 from string import ascii_lowercase
 
 from nnz.app.store import notice
-from nnz.app.tables import TAB, Line, column_of, column_of_words, is_title, separator_of
+from nnz.app.tables import BETWEEN, TAB, Line, column_of, column_of_words, is_title, separator_of
 from nnz.app.wrapped import around, check_not_json
 from nnz.data import END, LETTERS, Vocabulary, split_names
 from nnz.plumbing.datasets import ENOUGH, DataError, locate, read_names, text_of
@@ -20,7 +20,6 @@ from nnz.sample import MAX_LENGTH
 JOINERS = "\u200c\u200d\u180e"  # invisible, but letters in Persian, in Indian scripts and in Mongolian
 LOST = "\ufffd"  # stands where a letter was that could not be read
 OTHER_END = "\n"  # for names with full stops: what no line can have
-BETWEEN = {",": "commas", ";": "semicolons", "|": "vertical bars", "\t": "tabs", " ": "spaces"}
 
 Parts = tuple[list[str], list[str], list[str]]
 

@@ -13,6 +13,7 @@ from nnz.plumbing.datasets import DataError
 LOOKED_AT = 1000  # lines, to see what a file looks like
 MOST = 0.8  # of them are alike in a table
 NUMBER = re.compile(r"[-+]?\d[\d.,]*[%.)]?")
+BETWEEN = {",": "commas", ";": "semicolons", "|": "vertical bars", "\t": "tabs", " ": "spaces"}
 QUOTES = "\"'"
 RULE = re.compile(r":?-{3,}:?")
 TITLES = {
@@ -71,12 +72,10 @@ def _spaced(pattern: str) -> Callable[[Sequence[Line]], Rows]:
     return lambda lines: [(number, re.split(pattern, text.strip())) for number, text in lines]
 
 
-TAB = Separator("tabs", _by("\t"))
+TAB = Separator(BETWEEN["\t"], _by("\t"))
 SEPARATORS = (
     TAB,
-    Separator("semicolons", _by(";")),
-    Separator("vertical bars", _by("|")),
-    Separator("commas", _by(",")),
+    *(Separator(BETWEEN[mark], _by(mark)) for mark in ";|,"),
     Separator("spaces", _spaced(r"\s{2,}")),
     Separator("spaces", _spaced(r"\s+"), only_numbers=True),
 )
@@ -190,12 +189,12 @@ def column_of(lines: Sequence[Line], asked: str) -> Column:
 def _check_no_table(lines: Sequence[Line]) -> None:
     """Raise a clear error if lines that are no table for `separator_of` look as if they were to be one."""
     looked = lines[:LOOKED_AT]
-    for mark, words in (("\t", "tabs"), (";", "semicolons"), ("|", "vertical bars"), (",", "commas")):
+    for mark in "\t;|,":
         having = [line for line in looked if mark in line[1]]
         if 2 * len(having) > len(looked):
             number, text = having[0]
             raise DataError(
-                f"most lines have {words}, as line {number} has, {text[:40]!r}, but too few have as many"
+                f"most lines have {BETWEEN[mark]}, as line {number} has, {text[:40]!r}, but too few have as many"
                 " cells; look for lines that are cut short and for quotation marks that are not closed."
             )
 

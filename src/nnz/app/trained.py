@@ -38,6 +38,11 @@ class Trained:
     about: Mapping[str, Any]
     path: Path | None
 
+    @property
+    def kept(self) -> bool:
+        """Whether the store has it, as far as its own file says; it may be one that cannot be written to."""
+        return self.path is None or self.path.exists()
+
 
 def trained(
     spec: ModelSpec,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -13,7 +10,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from nnz.data import load_names, split_names
-from nnz.experiments.data_parallel import Wrapped, by_letters, mean_of_means
+from nnz.experiments.data_parallel import Wrapped, by_letters, in_two, join, mean_of_means
 from nnz.gpt import GPT
 from nnz.sample import seeded
 
@@ -47,23 +44,16 @@ def seconds(loss: Callable[[], Tensor]) -> float:
     return time.perf_counter() - began
 
 
+def ratios(*sizes: int) -> list[float]:
+    """Return `ratio` for batches of these sizes; runs in each process."""
+    return [ratio(size) for size in sizes]
+
+
 def two_processes(sizes: Sequence[int]) -> list[float]:
     """Return `ratio` for batches of these sizes, with two processes that torchrun starts."""
-    how = ["--standalone", "--nproc-per-node=2", "-m", __name__, *map(str, sizes)]
-    command = [sys.executable, "-m", "torch.distributed.run", *how]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, check=True)
-    found: list[float] = json.loads(done.stdout.splitlines()[-1])
+    found: list[float] = in_two(__name__, *sizes)
     return found
 
 
-def main(sizes: Sequence[int]) -> None:
-    """Join the other processes, as torchrun has told this one by its environment."""
-    dist.init_process_group("gloo")
-    found = [ratio(size) for size in sizes]
-    if dist.get_rank() == 0:
-        print(json.dumps(found), flush=True)
-    dist.destroy_process_group()
-
-
 if __name__ == "__main__":
-    main([int(size) for size in sys.argv[1:]])
+    join(ratios)

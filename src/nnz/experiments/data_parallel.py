@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -90,23 +91,28 @@ def apart(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
 
 def two_processes(seed: int) -> dict[str, float]:
     """Gradients of two processes that share a batch, beside those of one that has all of it."""
-    how = ["--standalone", "--nproc-per-node=2", "-m", __name__, str(seed)]
-    command = [sys.executable, "-m", "torch.distributed.run", *how]
-    done = subprocess.run(
-        command, capture_output=True, encoding="utf-8", timeout=300, check=True
-    )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, float] = in_two(__name__, seed)
     return found
 
 
-def main(which: int) -> None:
-    """Join the other processes, as torchrun has told this one by its environment."""
+def in_two(module: str, *numbers: int) -> Any:
+    """Run a module in two processes that torchrun starts, and return what the first of them found."""
+    how = ["--standalone", "--nproc-per-node=2", "-m", module, *map(str, numbers)]
+    command = [sys.executable, "-m", "torch.distributed.run", *how]
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def join(find: Callable[..., object]) -> None:
+    """Join the other processes, as torchrun has told this one by its environment, and find something together."""
     dist.init_process_group("gloo")
-    found = in_each_process(which)
+    found = find(*map(int, sys.argv[1:]))
     if dist.get_rank() == 0:
         print(json.dumps(found), flush=True)
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    join(in_each_process)

@@ -24,6 +24,10 @@ from nnz.press.pages import book, chapters, module_files
 HEADER = {"jupytext", "kernelspec"}
 NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,})(?![\w])|\d+ ?%")
 YEAR = re.compile(r"(?:19|20)\d\d")
+# Layers of torch whose weights are drawn as they are made.
+LAYERS = (
+    r"torch\.nn\.(Linear|Bilinear|Embedding|Conv\dd|RNN\w*|GRU\w*|LSTM\w*|MultiheadAttention|Transformer\w*)"
+)
 DRAWS = {"rand", "randn", "randint", "randperm", "multinomial", "bernoulli", "normal", "poisson", "dropout"}
 DRAWS |= {
     "normal_",
@@ -291,8 +295,8 @@ def bad_figures(root: Path) -> list[str]:
 
 
 def nameless_draws(root: Path) -> list[str]:
-    """Every random draw names its generator, in modules, tests and cells."""
-    return _in_code(root, ("src", "tests"), _draws)
+    """Every random draw names its generator, in modules, tests and cells; a cell fills torch's layers itself."""
+    return _in_code(root, ("src", "tests"), _draws) + _in_code(root, (), _layers)
 
 
 def _in_code(
@@ -337,6 +341,14 @@ def _draws(code: str) -> Iterator[tuple[int, str]]:
             yield (node.lineno, f"{called} draws from Python's shared state; use random.Random(seed)")
         elif name in DRAWS and (owner in TORCH or name.endswith("_")) and "generator" not in named:
             yield node.lineno, f"{called} draws without generator="
+
+
+def _layers(code: str) -> Iterator[tuple[int, str]]:
+    if ".copy_(" in code:
+        return
+    for node in ast.walk(_parsed(code)):
+        if isinstance(node, ast.Call) and re.fullmatch(LAYERS, ast.unparse(node.func)):
+            yield node.lineno, f"{ast.unparse(node.func)} draws from what everybody shares; fill it by copy_"
 
 
 @cache
