@@ -88,7 +88,8 @@ def test_a_page_comes_out_the_same_in_a_fork_as_in_a_process_of_its_own(
             workers.begin(name, [str(source), str(target), "key"], target.with_suffix(".log"))
         ended = wait_for(workers, len(pages))
         workers.end()
-        assert dict(ended) == {name: int(name == "broken") for name in pages}
+        said = {name: (tmp_path / f"{name}.log").read_text(encoding="utf-8") for name in pages}
+        assert dict(ended) == {name: int(name == "broken") for name in pages}, said
         made += [outputs(tmp_path / f"{name}.ipynb") for name in pages if name != "broken"]
     report = (tmp_path / "broken.err").read_text(encoding="utf-8")
     assert "ZeroDivisionError" in report.splitlines()[-1]
@@ -99,6 +100,21 @@ def test_a_page_comes_out_the_same_in_a_fork_as_in_a_process_of_its_own(
     assert "image/png" in picture["data"]
     assert where["text"] == f"here {tmp_path.name} __main__ False\n"
     assert total["data"]["text/plain"] == "2"
+
+
+def test_a_kernel_waits_where_nobody_else_can(
+    warm: ModuleType, root: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    cell = "import ipykernel\nknown = ipykernel.get_connection_info(unpack=True)\nknown['transport'], known['ip'][0]"
+    where = "('ipc', '@')" if sys.platform == "linux" else "('tcp', '1')"
+    page, log = page_of(tmp_path, cell), tmp_path / "page.log"
+    for kind in (warm.Warm, warm.Cold):
+        workers = kind(root, environment, [])
+        workers.begin("page", [str(page), str(tmp_path / "page.ipynb"), "key"], log)
+        assert wait_for(workers, 1) == [("page", 0)], log.read_text(encoding="utf-8")
+        workers.end()
+        ((_, (result,)),) = outputs(tmp_path / "page.ipynb")
+        assert result["data"]["text/plain"] == where
 
 
 def test_pages_whose_process_is_gone_have_failed(

@@ -16,10 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from nnz.press import copies
+from nnz.press.client import client_of
 from nnz.press.kernel import use_own_python
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,15 +44,13 @@ def run(path: Path, package: Path, folder: Path) -> str:
     """Run a notebook in an empty folder with the package in another; return why it failed, or nothing."""
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(FROM, id="from"))
-    resources = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, timeout=None, kernel_name="python3", resources=resources)
     environment = {
         **os.environ,
         "PYTHONPATH": str(package),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     try:
-        client.execute(env=environment)
+        client_of(notebook, folder).execute(env=environment)
     except CellExecutionError as error:
         return re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     except DeadKernelError as error:

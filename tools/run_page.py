@@ -19,11 +19,11 @@ from jupyter_client.provisioning import local_provisioner
 from myst_nb.core.config import NbParserConfig
 from myst_nb.core.read import create_nb_reader
 from myst_parser.config.main import MdParserConfig
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from nnz.plumbing.files import replaced
 from nnz.plumbing.machine import end_with_parent
+from nnz.press.client import client_of
 
 
 def read(path: Path) -> Any:
@@ -40,15 +40,8 @@ def execute(notebook: Any, folder: Path, launch: Callable[..., Any] | None = Non
     """
     if launch:
         vars(local_provisioner)["launch_kernel"] = launch
-    client = NotebookClient(
-        notebook,
-        timeout=None,
-        kernel_name="python3",
-        record_timing=True,
-        resources={"metadata": {"path": str(folder)}},
-    )
     try:
-        client.execute()
+        client_of(notebook, folder).execute()
     except CellExecutionError as error:
         return str(error)
     except DeadKernelError as error:
