@@ -7,6 +7,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from nnz.press import moved
 from nnz.press.cite import bibtex, citation
@@ -68,9 +69,10 @@ def test_with_an_address_there_are_a_map_and_pictures(tmp_path: Path) -> None:
     assert not warned
     one, two = (tags((out / f"{name}.html").read_text(encoding="utf-8")) for name in ("one", "two"))
     assert one["og:url"] == "https://site.example/book/one.html"
-    assert one["og:image"] == "https://site.example/book/_images/dots.svg"
-    assert one["og:image:alt"] == "Dots in a row"
-    assert two["og:image"].endswith("_static/mark.svg")
+    assert one["og:image"] == two["og:image"] == "https://site.example/book/_static/card.png"
+    assert one["og:image:alt"] == "Small"
+    with Image.open(out / "_static" / "card.png") as card:
+        assert card.size == (1200, 630)
     listed = re.findall("<loc>(.*?)</loc>", (out / "sitemap.xml").read_text(encoding="utf-8"))
     assert listed == [f"https://site.example/book/{name}.html" for name in ("index", "one", "two")]
     assert 'href="/book/search.html"' in (out / "404.html").read_text(encoding="utf-8")

@@ -105,7 +105,9 @@ def test_a_page_comes_out_the_same_in_a_fork_as_in_a_process_of_its_own(
 def test_a_kernel_waits_where_nobody_else_can(
     warm: ModuleType, root: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    cell = "import ipykernel as kernel\nx = kernel.get_connection_info(unpack=True)\nx['transport'], x['ip'][0]"
+    cell = (
+        "import ipykernel as kernel\nx = kernel.get_connection_info(unpack=True)\nx['transport'], x['ip'][0]"
+    )
     where = "('ipc', '@')" if sys.platform == "linux" else "('tcp', '1')"
     page, log = page_of(tmp_path, cell), tmp_path / "page.log"
     for kind in (warm.Warm, warm.Cold):

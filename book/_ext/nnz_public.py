@@ -17,11 +17,12 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import nnz_following
-from nnz.press import moved
+from nnz.press import dress, moved
 from nnz.press.cite import bibtex, citation
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 300  # characters of a description
+CARD = "_static/card.png"
 logger = logging.getLogger(__name__)
 LOST = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8" /><title>Not found – {title}</title>
@@ -49,15 +50,6 @@ def first_sentence(doctree: nodes.document) -> str:
     return ""
 
 
-def first_picture(app: Sphinx, doctree: nodes.document) -> tuple[str, str]:
-    """Return the first picture of a page, below the site's root, with its words; or the mark of the book."""
-    for image in doctree.findall(nodes.image):
-        name = image["uri"].rpartition("/")[2]  # written by now, so that it leads there from the page
-        if name in app.builder.images.values():
-            return f"{app.builder.imagedir}/{name}", image.get("alt", "")
-    return "_static/mark.svg", str(app.config.html_title)
-
-
 def preview(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
@@ -73,11 +65,15 @@ def preview(
         ("property", "og:description", said),
     ]
     if there.site:
-        picture, alt = first_picture(app, doctree)
         tags += [
             ("property", "og:url", there.page(f"{page}.html")),
-            ("property", "og:image", there.page(picture)),
-            ("property", "og:image:alt", " ".join(alt.split())),
+            (
+                "property",
+                "og:image",
+                there.page(CARD),
+            ),  # those who show links show no SVG, as our figures are
+            ("property", "og:image:alt", str(app.config.html_title)),
+            ("name", "twitter:card", "summary_large_image"),
         ]
     lines = [f'<meta {kind}="{name}" content="{escape(value)}" />\n' for kind, name, value in tags if value]
     context["metatags"] = context.get("metatags", "") + "".join(lines)
@@ -118,6 +114,8 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
         names = sorted(app.env.found_docs)
         lines = [f"<url><loc>{escape(there.page(f'{name}.html'))}</loc></url>" for name in names]
         head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+        card = dress.picture(dress.card(title, str(app.config.author)), dpi=100)
+        (out / CARD).write_bytes(card)
         (out / "sitemap.xml").write_text("\n".join([head, *lines, "</urlset>\n"]), encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ import logging
 import matplotlib as mpl
 from fontTools import subset
 from fontTools.ttLib import TTFont
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pygments.formatters import HtmlFormatter
 
@@ -19,6 +20,8 @@ GLYPHS = "U+0020-017F,U+0300-0338,U+0370-03FF,U+2010-2070,U+20D0-20E1,U+2102-214
 GLYPHS += ",U+2308-230B,U+23B0-23B7,U+23DC-23E1,U+27E6-27EF,U+27F5-27FC,U+2A00-2AFF,U+1D400-1D7FF"
 FONT = "STIXTwoMath-Regular.ttf"
 LEAVES = 8  # of the tree on the cover
+PAPER = "#fffefb"
+WAY = "From a number that knows its gradient\nto a trained WaveNet and a GPT"
 
 
 def math_font() -> bytes:
@@ -43,42 +46,52 @@ def code_style(name: str = "a11y-high-contrast-light") -> str:
 
 def cover(title: str, author: str, edition: str) -> Figure:
     """Draw the cover: the tree of a WaveNet, whose eight leaves are the letters of a beginning name."""
-    figure = Figure(figsize=(6, 9), facecolor="#fffefb")
+    figure = Figure(figsize=(6, 9), facecolor=PAPER)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, 6), ylim=(0, 9))
     axes.axis("off")
-    words = title.split()
-    lines = [" ".join(words[:2]), " ".join(words[2:])] if len(words) > 3 else [title]
-    for n, line in enumerate(lines):
-        axes.text(0.6, 7.7 - 0.72 * n, line, fontsize=30, color=INK, family="DejaVu Serif", va="baseline")
-    axes.text(
-        0.6,
-        6.35,
-        "From a number that knows its gradient\nto a trained WaveNet",
-        fontsize=14,
-        color=FAINT,
-        va="top",
-    )
+    headed(axes, title, 7.7)
     tree(axes)
     axes.text(0.6, 0.55, f"{author}\nEdition {edition}", fontsize=11, color=INK, va="bottom")
     return figure
 
 
-def tree(axes: object) -> None:
+def card(title: str, author: str) -> Figure:
+    """Draw the same on a card that lies: what is shown with a link to the book, 1,200 by 630 points."""
+    figure = Figure(figsize=(12, 6.3), facecolor=PAPER)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 12), ylim=(0, 6.3))
+    axes.axis("off")
+    headed(axes, title, 4.6)
+    axes.text(0.6, 0.55, author, fontsize=14, color=INK, va="bottom")
+    beside = figure.add_axes((0.5, 0, 0.5, 1))
+    beside.set(xlim=(0, 6), ylim=(0.4, 6.7))
+    beside.axis("off")
+    tree(beside)
+    return figure
+
+
+def headed(axes: Axes, title: str, top: float) -> None:
+    """Write the title, in two lines if it is long, and below it what the book is about."""
+    words = title.split()
+    lines = [" ".join(words[:2]), " ".join(words[2:])] if len(words) > 3 else [title]
+    for n, line in enumerate(lines):
+        axes.text(0.6, top - 0.72 * n, line, fontsize=30, color=INK, family="DejaVu Serif", va="baseline")
+    axes.text(0.6, top - 1.35, WAY, fontsize=14, color=FAINT, va="top")
+
+
+def tree(axes: Axes) -> None:
     """Draw eight letters that are joined two at a time, and the letter that comes out."""
-    draw = axes
-    assert hasattr(draw, "plot")
-    assert hasattr(draw, "text")
     row = [(0.85 + 0.614 * n, 1.75) for n in range(LEAVES)]
     for (x, y), letter in zip(row, "....isab", strict=True):
-        draw.text(x, y - 0.38, letter, fontsize=18, color=INK, ha="center", family="DejaVu Sans Mono")
+        axes.text(x, y - 0.38, letter, fontsize=18, color=INK, ha="center", family="DejaVu Sans Mono")
     while row:
-        draw.plot(*zip(*row, strict=True), "o", color=PALETTE["blue"], markersize=9, zorder=2)
+        axes.plot(*zip(*row, strict=True), "o", color=PALETTE["blue"], markersize=9, zorder=2)
         above = [((a[0] + b[0]) / 2, a[1] + 0.95) for a, b in zip(row[::2], row[1::2], strict=False)]
         for n, (x, y) in enumerate(row if above else []):
-            draw.plot([x, above[n // 2][0]], [y, above[n // 2][1]], color=FAINT, linewidth=2, zorder=1)
+            axes.plot([x, above[n // 2][0]], [y, above[n // 2][1]], color=FAINT, linewidth=2, zorder=1)
         if not above:
-            draw.text(
+            axes.text(
                 row[0][0] + 0.25,
                 row[0][1],
                 "e",
