@@ -327,7 +327,7 @@ _QUIET = Exercise(
     contexts and targets. It asks for a first loss within $0.05$ nats of $\log V$, for at most one hidden
     activation in five beyond $\pm 0.99$, and for hidden units that still tell contexts apart: their standard
     deviation over the contexts, averaged over the units, is at least $0.3$. Neither `W1` nor `W2` may be all
-    zero. Why would that not do?
+    zero: which gradients would be zero at the first step?
     """,
     hints=(
         "Equal logits make all characters equally likely. A logit is a bias plus a sum of n_hidden terms; how "
@@ -352,7 +352,7 @@ _QUIET = Exercise(
             edit('into, "b1"', '0, "b1"'),
             edit('out_of, "b2"', '0, "b2"'),
         ),
-        "with W2 all zero the loss is log V, but no gradient comes back to W1 and C; a small "
+        "with W2 all zero the loss is log V, but no gradient comes back to W1 and C at first; a small "
         "W2 will do": edit('out_of, "b2"', '0, "b2"'),
         "only the output was made quiet: what enters the hidden units is still too large, and most "
         "of them sit at -1 or 1, where tanh is flat": edit('into, "b1": 0', '1, "b1": 1'),
