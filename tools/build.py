@@ -95,7 +95,8 @@ def settings() -> dict[str, str]:
 
 def sphinx(environment: dict[str, str], *options: str) -> int:
     """Set the executed pages and return Sphinx's exit code."""
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", str(BUILD / ".doctrees"), *options]
+    command = [sys.executable, str(ROOT / "tools" / "set_pages.py"), "-q", "-b", "html", *options]
+    command += ["-d", str(BUILD / ".doctrees")]
     command += [str(ROOT), str(BUILD / "html")]
     return subprocess.run(command, cwd=ROOT, env=environment, close_fds=False).returncode
 

@@ -23,6 +23,9 @@ from nnz.press.pages import chapters, read_page, toc
 from warm import COMMON, FORKS, Cold, Warm
 
 SLOWEST = 5  # pages that are named at the end
+# Stands for the budget of a page that is no chapter; `play` exports what others have trained.
+WEIGHTS = {"play": 85.0}
+OTHERWISE = 20.0
 
 
 @dataclass
@@ -53,7 +56,7 @@ def work(root: Path, build: Path) -> list[Work]:
         if there and there["metadata"]["nnz"]["key"] == key:
             continue
         remove(target)
-        weight = float(table.get(path.stem, {}).get("seconds", 20))
+        weight = float(table.get(path.stem, {}).get("seconds", WEIGHTS.get(path.stem, OTHERWISE)))
         left.append(Work(path.stem, path, target, key, weight))
     return sorted(left, key=lambda page: -page.weight)
 
