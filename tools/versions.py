@@ -61,6 +61,7 @@ LEFT_OUT = (
     "tests/test_volume.py",
     "tests/test_warm.py",
     "tests/test_workshop.py",
+    "src/nnz/press/client.py",
     "src/nnz/press/copies.py",
     "src/nnz/press/dress.py",
     "src/nnz/press/epub.py",

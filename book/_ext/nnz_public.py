@@ -17,7 +17,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import nnz_following
-from nnz.press import dress, moved
+from nnz.press import moved
 from nnz.press.cite import bibtex, citation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +114,8 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
         names = sorted(app.env.found_docs)
         lines = [f"<url><loc>{escape(there.page(f'{name}.html'))}</loc></url>" for name in names]
         head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+        from nnz.press import dress  # which a book without an address does not need
+
         card = dress.picture(dress.card(title, str(app.config.author)), dpi=100)
         (out / CARD).write_bytes(card)
         (out / "sitemap.xml").write_text("\n".join([head, *lines, "</urlset>\n"]), encoding="utf-8")

@@ -106,7 +106,10 @@ def tree(axes: Axes) -> None:
 def picture(figure: Figure, dpi: int = 200) -> bytes:
     """Return a figure as PNG."""
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=dpi, facecolor=figure.get_facecolor(), metadata={"Software": None})
+    with mpl.rc_context({"savefig.bbox": None}):  # what somebody set for figures is not for this one
+        figure.savefig(
+            out, format="png", dpi=dpi, facecolor=figure.get_facecolor(), metadata={"Software": None}
+        )
     return out.getvalue()
 
 
