@@ -74,8 +74,12 @@ def _parsed(path: Path, stamp: tuple[int, int]) -> ast.Module:
 
 def parsed(path: Path) -> ast.Module:
     """Return a file's syntax tree, read again when the file has changed."""
+    return _parsed(path, _stamp(path))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
     status = path.stat()
-    return _parsed(path, (status.st_mtime_ns, status.st_size))
+    return status.st_mtime_ns, status.st_size
 
 
 def bare(node: ast.AST) -> str:
@@ -90,6 +94,11 @@ def bare(node: ast.AST) -> str:
             if isinstance(body, list):
                 setattr(inner, name, [line for line in body if not _says_nothing(line)])
     return ast.dump(copied)
+
+
+@cache
+def _bare_file(path: Path, stamp: tuple[int, int]) -> str:
+    return bare(_parsed(path, stamp))
 
 
 def _says_nothing(line: ast.stmt) -> bool:
@@ -118,7 +127,7 @@ def code_of(names: Iterable[str], package: Path = PACKAGE) -> list[str]:
     for name in reachable(names, package) - SILENT:
         path = module_path(name, package)
         assert path is not None
-        texts.append(bare(parsed(path)))
+        texts.append(_bare_file(path, _stamp(path)))
     return sorted(texts)
 
 
