@@ -122,7 +122,7 @@ def drawn(
         yield from zip(ones[X[i].flatten(1)], ones[Y[i]], strict=True)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def descend(
     params: Stack,
     X: Tensor,
