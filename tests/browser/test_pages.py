@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import FloatRect, Page
 
 from browser import checks, everyone
 from browser.checks import done
@@ -24,6 +24,7 @@ from browser.particular import AT_LAST, IN_EACH_VIEW
 STAND_FOR_ALL_CODE = ("_code/nnz/engine.html", "_code/tests/test_engine.html")
 PAGES = [name for name in pages() if not name.startswith("_code/") or name in STAND_FOR_ALL_CODE]
 CODE_IN = by_folder(name for name in pages() if name.startswith("_code/"))
+TALLEST = 60_000  # pixels of a picture; JPEG has room for 65,535, and the browser writes nothing beyond
 AT_ONCE = 20  # files whose code is put into one page, one after the other
 OF_THE_BOOK = (
     checks.titled,
@@ -117,6 +118,11 @@ def reported(tab: Tab, but: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def keep_a_picture(page: Page, name: str, view: str) -> None:
-    """Keep the whole page as the screen shows it, for people to look at."""
-    path = ROOT / "_build" / "screenshots" / view / name.replace("/", "-")
-    page.screenshot(path=path.with_suffix(".jpg"), full_page=True, quality=60)
+    """Keep the whole page as the screen shows it, for people to look at; of a very long one, the beginning."""
+    path = (ROOT / "_build" / "screenshots" / view / name.replace("/", "-")).with_suffix(".jpg")
+    width, height = page.evaluate(
+        "(({ scrollWidth, scrollHeight }) => [scrollWidth, scrollHeight])(document.body)"
+    )
+    clip = FloatRect(x=0, y=0, width=width, height=min(height, TALLEST))
+    page.screenshot(path=path, full_page=True, clip=clip, quality=60)
+    assert path.stat().st_size > 0, f"{path} is empty"
