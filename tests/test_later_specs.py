@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from nnz import evaluate
 from nnz.data import LETTERS
-from nnz.experiments import judging
+from nnz.experiments import judging, tried
 from nnz.later_specs import CARRIED, LOOKED_UP, WAVENETS
 from nnz.models import MODELS, fit, size_of
 from nnz.sample import sample_names, seeded
@@ -83,3 +83,25 @@ def test_everything_is_made_where_the_batch_is(name: str) -> None:
     with torch.device("meta"):
         F.cross_entropy(model.logits(batch), targets).backward()
     assert all(weight.grad.device.type == "cpu" for weight in model.parameters() if weight.grad is not None)
+
+
+def test_what_else_was_tried_differs_from_the_large_gru_in_one_thing() -> None:
+    usual = CARRIED[-1]
+    for which, change in tried.TRIED.items():
+        spec = tried.changed(which)
+        ((name, value),) = change.items()
+        assert (spec.name, spec.build) == (usual.name, usual.build)
+        if name in usual.settings:
+            assert spec.recipe == usual.recipe
+            assert spec.settings == {**usual.settings, name: value} != usual.settings
+        else:
+            assert spec.settings == usual.settings
+            assert getattr(spec.recipe, name) == value != getattr(usual.recipe, name)
+
+
+def test_the_grus_that_were_tried_are_judged_on_dev(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tried, "load_names", lambda: NAMES)
+    monkeypatch.setattr(tried, "TRIED", {"state of 256": {"n_hidden": 3}})
+    (loss,) = tried.grus(1).values()
+    assert 0 < loss < math.log(len(LETTERS)) + 1
+    assert tried.grus(1) == {"state of 256 dev": loss}

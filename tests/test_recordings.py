@@ -187,6 +187,14 @@ def test_changed_code_is_found_and_renewed_if_a_seed_comes_out_the_same(package:
     assert stale() == {}
 
 
+def test_an_experiment_that_takes_minutes_is_run_for_as_few_seeds_as_its_recording_needs(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recordings.FEWER, "small.toss", 2)
+    assert record("small.toss", one=once).seeds() == 2
+    assert stale() == {}
+
+
 def test_too_few_seeds_and_a_recording_of_nothing_are_found(
     package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

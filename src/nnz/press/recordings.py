@@ -32,7 +32,7 @@ from nnz.plumbing.progress import Bar
 
 SEEDS = 10  # the least that a finished recording has
 # Where each seed takes minutes of a core, fewer will do; the page says how many there are.
-FEWER = {"makemore.at_length": 4}
+FEWER = {"makemore.at_length": 4, "tried.grus": 2}
 ROOM = 4  # standard deviations from the recorded mean within which a build's own run must lie
 PACKAGES = ("torch", "numpy")
 
@@ -296,7 +296,7 @@ OneSeed = Callable[[str, int], tuple[dict[str, float], float]]
 
 
 def record(
-    name: str, seeds: Sequence[int] = range(1, SEEDS + 1), jobs: int | None = None, one: OneSeed = in_process
+    name: str, seeds: Sequence[int] = (), jobs: int | None = None, one: OneSeed = in_process
 ) -> Recording:
     """Run an experiment for many seeds and keep the result; go on where an earlier call was stopped.
 
@@ -305,7 +305,7 @@ def record(
 
     Args:
         name: the experiment.
-        seeds: to run it for.
+        seeds: to run it for; as many as a finished recording has at least, unless said.
         jobs: how many at once; as many as there are cores unless said.
         one: runs one seed.
 
@@ -319,6 +319,7 @@ def record(
     final = folder() / f"{name}.json"
     part = folder() / f"{name}.part.json"
     kept = _begun(name, part)
+    seeds = seeds or range(1, FEWER.get(name, SEEDS) + 1)
     left = [seed for seed in seeds if str(seed) not in kept.results]
     for seed, numbers, seconds in _each(name, left, jobs or cores(), one, len(seeds)):
         results = kept.results | {str(seed): numbers}
