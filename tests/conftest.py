@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import resource
 import signal
 import tomllib
@@ -26,9 +25,6 @@ settings.load_profile("book")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-# What is collected stays to the end of the run, and the collector need not walk over it again and again.
-gc.disable()
-
 CHAPTERS = tomllib.loads((ROOT / "chapters.toml").read_text(encoding="utf-8"))
 
 
@@ -48,12 +44,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name, chapter in CHAPTERS.items():
             if item.path.stem in (*chapter["tests"], *chapter["modules"]):
                 item.add_marker(name)
-
-
-def pytest_collection_finish() -> None:
-    """Let the collector work again, on what tests make."""
-    gc.freeze()
-    gc.enable()
 
 
 @pytest.fixture(scope="session")

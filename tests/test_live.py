@@ -51,7 +51,7 @@ def test_what_a_file_imports_is_found_without_what_types_alone_need(tmp_path: Pa
         "if TYPE_CHECKING:\n    import torch\nelse:\n    import d\n\ndef f():\n    import numpy\n",
         encoding="utf-8",
     )
-    found = set(bundle.imported(path, 1))
+    found = set(bundle.imported(path))
     assert {"math", "a.b", "a.b.c", "d", "numpy"} <= found
     assert "torch" not in found
 

@@ -142,6 +142,20 @@ def test_a_build_writes_each_chapter_twice_and_one_zip_of_all(tmp_path: Path) ->
             nbformat.validate(nbformat.reads(archive.read(f"{take.NAME}/{name}").decode(), as_version=4))
 
 
+def test_in_several_processes_notebooks_come_out_the_same_and_a_wrong_page_is_refused(tmp_path: Path) -> None:
+    html, wrong = written(tmp_path), executed()
+    alone = {path: path.read_bytes() for path in (html / copies.FOLDER).rglob("*.ipynb")}
+    for path in alone:
+        path.unlink()
+    pages = {"book/one": tmp_path / "one.ipynb"}
+    assert set(copies.write(html, pages, Addresses(), "0.1", stub, jobs=2)) == set(alone)
+    assert {path: path.read_bytes() for path in alone} == alone
+    del wrong.cells[0]
+    nbformat.write(wrong, pages["book/one"])
+    with pytest.raises(NotebookError, match="shows 6 cells, and 5 were executed"):
+        copies.write(html, pages, Addresses(), "0.1", stub, jobs=2)
+
+
 def test_without_a_repository_a_notebook_says_how_to_install_and_has_no_cell_for_it(tmp_path: Path) -> None:
     html = written(tmp_path)
     notebook = nbformat.read(html / copies.FOLDER / "bare" / "one.ipynb", as_version=4)

@@ -22,7 +22,7 @@ from nnz.press.cite import bibtex, citation
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 300  # characters of a description
-CARD = "_static/card.png"
+CARD = "_static/card.png"  # for all pages: our figures are SVG, which those who show links leave out
 logger = logging.getLogger(__name__)
 LOST = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8" /><title>Not found – {title}</title>
@@ -67,11 +67,7 @@ def preview(
     if there.site:
         tags += [
             ("property", "og:url", there.page(f"{page}.html")),
-            (
-                "property",
-                "og:image",
-                there.page(CARD),
-            ),  # those who show links show no SVG, as our figures are
+            ("property", "og:image", there.page(CARD)),
             ("property", "og:image:alt", str(app.config.html_title)),
             ("name", "twitter:card", "summary_large_image"),
         ]

@@ -14,7 +14,6 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
-from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
 
 import nnz_following
 from nnz.press import copies, take
@@ -69,29 +68,10 @@ def write(app: Sphinx, problem: Exception | None) -> None:
     html, pages = Path(app.outdir), executed(app)
     for name in pages:
         to_be_saved(html / f"{name}.html")  # first, since notebooks are newer than their pages
-    there, edition = nnz_following.of(app), take.edition(ROOT)
-
-    def both(page: str) -> str:
-        """Write the two notebooks of a page; return what is wrong with it, or nothing."""
-        try:
-            list(copies.both(html, page, pages[page], there, edition, stub))
-        except NotebookError as error:
-            return str(error)
-        return ""
-
-    wrong: list[str] = []
-
-    def heard(*told: Any) -> None:
-        """Keep what a page said, which is the last that a task tells."""
-        wrong.extend(str(reason) for reason in told[-1:] if reason)
-
-    tasks = ParallelTasks(app.parallel) if parallel_available and app.parallel > 1 else SerialTasks()
-    for page in pages:
-        tasks.add_task(both, page, heard)
-    tasks.join()
-    if wrong:
-        raise ExtensionError(wrong[0])
-    copies.write(html, pages, there, edition, stub)
+    try:
+        copies.write(html, pages, nnz_following.of(app), take.edition(ROOT), stub, jobs=app.parallel)
+    except NotebookError as error:
+        raise ExtensionError(str(error)) from error
     take.refresh(html)
 
 

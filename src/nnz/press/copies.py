@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -62,6 +65,7 @@ def write(
     there: Addresses,
     edition: str,
     stub: Callable[[str], str],
+    jobs: int = 1,
 ) -> list[Path]:
     """Write the notebooks of chapters below the built site, those that are older than their pages, and the zip.
 
@@ -71,11 +75,18 @@ def write(
         there: the addresses that links lead to.
         edition: of the book.
         stub: returns what an answer to an exercise of that name begins with.
+        jobs: how many at once, in processes forked from this one, where a system can.
 
     Raises:
         NotebookError: a page has other cells than those that were executed.
     """
-    written = [path for page, ran in pages.items() for path in both(html, page, ran, there, edition, stub)]
+    make = partial(both, html, there=there, edition=edition, stub=stub)
+    if jobs > 1 and "fork" in get_all_start_methods():
+        with ProcessPoolExecutor(jobs, get_context("fork")) as pool:
+            made = [*pool.map(make, pages.keys(), pages.values())]
+    else:
+        made = [*map(make, pages.keys(), pages.values())]
+    written = [path for paths in made for path in paths]
     for old in {*(html / FOLDER).rglob("*.ipynb")} - {*written}:
         old.unlink()
     if written:
@@ -87,8 +98,8 @@ def write(
 
 def both(
     html: Path, page: str, ran: Path, there: Addresses, edition: str, stub: Callable[[str], str]
-) -> Iterator[Path]:
-    """Write the two notebooks of a chapter, unless they are newer than its page, and yield their paths."""
+) -> list[Path]:
+    """Write the two notebooks of a chapter, unless they are newer than its page, and return their paths."""
     name = Path(page).name
     paths = {False: html / FOLDER / f"{name}.ipynb", True: html / FOLDER / BARE / f"{name}.ipynb"}
     newest = max(path.stat().st_mtime for path in (ran, html / f"{page}.html"))
@@ -101,7 +112,7 @@ def both(
             path.parent.mkdir(parents=True, exist_ok=True)
             with replaced(path) as beside:
                 beside.write_text(nbformat.writes(made) + "\n", encoding="utf-8")
-    yield from paths.values()
+    return [*paths.values()]
 
 
 def zipped(html: Path, written: Sequence[Path], readme: str, there: Addresses) -> None:

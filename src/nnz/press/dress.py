@@ -57,7 +57,7 @@ def cover(title: str, author: str, edition: str) -> Figure:
 
 
 def card(title: str, author: str) -> Figure:
-    """Draw the same on a card that lies: what is shown with a link to the book, 1,200 by 630 points."""
+    """Draw the same on a card that lies: what is shown with a link to the book, 12 by 6.3 inches."""
     figure = Figure(figsize=(12, 6.3), facecolor=PAPER)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, 12), ylim=(0, 6.3))

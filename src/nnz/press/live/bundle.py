@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import files, version
 from pathlib import Path
@@ -84,6 +84,7 @@ def brython_library() -> Mapping[str, list[object]]:
     return found
 
 
+@cache
 def offered(src: Path) -> dict[str, list[str]]:
     """Return the chapters, and their exercises, that need nothing but Python's own library."""
     return {
@@ -106,7 +107,7 @@ def needed(src: Path, *names: str) -> list[str] | None:
             continue
         found[name] = None
         parents = [name.rsplit(".", n)[0] for n in range(1, name.count(".") + 1)]
-        left += [*parents, *imported(path, path.stat().st_mtime_ns)]
+        left += [*parents, *imported(path)]
     return sorted(found)
 
 
@@ -116,27 +117,20 @@ def module_path(src: Path, name: str) -> Path | None:
     return next((p for p in (path / "__init__.py", path.with_suffix(".py")) if p.is_file()), None)
 
 
-@cache
-def imported(path: Path, written: int) -> tuple[str, ...]:
-    """Return what a file imports as it is imported itself; what a name may be, a module or not, is there too.
-
-    Args:
-        path: of the file.
-        written: when it was, so that a file that changes is read again.
-    """
+def imported(path: Path) -> Iterator[str]:
+    """Yield what a file imports as it is imported itself; what a name may be, a module or not, is yielded too."""
     left: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
-    found: list[str] = []
     while left:
         node = left.pop()
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             left += node.orelse
         elif isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            found += [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
         else:
             left += ast.iter_child_nodes(node)
-    return tuple(found)
 
 
 def book_modules(src: Path) -> Modules:
