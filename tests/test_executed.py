@@ -11,7 +11,7 @@ import pytest
 
 from nnz.plumbing import datasets
 from nnz.press import executed
-from nnz.press.kernel import use_own_python
+from nnz.press.kernel import SET, use_own_python
 from nnz.press.pages import chapters, read_page, without_claims
 
 pytestmark = pytest.mark.support
@@ -158,7 +158,7 @@ def test_a_page_runs_without_its_claims_cells_and_gives_the_same(
     )
     monkeypatch.syspath_prepend(str(root / "tools"))
     run_page = runpy.run_path(str(root / "tools" / "run_page.py"))
-    for name in ("IPYTHONDIR", "JUPYTER_PATH"):  # put back afterwards
+    for name in SET:  # put back afterwards
         monkeypatch.setenv(name, str(tmp_path))
     use_own_python(tmp_path / "kernels")
     notebook = run_page["read"](page)

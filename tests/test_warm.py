@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import nbformat
 import psutil
 import pytest
 
-from nnz.press.kernel import use_own_python
+from nnz.press.kernel import SET, use_own_python
 
 pytestmark = pytest.mark.support
 
@@ -44,7 +45,7 @@ def warm(root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    for name in ("IPYTHONDIR", "JUPYTER_PATH"):  # put back afterwards
+    for name in SET:  # put back afterwards
         monkeypatch.setenv(name, str(tmp_path))
     use_own_python(tmp_path / "kernels")
     backend = "module://matplotlib_inline.backend_inline"
@@ -100,6 +101,48 @@ def test_a_page_comes_out_the_same_in_a_fork_as_in_a_process_of_its_own(
     assert "image/png" in picture["data"]
     assert where["text"] == f"here {tmp_path.name} __main__ False\n"
     assert total["data"]["text/plain"] == "2"
+
+
+def test_a_users_settings_and_spoilt_fonts_of_matplotlib_are_not_those_of_a_page(
+    warm: ModuleType, root: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """A spoilt list of fonts, as a program leaves it whose environment is deleted while it runs."""
+    theirs = tmp_path / "home" / ".config" / "matplotlib"
+    spoil = (
+        "import json; from pathlib import Path; import matplotlib; from matplotlib import font_manager as fonts\n"
+        "path = Path(matplotlib.get_cachedir(), f'fontlist-v{fonts.FontManager.__version__}.json')\n"
+        "kept = json.loads(path.read_text())\n"
+        "kept['ttflist'] = [font for font in kept['ttflist'] if font['name'] == 'DejaVu Sans']\n"
+        "path.write_text(json.dumps(kept))\n"
+    )
+    theirs.mkdir(parents=True)
+    (theirs / "matplotlibrc").write_text("lines.linewidth: 9\n", encoding="utf-8")
+    home = {
+        "HOME": str(tmp_path / "home"),
+        "XDG_CACHE_HOME": str(theirs),
+        "XDG_CONFIG_HOME": str(theirs.parent),
+    }
+    left = {name: value for name, value in environment.items() if name not in SET}
+    subprocess.run([sys.executable, "-c", spoil], env={**left, **home}, check=True)
+    cell = (
+        "import matplotlib as mpl\nfrom matplotlib.figure import Figure\nfigure = Figure()\n"
+        "figure.text(0, 0, r'$\\mathcal{L}$')\nfigure.savefig('out.svg')\nprint(mpl.rcParams['lines.linewidth'])"
+    )
+    page = page_of(tmp_path, cell)
+    said = []
+    for at in (
+        {**environment, **home},
+        {**environment, **home, "MPLCONFIGDIR": "", "MPL_IGNORE_SYSTEM_FONTS": ""},
+    ):
+        workers = warm.Cold(root, at, [])
+        workers.begin("page", [str(page), str(tmp_path / "page.ipynb"), "key"], tmp_path / "page.log")
+        assert wait_for(workers, 1) == [("page", 0)], (tmp_path / "page.log").read_text(encoding="utf-8")
+        workers.end()
+        (result,) = outputs(tmp_path / "page.ipynb")
+        said.append({stream["name"]: stream["text"] for stream in result[1]})
+    assert said[0] == {"stdout": "1.5\n"}
+    assert said[1]["stdout"] == "9.0\n"  # without it a user's settings win, and the fonts are missed
+    assert "not found" in said[1]["stderr"]
 
 
 def test_a_kernel_waits_where_nobody_else_can(

@@ -7,12 +7,23 @@ import os
 import sys
 from pathlib import Path
 
+SET = (
+    "IPYTHONDIR",
+    "JUPYTER_PATH",
+    "MATPLOTLIBRC",
+    "MPLCONFIGDIR",
+    "MPL_IGNORE_SYSTEM_FONTS",
+)  # what is changed
+
 
 def use_own_python(folder: Path) -> None:
     """Let the kernel `python3` be this very Python, without a user's settings, here and in processes begun here.
 
     Jupyter looks for kernels in `JUPYTER_PATH` first, then in the user's folder and the environment's; so a
     kernel of that name goes to the front. IPython's own folder, with a user's startup files, is left aside.
+    So is matplotlib's, with a user's settings and a list of fonts that any program of theirs may have spoilt (one
+    that ran while its environment was deleted leaves a list without matplotlib's own fonts, and every figure
+    warns); nor are the machine's fonts looked at, as figures use only those that come with matplotlib.
 
     Args:
         folder: where to write, below the build.
@@ -28,3 +39,7 @@ def use_own_python(folder: Path) -> None:
         part for part in os.environ.get("JUPYTER_PATH", "").split(os.pathsep) if part and part != str(folder)
     ]
     os.environ["JUPYTER_PATH"] = os.pathsep.join([str(folder), *before])
+    (folder / "matplotlib").mkdir(exist_ok=True)
+    os.environ["MPLCONFIGDIR"] = str(folder / "matplotlib")
+    os.environ.pop("MATPLOTLIBRC", None)
+    os.environ["MPL_IGNORE_SYSTEM_FONTS"] = "1"
