@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from nnz.press.pages import chapters
+from nnz.press.pages import chapters, toc
 
 pytestmark = pytest.mark.support
 
@@ -21,16 +21,28 @@ def nnz_api(root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_the_reference_has_each_taught_module_once(root: Path, nnz_api: ModuleType) -> None:
     taught = [module for chapter in chapters(root).values() for module in chapter["modules"]]
-    reference = nnz_api.reference()
+    reference = "".join(nnz_api.reference(part) for part in nnz_api.modules())
     for module in taught:
         assert reference.count(f".. automodule:: nnz.{module}\n") == 1
     assert reference.count("automodule") == len(taught)
 
 
-def test_the_page_has_the_mark_and_what_is_not_taught(root: Path, nnz_api: ModuleType) -> None:
-    page = (root / "book" / "api.md").read_text(encoding="utf-8")
-    assert page.count(nnz_api.MARK) == 1
-    assert "automodule:: nnz.app.command" in page
+def test_every_part_has_its_page_and_the_page_of_the_package_what_is_not_taught(
+    root: Path, nnz_api: ModuleType
+) -> None:
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (root / "book").glob("api*.md")}
+    assert nnz_api.NAMES in pages["api"]
+    assert "automodule:: nnz.app.command" in pages.pop("api")
+    marks = {name.removeprefix("api-"): nnz_api.MODULES.findall(page) for name, page in pages.items()}
+    assert marks == {part: [part] for part in nnz_api.modules()}
+    assert {path.stem for path in toc(root)} >= pages.keys()
+
+
+def test_names_are_listed_with_the_anchors_that_they_had_on_one_page(nnz_api: ModuleType) -> None:
+    listed = nnz_api.names()
+    assert listed.count("](api-") == len(nnz_api.modules())
+    assert '<span id="nnz.engine.Value"></span>{py:obj}`~nnz.engine.Value`' in listed
+    assert "nnz.ngram._check_order" not in listed
 
 
 def test_every_taught_module_has_tests_to_which_its_listings_lead(

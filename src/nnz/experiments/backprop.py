@@ -11,6 +11,9 @@ from nnz.evaluate import nll
 from nnz.experiments import scaled
 from nnz.hand_mlp import HandMLP
 
+STEPS = 200_000  # of the lecture's training
+SHORTER = STEPS // 4  # what a page can afford
+
 
 def falling(way: str, share: float) -> float:
     """Return the learning rate after that share of the steps: the lecture's two rates, or an even fall."""
@@ -29,11 +32,13 @@ def soften(params: Values, start: str) -> None:
             params[name].fill_(value)
 
 
-def trained_by_hand(seed: int, way: str, start: str = "lecture") -> HandMLP:
-    """Return the lecture's network after the lecture's 200,000 steps, taken by hand."""
+def trained_by_hand(
+    seed: int, way: str, start: str = "lecture", steps: int = STEPS
+) -> HandMLP:
+    """Return the lecture's network after so many steps, by default the lecture's 200,000, taken by hand."""
     names, _, _ = split_names(load_names())
     X, Y = windows(names, 3)
-    steps = scaled(200_000, names, share=0.01)
+    steps = scaled(steps, names, share=0.01)
     model = HandMLP(3, 10, 200, generator=torch.Generator().manual_seed(seed))
     soften(model.params, start)
     step = HandStep(model.params, X, Y, 32)
@@ -57,6 +62,11 @@ def schedules(seed: int) -> dict[str, float]:
         for way in ("two", "even")
         for key, loss in judged(trained_by_hand(seed, way)).items()
     }
+
+
+def shorter(seed: int) -> dict[str, float]:
+    """Losses after 50,000 steps by hand with the lecture's two rates, as the page runs them."""
+    return judged(trained_by_hand(seed, "two", steps=SHORTER))
 
 
 def first_weights(seed: int) -> dict[str, float]:

@@ -24,6 +24,7 @@ STARTS: dict[str, dict[str, float]] = {
     "gain 1": {"W2": 0.01, "b2": 0, "W1": 1 / 30**0.5, "b1": 0},
 }
 STEPS = 200_000  # of the lecture's training
+SHORTER = STEPS // 4  # what a page can afford
 
 
 @torch.no_grad()
@@ -35,12 +36,12 @@ def begin(start: str, seed: int) -> BengioMLP:
     return model
 
 
-def train_starts(seed: int) -> dict[str, BengioMLP]:
-    """Train a network from each of the starts, side by side, as long as the lecture."""
+def train_starts(seed: int, steps: int = STEPS) -> dict[str, BengioMLP]:
+    """Train a network from each of the starts, side by side, by default as long as the lecture."""
     train_names, _, _ = split_names(load_names())
     models = {start: begin(start, seed) for start in STARTS}
     params = stack([*models.values()])
-    steps = scaled(STEPS, train_names, share=0.01)
+    steps = scaled(steps, train_names, share=0.01)
     X, Y = windows(train_names, 3)
     descend(params, X, Y, rates=0.1, steps=steps, generator=seeded(100 + seed))
     unstack(params, [*models.values()])

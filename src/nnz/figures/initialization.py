@@ -127,7 +127,7 @@ def log(
     here: Sequence[float],
     theirs: Mapping[str, float],
 ) -> Figure:
-    """Draw recorded losses for each start as circles, this page's filled, and the lecture's as a cross."""
+    """Draw recorded losses for each start as circles, this page's shorter run filled, the lecture's as a cross."""
     figure, axes = new_figure(NORMAL, 3.4)
     blue, orange = PALETTE["blue"], PALETTE["orange"]
     for i, (values, own) in enumerate(zip(recorded, here, strict=True)):
@@ -138,7 +138,7 @@ def log(
     axes.plot([i + 0.3 for i in marked], lectures, "x", color=orange, mew=2)
     axes.legend(
         [axes.lines[0], axes.lines[1], axes.lines[-1]],
-        [f"{len(recorded[0])} seeds, recorded", "seed 1, here", "the lecture"],
+        [f"{len(recorded[0])} seeds, recorded", "a quarter of it, here", "the lecture"],
     )
     axes.set_xticks(range(len(starts)), [s.replace(" ", "\n") for s in starts])
     axes.set_xlim(-0.5, len(starts) - 0.3)

@@ -252,12 +252,24 @@ def _add(page: Page, directive: Directive) -> None:
 
 
 def toc(root: Path) -> list[Path]:
-    """Return the pages of the book in its order."""
+    """Return the pages of the book in its order, those below another page after it."""
     settings = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     names = [settings["root"]]
     for part in [settings, *settings.get("parts", [])]:
-        names += [chapter["file"] for chapter in part.get("chapters", [])]
+        for chapter in part.get("chapters", []):
+            names += [page["file"] for page in [chapter, *chapter.get("sections", [])]]
     return [root / f"{name}.md" for name in names]
+
+
+def by_part(root: Path) -> dict[str, list[str]]:
+    """Return the chapters of each part by the name of its own page, `part-scalars` as `scalars`."""
+    found: dict[str, list[str]] = {}
+    for path in toc(root):
+        if path.stem.startswith("part-"):
+            chapters_of = found.setdefault(path.stem.removeprefix("part-"), [])
+        elif found and path.stem in numbered(root):
+            chapters_of.append(path.stem)
+    return found
 
 
 def book(root: Path) -> list[Page]:
