@@ -54,6 +54,8 @@ MENDED = {
     ),
     # What stands above the table of contents, such as the name of the book, is in a landmark, too.
     r'<div id="pst-primary-sidebar" ': '<div id="pst-primary-sidebar" role="navigation" aria-label="Book" ',
+    # What unfolds the pages below a page has a name for those who do not see its arrow.
+    r'<summary>(?=<span class="toctree-toggle")': '<summary aria-label="Pages below">',
     # The same settings of the same buttons, twice.
     r"(<script>var togglebuttonSelector = [^<]*</script>)(?=.*\1)": "",
 }

@@ -17,46 +17,63 @@ Check = Callable[[Page], Iterator[str]]
 ALLOWED: dict[str, str] = {}
 
 # To judge the colors of texts and of links in them is most of axe's work. Of the pieces of a page that look alike,
-# from the piece up to the whole (elements, classes, colors, sizes), it is asked about the first and the last; once
-# more of those without two letters or digits side by side, which it may leave open. Whatever is positioned may lie
-# over anything, and looks like nothing else, unless it is clipped away.
+# from the piece up to the whole (elements, classes, colors, sizes), it is asked about the first and the last, and in
+# a later view of the page about none; once more of those without two letters or digits side by side, which it may
+# leave open. Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped away.
+# What is only said, and not shown, has no color.
 MARK_ALIKE = """() => {
-    const numbers = new Map(), looks = new Map(), last = new Map();
+    const seen = window.lookedAt ??= {numbers: new Map(), pieces: new Set()}, numbers = seen.numbers;
+    const looks = new Map(), over = new Set(), last = new Map(), theme = document.documentElement.dataset.theme;
     const number = key => numbers.get(key) ?? numbers.set(key, numbers.size).get(key);
     const look = element => {
         if (!element) return '';
         if (looks.has(element)) return looks.get(element);
-        const s = getComputedStyle(element);
-        const alone = element.matches('nav, header, footer, main, aside, dialog, body')
-            || ['absolute', 'fixed', 'sticky'].includes(s.position) && s.clip === 'auto';
-        const key = alone ? element : JSON.stringify([look(element.parentElement), element.localName,
+        const s = getComputedStyle(element), above = look(element.parentElement);
+        const lies = ['absolute', 'fixed', 'sticky'].includes(s.position) && s.clip === 'auto';
+        const alone = lies || element.matches('nav, header, footer, main, aside, dialog, body');
+        const key = JSON.stringify([above, element.localName, alone ? number(element) : '',
             element.getAttribute('class'), element.checkVisibility(), s.color, s.backgroundColor,
             s.backgroundImage, s.opacity, s.filter, s.mixBlendMode, s.textShadow, s.fontSize, s.fontWeight,
             s.display, s.visibility, s.clip, s.clipPath, s.transform]);
         looks.set(element, number(key));
+        if (lies || over.has(above)) over.add(looks.get(element));
         return looks.get(element);
     };
     for (const element of document.querySelectorAll('body *')) {
         const own = [...element.childNodes].filter(n => n.nodeType === Node.TEXT_NODE).map(n => n.data).join('');
-        const text = own.trim() !== '';
+        const text = own.trim() !== '' && !element.closest('svg title, mjx-assistive-mml');
         let alike = false;
         if (text || element.localName === 'a') {
-            const key = `${look(element)} ${/[\\p{L}\\p{N}]{2}/u.test(own)}`;
-            alike = last.has(key);
-            last.set(key, element);
+            const key = `${theme} ${look(element)} ${/[\\p{L}\\p{N}]{2}/u.test(own)}`;
+            alike = last.has(key) || seen.pieces.has(key) && !over.has(look(element));
+            if (!seen.pieces.has(key) || over.has(look(element))) last.set(key, element);
         }
         element.toggleAttribute('data-alike', alike);
         element.toggleAttribute('data-text', text);
     }
-    last.forEach(element => element.removeAttribute('data-alike'));
+    last.forEach((element, key) => { element.removeAttribute('data-alike'); seen.pieces.add(key); });
 }"""
+# Whether the page is, but for colors and sizes, what it was when axe last looked at it, as when the theme alone has
+# become another; which of the theme's pictures are shown does not count.
+AS_BEFORE = """() => {
+    const ours = ['data-alike', 'data-text'];
+    const is = [...document.querySelectorAll('body :not(.only-light, .only-dark)')].map(e => {
+        const own = [...e.attributes].filter(a => !ours.includes(a.name));
+        return [e.localName, e.checkVisibility(), ...own.map(a => `${a.name}=${a.value}`)].join();
+    }).join('\\n');
+    const same = is === window.was;
+    window.was = is;
+    return same;
+}"""
+# What axe asks of colors and sizes and pictures; whatever else it asks, it has then asked already.
+OF_LOOKS = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "image-alt"]
 BRING_AXE = """axe.configure({rules: [
     {id: 'color-contrast', selector: '[data-text]:not([data-alike]), input, select, textarea, button'},
     {id: 'link-in-text-block', selector: 'a[href]:not([data-alike])'},
 ]})"""
 # The reference has a definition for each name, all made by one template: the first two of a module stand for all.
-RUN_AXE = """axe.run({exclude: [['dl.py:nth-of-type(n+3)']]}, {resultTypes: ['violations'], preload: false})
-    .then(result => result.violations)"""
+RUN_AXE = """runOnly => axe.run({exclude: [['dl.py:nth-of-type(n+3)']]}, {resultTypes: ['violations'],
+    preload: false, ...runOnly && {runOnly}}).then(result => result.violations)"""
 
 # The next Tab leads to the first link again, as on a page that nobody has touched.
 FROM_THE_TOP = (
@@ -99,7 +116,8 @@ def accessible(page: Page) -> Iterator[str]:
         page.evaluate(AXE_SCRIPT)
         page.evaluate(BRING_AXE)
     page.evaluate(MARK_ALIKE)
-    for fault in page.evaluate(RUN_AXE):
+    rules = OF_LOOKS if page.evaluate(AS_BEFORE) else None
+    for fault in page.evaluate(RUN_AXE, rules):
         for node in fault["nodes"] if fault["id"] not in ALLOWED else ():
             summary = " ".join(node["failureSummary"].split())
             yield f"{fault['id']} ({fault['impact']}): {node['html'][:160]} {summary[:240]}"

@@ -139,3 +139,31 @@ def test_a_transition_that_is_folded_away_is_not_waited_for(tab: Tab, tmp_path: 
     tab.page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
     assert tab.page.evaluate(color) == light, "it has not begun"
     assert tab.answers(lambda: [str(tab.show("wide", "dark"))], seconds=20) == ["None"]
+
+
+def test_in_a_later_view_only_what_looks_otherwise_is_judged_again(tab: Tab, tmp_path: Path) -> None:
+    """Another theme has other colors; another width what was not shown, what is set otherwise, and what lies over."""
+    narrow = "<style>@media (max-width: 400px) { i { color: #ddd } u { display: inline !important } }</style>"
+    small = "<i>paler</i> <u style='display: none; color: #ddd'>shown</u>"
+    over = "<b style='position: absolute; top: 0'>over</b>"
+    open_small(tab, tmp_path, GRAY + narrow + f"<pre><b>one</b> {small} {over}</pre>")
+    found = {}
+    for width, theme in (("wide", "light"), ("wide", "dark"), ("phone", "dark"), ("phone", "light")):
+        tab.show(width, theme)
+        faults = list(checks.accessible(tab.page))
+        found[width, theme] = (
+            tab.page.locator(":is(b, i, u):not([data-alike])").all_inner_texts(),
+            len(faults),
+        )
+    assert found["wide", "light"] == (["one", "paler", "shown", "over"], 0)
+    assert found["wide", "dark"] == (["one", "paler", "shown", "over"], 2)
+    assert found["phone", "dark"] == (["paler", "shown", "over"], 1)
+    assert found["phone", "light"] == (["paler", "shown", "over"], 2)
+
+
+def test_where_another_theme_shows_something_else_all_is_asked_again(tab: Tab, tmp_path: Path) -> None:
+    hidden = "<style>button { display: none } [data-theme=dark] button { display: inline }</style>"
+    open_small(tab, tmp_path, f"{hidden}<button></button>")
+    for theme in ("light", "dark"):
+        tab.show("wide", theme)
+        assert any("button-name" in fault for fault in checks.accessible(tab.page)) == (theme == "dark")
