@@ -41,6 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: the tests of the chapter {name}")
 
 
+def pytest_unconfigure() -> None:
+    """Remove what was written for these tests."""
+    MATPLOTLIB.cleanup()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test, and each doctest of a taught module, with the chapter it belongs to; builds of books first.
 

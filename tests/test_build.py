@@ -445,7 +445,7 @@ def test_a_disk_that_is_full_is_named_and_leaves_nothing_that_the_next_build_tru
     assert code == 0, said[-3000:]
 
 
-def test_damaged_executed_pages_are_executed_again(small: Path) -> None:
+def test_what_is_damaged_is_executed_again_and_what_an_extension_made_is_made_again(small: Path) -> None:
     """Of what an executed page can be, two kinds in a build; `test_executed.py` has the others."""
     cell = 'import os\nprint(os.environ["OMP_NUM_THREADS"], "threads")'
     other = f"{TINY[: TINY.index('# Tiny')]}# Other\n\n```{{code-cell}}\n{cell}\n```\n"
@@ -460,7 +460,14 @@ def test_damaged_executed_pages_are_executed_again(small: Path) -> None:
     pages[0].write_text("{", encoding="utf-8")
     pages[1].unlink()
     pages[1].mkdir()
+    strict = small / "book" / "_ext" / "nnz_strict.py"
+    strict.write_text(strict.read_text(encoding="utf-8").replace("font-src", "object-src"), encoding="utf-8")
     code, said = run_in(small, "quick")
     assert code == 0, said[-3000:]
     assert "Executing 2 pages" in said
     assert all("1 threads" in page.read_text(encoding="utf-8") for page in pages)
+    # And what makes pages has changed, so that all are made again, the one without cells, too.
+    for name in ("tiny", "other", "ledger"):
+        assert "object-src" in (small / "_build" / "html" / "book" / f"{name}.html").read_text(
+            encoding="utf-8"
+        )

@@ -23,6 +23,7 @@ import logging
 import os
 import re
 import shutil
+from hashlib import sha256
 from importlib.metadata import files
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,13 @@ def built_on(
     return [nodes.inline(rawtext, f"{lists[source.kind]}, {count:,} names", classes=["built-on-list"])], []
 
 
+def made_by() -> str:
+    """Return a fingerprint of what makes pages: where it has changed, all of them are read and written again."""
+    folders = (Path(__file__).parent, Path(datasets.__file__).parents[1] / "press")
+    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    return sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+
+
 def prepare(app: Sphinx, config: Config) -> None:
     """Settle, before anything is read, what kernels inherit and what the pages say of the data."""
     inherited = {
@@ -140,6 +148,7 @@ def prepare(app: Sphinx, config: Config) -> None:
     for name, value in inherited.items():
         os.environ.setdefault(name, value)
     use_own_python(Path(app.outdir).parent / "kernels")
+    config.nnz_made_by = made_by()
     kind, sentence = describe_data()
     config.html_theme_options = dict(config.html_theme_options)
     config.html_theme_options["extra_footer"] = f'<p class="built-on" data-kind="{kind}">{sentence}</p>'
@@ -299,6 +308,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect all of the above."""
     app.setup_extension("sphinx_proof")
     app.add_domain(MergeableProofDomain, override=True)
+    app.add_config_value("nnz_made_by", "", "env", str)
     app.add_role("given", given)
     app.add_role("built-on", built_on)
     render.coalesce_streams = whole_streams

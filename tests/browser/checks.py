@@ -17,10 +17,10 @@ Check = Callable[[Page], Iterator[str]]
 ALLOWED: dict[str, str] = {}
 
 # To judge the colors of texts and of links in them is most of axe's work. Of the pieces of a page that look alike,
-# from the piece up to the whole (elements, classes, colors, sizes), it is asked about the first and the last, and in
-# a later view of the page about none; once more of those without two letters or digits side by side, which it may
-# leave open. Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped away.
-# What is only said, and not shown, has no color.
+# from the piece up to the whole (elements, classes, colors, sizes), it is asked about the first and the last, and
+# in a later view of the page about none; once more of those without two letters or digits side by side, which it
+# may leave open. Whatever is positioned may lie over anything, and looks like nothing else, unless it is clipped
+# away. What is only said, and not shown, has no color.
 MARK_ALIKE = """() => {
     const seen = window.lookedAt ??= {numbers: new Map(), pieces: new Set()}, numbers = seen.numbers;
     const looks = new Map(), over = new Set(), last = new Map(), theme = document.documentElement.dataset.theme;
@@ -53,8 +53,8 @@ MARK_ALIKE = """() => {
     }
     last.forEach((element, key) => { element.removeAttribute('data-alike'); seen.pieces.add(key); });
 }"""
-# Whether the page is, but for colors and sizes, what it was when axe last looked at it, as when the theme alone has
-# become another; which of the theme's pictures are shown does not count.
+# Whether the page is, but for colors and sizes, what it was when axe last looked at it, as when the theme alone
+# has become another; which of the theme's pictures are shown does not count.
 AS_BEFORE = """() => {
     const ours = ['data-alike', 'data-text'];
     const is = [...document.querySelectorAll('body :not(.only-light, .only-dark)')].map(e => {

@@ -142,7 +142,7 @@ def test_a_transition_that_is_folded_away_is_not_waited_for(tab: Tab, tmp_path: 
 
 
 def test_in_a_later_view_only_what_looks_otherwise_is_judged_again(tab: Tab, tmp_path: Path) -> None:
-    """Another theme has other colors; another width what was not shown, what is set otherwise, and what lies over."""
+    """Another theme has other colors; another width what is shown or set otherwise, or lies over."""
     narrow = "<style>@media (max-width: 400px) { i { color: #ddd } u { display: inline !important } }</style>"
     small = "<i>paler</i> <u style='display: none; color: #ddd'>shown</u>"
     over = "<b style='position: absolute; top: 0'>over</b>"
