@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from nnz.press import executed
-from nnz.press.pages import chapters, read_page, toc
+from nnz.press.pages import cells_of, chapters, toc
 from warm import COMMON, FORKS, Cold, Warm
 
 SLOWEST = 5  # pages that are named at the end
@@ -47,7 +47,7 @@ def work(root: Path, build: Path) -> list[Work]:
     folder.mkdir(parents=True, exist_ok=True)
     left = []
     for path in toc(root):
-        cells = [cell.code for cell in read_page(path).cells]
+        cells = [cell.code for cell in cells_of(path)]
         if not cells:
             continue
         key = executed.key(path.stem, cells, root, around)

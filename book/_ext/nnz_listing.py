@@ -9,10 +9,12 @@ listings defined.
 from __future__ import annotations
 
 import html
+import os
 import posixpath
 import re
 from collections.abc import Iterator
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 TESTS = ROOT / "tests"
 TITLE, BODY = "title-of-a-file", "<p>body-of-a-file</p>"  # what stands for them in the page of a folder
+MARKED = len("<!-- made from  -->") + 64
 EXPERIMENTS = "nnz.experiments."
 EXERCISES = "nnz.exercises."  # their answers are shown, folded, and are no part of a chapter's outline
 
@@ -216,16 +219,28 @@ def code_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     tasks = ParallelTasks(app.parallel) if parallel_available and app.parallel > 1 else SerialTasks()
     for files in by_folder():
         pages = {path: Path(app.outdir, f"{code_page(path)}.html") for path in files}
-        changed = [path for path, page in pages.items() if is_newer(path, page)]
-        if not changed:
-            continue
         first = files[0]
+        kept = {
+            path: end_of(page) for path, page in pages.items() if path != first and not is_newer(path, page)
+        }
         yield (code_page(first), {"title": TITLE, "body": BODY, "parents": [], "meta": {}}, "page.html")
-        shell = pages[first].read_text(encoding="utf-8")
-        there = {path: pages[path] for path in dict.fromkeys([first, *changed])}
+        shell = marked(pages[first].read_text(encoding="utf-8"))
+        there = {path: page for path, page in pages.items() if kept.get(path) != shell[-MARKED:]}
         for some in make_chunks([*there], app.parallel):
             tasks.add_task(partial(fill_in, shell, first), {path: there[path] for path in some})
     tasks.join()
+
+
+def marked(shell: str) -> str:
+    """Return a page of the theme with its fingerprint at the end, by which a page made from it is known."""
+    return f"{shell}<!-- made from {sha256(shell.encode()).hexdigest()} -->"
+
+
+def end_of(page: Path) -> str:
+    """Return the end of a page, as long as a fingerprint is."""
+    with page.open("rb") as file:
+        file.seek(-min(page.stat().st_size, MARKED), os.SEEK_END)
+        return file.read().decode("utf-8", "replace")
 
 
 def fill_in(shell: str, first: Path, pages: dict[Path, Path]) -> None:

@@ -63,8 +63,13 @@ def reachable(names: Iterable[str], package: Path = PACKAGE) -> set[str]:
         if name in found or path is None:
             continue
         found.add(name)
-        left += imported(parsed(path), package)
+        left += _imported_by(path, _stamp(path), package)
     return found
+
+
+@cache
+def _imported_by(path: Path, stamp: tuple[int, int], package: Path) -> list[str]:
+    return list(imported(_parsed(path, stamp), package))
 
 
 @cache

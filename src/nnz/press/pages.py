@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -108,7 +108,16 @@ def read_page(path: Path) -> Page:
     Raises:
         PageError: a fence has no end, or what should be YAML is none.
     """
-    return _taken_apart(path, path.read_text(encoding="utf-8"))
+    return _with_exercises(path, path.read_text(encoding="utf-8"))
+
+
+def cells_of(path: Path) -> list[Cell]:
+    """Return the cells of a page alone, for which nothing has to be known of its exercises.
+
+    Raises:
+        PageError: see `read_page`.
+    """
+    return _taken_apart(path, path.read_text(encoding="utf-8")).cells
 
 
 def without_claims(text: str) -> str:
@@ -140,6 +149,25 @@ def _taken_apart(path: Path, text: str) -> Page:
     page.prose.sort(key=lambda numbered: numbered[0])
     page.images += [number for number, line in page.prose if "![" in line]
     return page
+
+
+@cache
+def _with_exercises(path: Path, text: str) -> Page:
+    """Put the tasks of a page's exercises to its prose, and their solutions to its listings."""
+    page = _taken_apart(path, text)
+    asked = [(one.line, one.argument) for one in page.directives if one.name == "exercise"]
+    if not asked:
+        return page
+    from nnz import exercises  # and torch with it, which other pages do not need
+
+    prose, listings = [*page.prose], [*page.listings]
+    for line, name in asked:
+        if exercise := getattr(exercises, name, None):
+            prose += [(line, task) for task in exercise.task.splitlines()]
+            listings.append((line, [f"{exercise.reference.__module__}.{name}"], None))
+    prose.sort(key=lambda numbered: numbered[0])
+    listings.sort(key=lambda listing: listing[0])
+    return replace(page, prose=prose, listings=listings)
 
 
 def _header(path: Path, tokens: Sequence[Token]) -> dict[str, Any]:
@@ -242,13 +270,6 @@ def _add(page: Page, directive: Directive) -> None:
     elif directive.name == "listing":
         members = names_in(directive.options.get("members"))
         page.listings.append((line, argument.split(), members))
-    elif directive.name == "exercise":
-        from nnz import exercises  # and torch with it, which other pages do not need
-
-        if exercise := getattr(exercises, argument, None):
-            page.prose += [(line, text) for text in exercise.task.splitlines()]
-            answer = f"{exercise.reference.__module__}.{argument}"
-            page.listings.append((line, [answer], None))
 
 
 def toc(root: Path) -> list[Path]:
