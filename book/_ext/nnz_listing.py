@@ -36,7 +36,6 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 TESTS = ROOT / "tests"
 TITLE, BODY = "title-of-a-file", "<p>body-of-a-file</p>"  # what stands for them in the page of a folder
-MARKED = len("<!-- made from  -->") + 64
 EXPERIMENTS = "nnz.experiments."
 EXERCISES = "nnz.exercises."  # their answers are shown, folded, and are no part of a chapter's outline
 
@@ -217,29 +216,32 @@ def code_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     their name, title and code. To make the navigation of each anew would take longer than all else.
     """
     tasks = ParallelTasks(app.parallel) if parallel_available and app.parallel > 1 else SerialTasks()
+    mark = f"<!-- {around(app)} -->"
     for files in by_folder():
         pages = {path: Path(app.outdir, f"{code_page(path)}.html") for path in files}
+        changed = [path for path, page in pages.items() if is_newer(path, page) or end_of(page, mark) != mark]
+        if not changed:
+            continue
         first = files[0]
-        kept = {
-            path: end_of(page) for path, page in pages.items() if path != first and not is_newer(path, page)
-        }
         yield (code_page(first), {"title": TITLE, "body": BODY, "parents": [], "meta": {}}, "page.html")
-        shell = marked(pages[first].read_text(encoding="utf-8"))
-        there = {path: page for path, page in pages.items() if kept.get(path) != shell[-MARKED:]}
+        shell = pages[first].read_text(encoding="utf-8") + mark
+        there = {path: pages[path] for path in dict.fromkeys([first, *changed])}
         for some in make_chunks([*there], app.parallel):
             tasks.add_task(partial(fill_in, shell, first), {path: there[path] for path in some})
     tasks.join()
 
 
-def marked(shell: str) -> str:
-    """Return a page of the theme with its fingerprint at the end, by which a page made from it is known."""
-    return f"{shell}<!-- made from {sha256(shell.encode()).hexdigest()} -->"
+def around(app: Sphinx) -> str:
+    """Return a fingerprint of what stands around the code: titles to go by, styles, scripts, their makers."""
+    titles = [(name, title.astext()) for name, title in sorted(app.env.titles.items())]
+    static = [path.read_bytes() for path in sorted((ROOT / "book" / "_static").glob("*.[cj]s*"))]
+    return sha256(repr((app.config.nnz_made_by, titles, static)).encode()).hexdigest()
 
 
-def end_of(page: Path) -> str:
-    """Return the end of a page, as long as a fingerprint is."""
+def end_of(page: Path, mark: str) -> str:
+    """Return the end of a page, as long as a mark is."""
     with page.open("rb") as file:
-        file.seek(-min(page.stat().st_size, MARKED), os.SEEK_END)
+        file.seek(-min(page.stat().st_size, len(mark)), os.SEEK_END)
         return file.read().decode("utf-8", "replace")
 
 

@@ -6,6 +6,7 @@ is trained for it. A model that the store has not is left out, and the page says
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from nnz.plumbing.paths import PACKAGE
 
 SCRIPTS = ("nnz-play-models.js", "nnz-play-draw.js", "nnz-play.js")
 STYLE = "nnz-play.css"
@@ -98,14 +101,27 @@ def bring_scripts(
             app.add_js_file(name, loading_method="defer")
 
 
+def are_there(folder: Path) -> bool:
+    """Whether the scripts were written after all that they are made of: models, executed pages, code."""
+    if "NNZ_PAGES" not in os.environ:
+        return False
+    stored, pages = (Path(os.environ[name]) for name in ("NNZ_MODELS", "NNZ_PAGES"))
+    sources = [*stored.rglob("*"), *pages.glob("*.ipynb"), *PACKAGE.rglob("*.py")]
+    written = folder / "models.js"
+    return written.exists() and written.stat().st_mtime > max(path.stat().st_mtime for path in sources)
+
+
 def write_models(app: Sphinx, problem: Exception | None) -> None:
     """Write the scripts of the models that the store has, if some page has a playground."""
     used = any(facts.get("nnz_play") for facts in app.env.metadata.values())
     if problem or app.builder.name != "html" or not used:
         return
-    from nnz.press import playground
+    folder = Path(app.outdir, "_static", "play")
+    if are_there(folder):
+        return
+    from nnz.press import playground  # and torch with it
 
-    about = playground.write(Path(app.outdir, "_static", "play"), playground.models(only_stored=True))
+    about = playground.write(folder, playground.models(only_stored=True))
     if not about["models"]:
         logging.getLogger(__name__).info("The playground has no models: this build has trained none.")
 
