@@ -117,7 +117,8 @@ def reported(tab: Tab, but: tuple[str, ...] = ()) -> Iterator[str]:
 def keep_a_picture(page: Page, name: str, view: str) -> None:
     """Keep the whole page as the screen shows it, for people to look at; of a very long one, the beginning."""
     path = (ROOT / "_build" / "screenshots" / view / name.replace("/", "-")).with_suffix(".jpg")
-    page.evaluate("document.activeElement.blur()")  # a check may have left the focus somewhere
+    # A check may have left the page scrolled down: then what stays in view is drawn in the middle.
+    page.evaluate("document.activeElement.blur(); scrollTo({top: 0, behavior: 'instant'})")
     height = page.evaluate("document.documentElement.scrollHeight")
     clip = FloatRect(x=0, y=0, width=page.evaluate("innerWidth"), height=min(height, TALLEST))
     page.screenshot(path=path, full_page=True, clip=clip, quality=60)
