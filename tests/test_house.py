@@ -543,6 +543,12 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "claims cell binds 'total'",
     ),
     (
+        "a title of a directive with a backquote",
+        house.lost_fences,
+        {"two": ("```{listing}", "```{list-table} Of {given}`2` rows\n* - one\n```\n\n```{listing}")},
+        "a backquote in the title of a directive",
+    ),
+    (
         "a claims cell that prints",
         house.busy_claims,
         {"two": with_claims("print(total)")},

@@ -626,6 +626,16 @@ def _bound(code: str) -> set[str]:
     }
 
 
+def lost_fences(root: Path) -> list[str]:
+    """A line that opens a directive has no backquote after the fence: Markdown would take it for text."""
+    return [
+        f"{page.file}:{number}: a backquote in the title of a directive, which then is none"
+        for page in book(root)
+        for number, line in enumerate(page.path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.match(r"\s*`{3,}\{[^`]*`", line)
+    ]
+
+
 def busy_claims(root: Path) -> list[str]:
     """A claims cell stands directly below a cell, and only reads: imports, values by a name, loops, and claims."""
     problems = []
@@ -777,6 +787,7 @@ RULES = (
     unnamed_errors,
     nameless_columns,
     unknown_letters,
+    lost_fences,
     busy_claims,
     locale_texts,
 )
