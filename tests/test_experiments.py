@@ -103,6 +103,11 @@ def test_of_the_rates_that_counts_which_is_best_on_training_names(
     found = diagnostics.by_gain(seed=1)
     assert {found[f"plain {gain}"] for gain in diagnostics.GAINS} == {3.0}
     assert {found[f"rate norm {gain}"] for gain in diagnostics.GAINS} == {0.3}
+    # Where the best rates are known, a network is trained at its own alone.
+    known = {f"{kind} {gain}": 0.9 for kind in ("plain", "norm") for gain in diagnostics.GAINS}
+    again = diagnostics.by_gain(seed=1, known=known)
+    assert list(order.values()) == [0]
+    assert {again[f"rate norm {gain}"] for gain in diagnostics.GAINS} == {0.9}
 
 
 def test_a_deep_network_has_its_norms_before_its_activations() -> None:

@@ -27,6 +27,7 @@ from nnz.train import batches
 
 GAINS = {"0.5": 0.5, "1": 1.0, "5/3": 5 / 3, "3": 3.0}
 RATES = (0.05, 0.1, 0.3, 0.9)  # of which each network gets the best
+Known = Mapping[str, float] | None  # the best of them by kind and gain, if known
 TRIED: dict[str, Sequence[float]] = {
     "SGD": (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8),
     "SGD with batch norm": (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8),
@@ -120,20 +121,21 @@ def rule(seed: int) -> dict[str, float]:
     return at_best({kind: ratios_and_losses(kind, seed) for kind in TRIED})
 
 
-def by_gain(seed: int) -> dict[str, float]:
+def by_gain(seed: int, known: Known = None) -> dict[str, float]:
     """Dev loss of six layers after 2,000 steps, with batch norm and without, at four gains.
 
     Each is trained at four rates; that counts which has the lowest loss on the first 3,000 training names.
+    Where the best rates are known from before, each is trained at its own alone.
     """
     train_names, dev, _ = split_names(load_names())
     steps, found = scaled(2000, train_names), {}
-    rates = torch.tensor(RATES)
     for kind in ("plain", "norm"):
         for name, gain in GAINS.items():
-            models = [deep(gain, kind == "norm", seed=seed) for _ in RATES]
-            run(models, descent(rates), steps, seed)
+            rates = [known[f"{kind} {name}"]] if known else RATES
+            models = [deep(gain, kind == "norm", seed=seed) for _ in rates]
+            run(models, descent(torch.tensor(rates)), steps, seed)
             tried = [nll(model, train_names[:3000]) for model in models]
             best = torch.tensor(tried).nan_to_num(math.inf).argmin()
             found[f"{kind} {name}"] = nll(models[best], dev)
-            found[f"rate {kind} {name}"] = RATES[best]
+            found[f"rate {kind} {name}"] = rates[best]
     return found
