@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import tempfile
@@ -17,11 +16,10 @@ from hypothesis import HealthCheck, settings
 from nnz.data import load_names
 from nnz.plumbing.datasets import Source
 from nnz.plumbing.paths import resource as resource_of
+from nnz.press.kernel import use_own_matplotlib
 
-# A user's settings of matplotlib, and the list of fonts that another program left, are none of the tests'.
 MATPLOTLIB = tempfile.TemporaryDirectory(prefix="nnz-matplotlib-")
-os.environ |= {"MPLCONFIGDIR": MATPLOTLIB.name, "MPL_IGNORE_SYSTEM_FONTS": "1"}
-os.environ.pop("MATPLOTLIBRC", None)
+use_own_matplotlib(Path(MATPLOTLIB.name))
 
 # The same examples in every run; the first call of a test may be slow, as torch warms up.
 settings.register_profile(

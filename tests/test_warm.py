@@ -104,10 +104,17 @@ def test_a_page_comes_out_the_same_in_a_fork_as_in_a_process_of_its_own(
 
 
 def test_a_users_settings_and_spoilt_fonts_of_matplotlib_are_not_those_of_a_page(
-    warm: ModuleType, root: Path, tmp_path: Path, environment: dict[str, str]
+    warm: ModuleType,
+    root: Path,
+    tmp_path: Path,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A spoilt list of fonts, as a program leaves it whose environment is deleted while it runs."""
-    theirs = tmp_path / "home" / ".config" / "matplotlib"
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "matplotlibrc").write_text("lines.linewidth: 9\n", encoding="utf-8")
+    users = environment | {"MPLCONFIGDIR": str(theirs), "MPL_IGNORE_SYSTEM_FONTS": ""}
     spoil = (
         "import json; from pathlib import Path; import matplotlib; from matplotlib import font_manager as fonts\n"
         "path = Path(matplotlib.get_cachedir(), f'fontlist-v{fonts.FontManager.__version__}.json')\n"
@@ -115,25 +122,18 @@ def test_a_users_settings_and_spoilt_fonts_of_matplotlib_are_not_those_of_a_page
         "kept['ttflist'] = [font for font in kept['ttflist'] if font['name'] == 'DejaVu Sans']\n"
         "path.write_text(json.dumps(kept))\n"
     )
-    theirs.mkdir(parents=True)
-    (theirs / "matplotlibrc").write_text("lines.linewidth: 9\n", encoding="utf-8")
-    home = {
-        "HOME": str(tmp_path / "home"),
-        "XDG_CACHE_HOME": str(theirs),
-        "XDG_CONFIG_HOME": str(theirs.parent),
-    }
-    left = {name: value for name, value in environment.items() if name not in SET}
-    subprocess.run([sys.executable, "-c", spoil], env={**left, **home}, check=True)
+    subprocess.run([sys.executable, "-c", spoil], env=users, check=True)
+    for name in ("MPLCONFIGDIR", "MATPLOTLIBRC"):
+        monkeypatch.setenv(name, str(theirs))
+    use_own_python(tmp_path / "kernels")
+    ours = {**environment, **{name: os.environ[name] for name in SET if name in os.environ}}
     cell = (
         "import matplotlib as mpl\nfrom matplotlib.figure import Figure\nfigure = Figure()\n"
         "figure.text(0, 0, r'$\\mathcal{L}$')\nfigure.savefig('out.svg')\nprint(mpl.rcParams['lines.linewidth'])"
     )
     page = page_of(tmp_path, cell)
     said = []
-    for at in (
-        {**environment, **home},
-        {**environment, **home, "MPLCONFIGDIR": "", "MPL_IGNORE_SYSTEM_FONTS": ""},
-    ):
+    for at in (ours, users):
         workers = warm.Cold(root, at, [])
         workers.begin("page", [str(page), str(tmp_path / "page.ipynb"), "key"], tmp_path / "page.log")
         assert wait_for(workers, 1) == [("page", 0)], (tmp_path / "page.log").read_text(encoding="utf-8")

@@ -138,7 +138,7 @@ def log(
     axes.plot([i + 0.3 for i in marked], lectures, "x", color=orange, mew=2)
     axes.legend(
         [axes.lines[0], axes.lines[1], axes.lines[-1]],
-        [f"{len(recorded[0])} seeds, recorded", "a quarter of it, here", "the lecture"],
+        [f"{len(recorded[0])} seeds, recorded", "seed 1, a quarter of it", "the lecture"],
     )
     axes.set_xticks(range(len(starts)), [s.replace(" ", "\n") for s in starts])
     axes.set_xlim(-0.5, len(starts) - 0.3)

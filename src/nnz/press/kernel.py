@@ -7,13 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-SET = (
-    "IPYTHONDIR",
-    "JUPYTER_PATH",
-    "MATPLOTLIBRC",
-    "MPLCONFIGDIR",
-    "MPL_IGNORE_SYSTEM_FONTS",
-)  # what is changed
+# What is changed of the environment.
+SET = ("IPYTHONDIR", "JUPYTER_PATH", "MATPLOTLIBRC", "MPLCONFIGDIR", "MPL_IGNORE_SYSTEM_FONTS")
 
 
 def use_own_python(folder: Path) -> None:
@@ -21,9 +16,7 @@ def use_own_python(folder: Path) -> None:
 
     Jupyter looks for kernels in `JUPYTER_PATH` first, then in the user's folder and the environment's; so a
     kernel of that name goes to the front. IPython's own folder, with a user's startup files, is left aside.
-    So is matplotlib's, with a user's settings and a list of fonts that any program of theirs may have spoilt (one
-    that ran while its environment was deleted leaves a list without matplotlib's own fonts, and every figure
-    warns); nor are the machine's fonts looked at, as figures use only those that come with matplotlib.
+    So is matplotlib's, see `use_own_matplotlib`.
 
     Args:
         folder: where to write, below the build.
@@ -39,7 +32,19 @@ def use_own_python(folder: Path) -> None:
         part for part in os.environ.get("JUPYTER_PATH", "").split(os.pathsep) if part and part != str(folder)
     ]
     os.environ["JUPYTER_PATH"] = os.pathsep.join([str(folder), *before])
-    (folder / "matplotlib").mkdir(exist_ok=True)
-    os.environ["MPLCONFIGDIR"] = str(folder / "matplotlib")
+    use_own_matplotlib(folder / "matplotlib")
+
+
+def use_own_matplotlib(folder: Path) -> None:
+    """Let matplotlib take nothing from a user or the machine, here and in processes begun here.
+
+    Neither settings, nor the list of fonts in a user's cache, which any program of theirs may have spoilt: one
+    that ran while its environment was deleted leaves a list without matplotlib's own fonts, and every figure
+    warns. Nor the machine's fonts, as figures use those that come with matplotlib.
+
+    Args:
+        folder: where matplotlib may write.
+    """
+    folder.mkdir(exist_ok=True)
+    os.environ |= {"MPLCONFIGDIR": str(folder), "MPL_IGNORE_SYSTEM_FONTS": "1"}
     os.environ.pop("MATPLOTLIBRC", None)
-    os.environ["MPL_IGNORE_SYSTEM_FONTS"] = "1"

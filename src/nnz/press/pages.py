@@ -285,11 +285,13 @@ def toc(root: Path) -> list[Path]:
 def by_part(root: Path) -> dict[str, list[str]]:
     """Return the chapters of each part by the name of its own page, `part-scalars` as `scalars`."""
     found: dict[str, list[str]] = {}
+    of_this: list[str] = []
+    chapters_of_parts = numbered(root)
     for path in toc(root):
         if path.stem.startswith("part-"):
-            chapters_of = found.setdefault(path.stem.removeprefix("part-"), [])
-        elif found and path.stem in numbered(root):
-            chapters_of.append(path.stem)
+            of_this = found[path.stem.removeprefix("part-")] = []
+        elif path.stem in chapters_of_parts:
+            of_this.append(path.stem)
     return found
 
 
