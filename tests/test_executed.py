@@ -134,12 +134,14 @@ def executed_page(folder: Path, **changes: Any) -> Path:
 
 def test_a_damaged_executed_page_counts_as_none(tmp_path: Path) -> None:
     assert executed.code_cells(executed.read(executed_page(tmp_path))) == ["1 + 1"]
-    assert executed.read(tmp_path / "missing.ipynb") is None
+    assert executed.facts(tmp_path / "page.ipynb") == {"key": "k", "seconds": 1.0}
+    assert executed.read(tmp_path / "missing.ipynb") is executed.facts(tmp_path / "missing.ipynb") is None
     whole = executed_page(tmp_path).read_text(encoding="utf-8")
     for cut in (0, 1, len(whole) // 2, len(whole) - 2):
         (tmp_path / "page.ipynb").write_text(whole[:cut], encoding="utf-8")
-        assert executed.read(tmp_path / "page.ipynb") is None
+        assert executed.read(tmp_path / "page.ipynb") is executed.facts(tmp_path / "page.ipynb") is None
     assert executed.read(executed_page(tmp_path, metadata={})) is None
+    assert executed.facts(tmp_path / "page.ipynb") is None
 
 
 def test_a_page_runs_without_its_claims_cells_and_gives_the_same(

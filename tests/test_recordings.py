@@ -175,6 +175,37 @@ def test_the_fingerprint_changes_with_the_code_that_it_depends_on_and_no_other(
     assert (recordings.fingerprint("small.toss") != before) is changes
 
 
+ODD = """
+match 1:
+    case 1:
+        import nnz.a
+try:
+    pass
+except ValueError:
+    import nnz.b
+else:
+    async def later(): import nnz.c
+finally:
+    while True: import nnz.d
+with open("x") as x:
+    for y in x:
+        import nnz.e
+    else:
+        class Inner:
+            f = lambda: 1
+            import nnz.f
+"""
+
+
+def test_every_statement_of_every_module_is_looked_at_in_the_order_of_the_tree(package: Path) -> None:
+    trees = [ast.parse(ODD), *map(dependencies.parsed, sorted(dependencies.PACKAGE.rglob("*.py")))]
+    for tree in trees:
+        kinds = ast.Import | ast.ImportFrom
+        walked = [node for node in ast.walk(tree) if isinstance(node, kinds)]
+        assert [node for node in dependencies.statements(tree) if isinstance(node, kinds)] == walked
+    assert sorted(dependencies.imported(trees[0], package)) == list("abcdef")
+
+
 def test_changed_code_is_found_and_renewed_if_a_seed_comes_out_the_same(package: Path) -> None:
     assert "make record NAME=small.toss" in stale()["small.toss"]
     record("small.toss", one=once)

@@ -316,6 +316,7 @@ def test_the_wrong_norm_keeps_a_mean_for_each_place_and_the_right_one_does_not()
     assert right(x).mean(dim=0).abs().max() > 0.5
     assert wrong.running_mean.shape == (4, 3)
     assert right.running_mean.shape == (3,)
+    torch.testing.assert_close(wrong.running_var, 0.9 * torch.ones(4, 3) + 0.1 * x.var(dim=0))
 
 
 @pytest.mark.parametrize("name", ["n_embd", "n_hidden"])

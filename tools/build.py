@@ -117,8 +117,8 @@ def report() -> str:
 
 def seconds() -> dict[str, float]:
     """Return the seconds of a core that each page took when it was last executed."""
-    there = {path.stem: executed.read(path) for path in (BUILD / "pages").glob("*.ipynb")}
-    return {name: page["metadata"]["nnz"]["seconds"] for name, page in there.items() if page}
+    there = {path.stem: executed.facts(path) for path in (BUILD / "pages").glob("*.ipynb")}
+    return {name: known["seconds"] for name, known in there.items() if known}
 
 
 def build(*options: str) -> int:

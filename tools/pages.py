@@ -195,8 +195,7 @@ def main() -> None:
     """Print seconds by cell of each page that was executed: what `python tools/pages.py` shows."""
     folder = Path(os.environ.get("NNZ_PAGES", "_build/pages"))
     for path in sorted(folder.glob("*.ipynb")):
-        if there := executed.read(path):
-            facts = there["metadata"]["nnz"]
+        if facts := executed.facts(path):
             slow = sorted(enumerate(facts["cells"]), key=lambda item: -item[1])[:6]
             print(
                 f"{path.stem:18} {facts['seconds']:7.1f} s of a core, {facts['megabytes']} MB; by cell {slow}"

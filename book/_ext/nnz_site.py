@@ -232,9 +232,9 @@ def ran_again(
     keys = {}
     for docname in env.found_docs:
         if os.environ.get("NNZ_PAGES") and (
-            there := executed.read(Path(os.environ["NNZ_PAGES"], f"{Path(docname).name}.ipynb"))
+            known := executed.facts(Path(os.environ["NNZ_PAGES"], f"{Path(docname).name}.ipynb"))
         ):
-            keys[docname] = there["metadata"]["nnz"]["key"]
+            keys[docname] = known["key"]
     before = getattr(env, "nnz_keys", {})
     env.nnz_keys = keys
     return [docname for docname, key in keys.items() if before.get(docname) != key]

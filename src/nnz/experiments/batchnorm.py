@@ -58,7 +58,8 @@ def model_of(params: Stack, m: int, norm: str, X: Tensor) -> LayeredModel:
     if isinstance(layer, BatchNorm1d):
         a = params["C"][m][X].flatten(1) @ params["W1"][m]
         layer.running_mean.copy_(a.mean(dim=0))
-        layer.running_var.copy_(a.var(dim=0))
+        a -= layer.running_mean
+        layer.running_var.copy_(a.square_().sum(dim=0) / (len(a) - 1))
     return model
 
 

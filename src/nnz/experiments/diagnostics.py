@@ -130,12 +130,15 @@ def by_gain(seed: int, known: Known = None) -> dict[str, float]:
     train_names, dev, _ = split_names(load_names())
     steps, found = scaled(2000, train_names), {}
     for kind in ("plain", "norm"):
-        for name, gain in GAINS.items():
-            rates = [known[f"{kind} {name}"]] if known else RATES
-            models = [deep(gain, kind == "norm", seed=seed) for _ in rates]
-            run(models, descent(torch.tensor(rates)), steps, seed)
-            tried = [nll(model, train_names[:3000]) for model in models]
-            best = torch.tensor(tried).nan_to_num(math.inf).argmin()
+        pairs = [(gain, rate) for gain in GAINS for rate in RATES]
+        if known:
+            pairs = [(gain, known[f"{kind} {gain}"]) for gain in GAINS]
+        models = [deep(GAINS[g], kind == "norm", seed=seed) for g, _ in pairs]
+        run(models, descent(torch.tensor([rate for _, rate in pairs])), steps, seed)
+        for name in GAINS:
+            own = [i for i, (gain, _) in enumerate(pairs) if gain == name]
+            tried = [nll(models[i], train_names[:3000]) for i in own]
+            best = own[int(torch.tensor(tried).nan_to_num(math.inf).argmin())]
             found[f"{kind} {name}"] = nll(models[best], dev)
-            found[f"rate {kind} {name}"] = rates[best]
+            found[f"rate {kind} {name}"] = pairs[best][1]
     return found

@@ -40,14 +40,15 @@ class FirstAxisNorm(BatchNorm1d):
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return x, standardized at each position by itself."""
-        mean, var = self.running_mean, self.running_var
+        mean = x.mean(dim=0) if self.training else self.running_mean
+        centered, var = x - mean, self.running_var
         if self.training:
-            mean, var = x.mean(dim=0), x.var(dim=0)
+            var = centered.square().sum(dim=0) / (len(x) - 1)  # as x.var(dim=0)
             with torch.no_grad():
                 self.running_mean = 0.9 * self.running_mean + 0.1 * mean
                 self.running_var = 0.9 * self.running_var + 0.1 * var
         scale = self.weight / torch.sqrt(var + self.eps)
-        return (x - mean) * scale + self.bias
+        return centered * scale + self.bias
 
 
 def tree(seed: int) -> WaveNet:

@@ -207,7 +207,8 @@ def _names_in(path: Path, alphabet: str, advice: str) -> list[str]:
     names = []
     for number, line in enumerate(text_of(path).splitlines(), start=1):
         name = line.strip()
-        if strange := [char for char in dict.fromkeys(name) if char not in allowed]:
+        if not allowed.issuperset(name):
+            strange = [char for char in dict.fromkeys(name) if char not in allowed]
             if name.lower() != name and set(name.lower()) <= allowed:
                 advice = "Write it in lower case."
             raise DataError(_explain(path, number, name, strange, alphabet, advice))

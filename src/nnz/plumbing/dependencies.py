@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -25,9 +26,21 @@ SILENT = {
 }
 
 
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield code and the statements in it, also those of functions, in the order of `ast.walk`; no expressions."""
+    left = deque([tree])
+    while left:
+        node = left.popleft()
+        yield node
+        for name in ("body", "handlers", "cases", "orelse", "finalbody"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):  # that of a lambda is an expression
+                left.extend(inner)
+
+
 def imported(tree: ast.AST, package: Path = PACKAGE) -> Iterator[str]:
     """Yield the modules of the package that code imports, in functions too, without the leading `nnz.`."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.startswith("nnz."):

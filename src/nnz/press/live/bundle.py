@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import files, version
 from pathlib import Path
@@ -117,20 +117,26 @@ def module_path(src: Path, name: str) -> Path | None:
     return next((p for p in (path / "__init__.py", path.with_suffix(".py")) if p.is_file()), None)
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield what a file imports as it is imported itself; what a name may be, a module or not, is yielded too."""
-    left: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+def imported(path: Path) -> list[str]:
+    """Return what a file imports as it is imported itself; what a name may be, a module or not, is in it too."""
+    return _imported(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _imported(text: str) -> list[str]:
+    found: list[str] = []
+    left: list[ast.AST] = [ast.parse(text)]
     while left:
         node = left.pop()
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             left += node.orelse
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             left += ast.iter_child_nodes(node)
+    return found
 
 
 def book_modules(src: Path) -> Modules:
