@@ -28,6 +28,7 @@ from nnz.train import batches
 GAINS = {"0.5": 0.5, "1": 1.0, "5/3": 5 / 3, "3": 3.0}
 RATES = (0.05, 0.1, 0.3, 0.9)  # of which each network gets the best
 Known = Mapping[str, float] | None  # the best of them by kind and gain, if known
+Pairs = Sequence[tuple[str, float]]  # of a gain and a rate
 TRIED: dict[str, Sequence[float]] = {
     "SGD": (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8),
     "SGD with batch norm": (0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8),
@@ -127,18 +128,26 @@ def by_gain(seed: int, known: Known = None) -> dict[str, float]:
     Each is trained at four rates; that counts which has the lowest loss on the first 3,000 training names.
     Where the best rates are known from before, each is trained at its own alone.
     """
-    train_names, dev, _ = split_names(load_names())
-    steps, found = scaled(2000, train_names), {}
+    _, dev, _ = split_names(load_names())
+    found: dict[str, float] = {}
     for kind in ("plain", "norm"):
         pairs = [(gain, rate) for gain in GAINS for rate in RATES]
         if known:
             pairs = [(gain, known[f"{kind} {gain}"]) for gain in GAINS]
-        models = [deep(GAINS[g], kind == "norm", seed=seed) for g, _ in pairs]
-        run(models, descent(torch.tensor([rate for _, rate in pairs])), steps, seed)
-        for name in GAINS:
-            own = [i for i, (gain, _) in enumerate(pairs) if gain == name]
-            tried = [nll(models[i], train_names[:3000]) for i in own]
-            best = own[int(torch.tensor(tried).nan_to_num(math.inf).argmin())]
-            found[f"{kind} {name}"] = nll(models[best], dev)
-            found[f"rate {kind} {name}"] = pairs[best][1]
+        for gain, (rate, model) in best_of(pairs, kind == "norm", seed).items():
+            found[f"{kind} {gain}"] = nll(model, dev)
+            found[f"rate {kind} {gain}"] = rate
     return found
+
+
+def best_of(
+    pairs: Pairs, norm: bool, seed: int
+) -> dict[str, tuple[float, LayeredModel]]:
+    """Train a network for each gain and rate, side by side; return the best rate of each gain, and its network."""
+    train_names, _, _ = split_names(load_names())
+    models = [deep(GAINS[gain], norm, seed=seed) for gain, _ in pairs]
+    rates = torch.tensor([rate for _, rate in pairs])
+    run(models, descent(rates), scaled(2000, train_names), seed)
+    losses = torch.tensor([nll(model, train_names[:3000]) for model in models])
+    worst_first = losses.nan_to_num(math.inf).argsort(descending=True).tolist()
+    return {pairs[i][0]: (pairs[i][1], models[i]) for i in worst_first}
