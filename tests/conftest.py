@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from nnz.data import load_names
 from nnz.plumbing.datasets import Source
+from nnz.plumbing.machine import cores
 from nnz.plumbing.paths import resource as resource_of
 from nnz.press.kernel import use_own_matplotlib
 
@@ -42,6 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure() -> None:
     """Remove what was written for these tests."""
     MATPLOTLIB.cleanup()
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Take one worker more than there are cores: many tests wait for a process that they have begun."""
+    return cores() + 1 if config.option.numprocesses == "auto" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
