@@ -350,6 +350,17 @@ BROKEN: list[tuple[str, Callable[[Path], list[str]], dict[str, tuple[str, str]],
         "two.md:7: records two.speed, which varies",
     ),
     (
+        "times that are compared and measured at different moments",
+        house.timed_apart,
+        {
+            "two": (
+                "```{listing}",
+                cell("for size in (1, 2):\n    least_seconds(lambda: size)") + "\n```{listing}",
+            )
+        },
+        "two.md:7: least_seconds in a loop measures at different moments",
+    ),
+    (
         "a timing that is printed by the cell before its claim",
         house.unmarked_timings,
         {

@@ -172,7 +172,7 @@ def moved(model: AttentionNet, line: str) -> Tensor:
 
 def seconds(lengths: Sequence[int]) -> dict[str, list[float]]:
     """Return the times to read a text of each length: by attention, by a stack that sees as far, by a GRU."""
-    found: dict[str, list[float]] = {"attention": [], "stack": [], "GRU": []}
+    runs: list[Callable[[], object]] = []
     for T in lengths:
         tokens = torch.randint(1, 27, (1, T), generator=seeded(T))
         tokens[0, 0] = 0
@@ -181,16 +181,14 @@ def seconds(lengths: Sequence[int]) -> dict[str, list[float]]:
         stack = GatedWaveNet(64, dilations, generator=g)
         gru = Recurrent(64, 64, generator=g)
         padded = F.pad(tokens, (stack.block_size - 1, 0))
-        runs: list[Callable[[], object]] = [
+        runs += [
             partial(looking.run, tokens),
             partial(stack.over_contexts, padded),
             partial(_step_by_step, gru, tokens),
         ]
-        with torch.no_grad():
-            took = least_seconds(*runs, rounds=3)
-        for name, t in zip(found, took, strict=True):
-            found[name].append(t)
-    return found
+    with torch.no_grad():
+        took = least_seconds(*runs, rounds=3)  # all in turn
+    return {"attention": took[::3], "stack": took[1::3], "GRU": took[2::3]}
 
 
 def _step_by_step(gru: Recurrent, tokens: Tensor) -> None:

@@ -422,6 +422,21 @@ def unmarked_timings(root: Path) -> list[str]:
     return problems
 
 
+def timed_apart(root: Path) -> list[str]:
+    """Times that are compared are measured in turn, by one call of `least_seconds`: none stands in a loop."""
+    problems = []
+    for page in book(root):
+        for cell in page.cells:
+            loops = [node for node in ast.walk(_parsed(cell.code)) if isinstance(node, ast.For | ast.While)]
+            inner = {node for loop in loops for part in loop.body for node in ast.walk(part)}
+            if any(isinstance(x, ast.Call) and ast.unparse(x.func) == "least_seconds" for x in inner):
+                problems.append(
+                    f"{page.file}:{cell.line}: least_seconds in a loop measures at different moments;"
+                    " give it all that is compared at once"
+                )
+    return problems
+
+
 def shown_claims(root: Path) -> list[str]:
     """No cell that a reader sees records claims; that is done in cells with the tag `claims`."""
     problems = []
@@ -779,6 +794,7 @@ RULES = (
     nameless_draws,
     long_fragments,
     unmarked_timings,
+    timed_apart,
     shown_claims,
     borrowed_names,
     needed_workshops,
