@@ -411,3 +411,21 @@ def test_every_letter_can_be_in_an_alphabet_of_one_s_own() -> None:
     ):
         assert nll(model.fit(["säntis", "öräfi"]), ["säntis"]) < math.log(10)
     assert set(string.ascii_lowercase) - set(vocabulary.chars)
+
+
+@pytest.mark.parametrize("make", [NGramCounts, JelinekMercer, AbsoluteDiscounting, KneserNey])
+def test_over_its_setting_the_loss_has_one_valley(make: Any, sample: list[str]) -> None:
+    """So a search through the values in their order may stop where the loss rises."""
+    train, dev = sample[:3000], sample[3000:3500]
+    settings = {
+        NGramCounts: ("k", [0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1]),
+        JelinekMercer: ("weight", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99]),
+    }
+    name, values = settings.get(make, ("discount", [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0]))
+    for order in range(2, 7):
+        model, losses = make(order, values[0]).fit(train), []
+        for value in values:
+            setattr(model, name, value)
+            losses.append(nll(model, dev))
+        rises = [later > before for before, later in itertools.pairwise(losses)]
+        assert rises == sorted(rises), f"order {order}: {losses}"
